@@ -1,0 +1,13 @@
+namespace Kraliki.Contracts;
+
+/// <summary>An AI voice provider as people choose it.</summary>
+/// <param name="Simulated">A simulator stands in, because no key is configured.</param>
+/// <param name="Unavailable">Null when it can take calls; else what is missing and the remedy, in one sentence.</param>
+public sealed record ProviderView(string Name, string Title, IReadOnlyList<VoiceStrategy> Strategies, bool Simulated, string? Unavailable);
+
+/// <summary>What the console needs before anybody signed in.</summary>
+/// <param name="Notices">Sentences to show: missing speech parts with their remedy, demo mode.</param>
+public sealed record ConsoleInfo(string Version, bool Demo, IReadOnlyList<string> Notices, string? DemoEmail);
+
+/// <summary>An error that a browser met, for the server's log. Personal data does not belong here.</summary>
+public sealed record ErrorReport(string Message, string? Where = null, string? RequestId = null);

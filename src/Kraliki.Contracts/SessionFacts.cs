@@ -1,0 +1,96 @@
+using System.Text.Json.Serialization;
+
+namespace Kraliki.Contracts;
+
+/// <summary>A committed entry of the session's journal. <see cref="Seq"/> is gap-free per session, from 1.</summary>
+public sealed record SessionEvent(long Seq, DateTimeOffset At, SessionFact Data);
+
+/// <summary>
+/// Something that happened in a session and must never be lost. Facts are made where they happen (call loop, grain,
+/// telephony), travel unchanged through grain, journal and socket, and become visible once the database has them.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(SessionCreated), "session_created")]
+[JsonDerivedType(typeof(SessionUpdated), "session_updated")]
+[JsonDerivedType(typeof(StateChanged), "state_changed")]
+[JsonDerivedType(typeof(CarrierConnected), "carrier_connected")]
+[JsonDerivedType(typeof(ProviderConnected), "provider_connected")]
+[JsonDerivedType(typeof(TurnFinished), "turn_finished")]
+[JsonDerivedType(typeof(BargeIn), "barge_in")]
+[JsonDerivedType(typeof(FalseInterruption), "false_interruption")]
+[JsonDerivedType(typeof(DtmfReceived), "dtmf_received")]
+[JsonDerivedType(typeof(ToolCalled), "tool_called")]
+[JsonDerivedType(typeof(OperatorText), "operator_text")]
+[JsonDerivedType(typeof(ProviderNotice), "provider_notice")]
+[JsonDerivedType(typeof(MediaEnded), "media_ended")]
+[JsonDerivedType(typeof(ServerRestarted), "server_restarted")]
+public abstract record SessionFact;
+
+/// <summary>The session's fixed facts at birth; first entry of every journal.</summary>
+public sealed record SessionCreated(
+    string Provider,
+    VoiceStrategy Strategy,
+    string TelephonyProvider,
+    string? PhoneNumber,
+    IReadOnlyDictionary<string, string> Metadata) : SessionFact;
+
+public sealed record SessionUpdated(string? PhoneNumber, IReadOnlyDictionary<string, string>? Metadata) : SessionFact;
+
+/// <param name="By">Who asked: <c>call</c>, <c>carrier</c>, <c>server</c>, or a user's e-mail address.</param>
+/// <param name="Detail">One sentence for people; set on the way to an end.</param>
+public sealed record StateChanged(SessionState From, SessionState To, string By, EndReason? Reason = null, string? Detail = null) : SessionFact;
+
+/// <summary>The carrier's media stream opened: audio time 0 of the session, or of its continuation.</summary>
+public sealed record CarrierConnected(string Carrier, string CallSid, string StreamSid) : SessionFact;
+
+public sealed record ProviderConnected(string Provider, string? Model, string ProviderSessionId, int ConnectMs) : SessionFact;
+
+/// <summary>A finished utterance of one speaker.</summary>
+/// <param name="TurnId">Equal to the id of the partials that came before.</param>
+/// <param name="HeardMs">For the AI: how much of the utterance the caller really heard, ±1 frame of 20 ms.</param>
+public sealed record TurnFinished(
+    string TurnId,
+    LegRole Speaker,
+    string Text,
+    long StartMs,
+    long EndMs,
+    double? Confidence = null,
+    bool Interrupted = false,
+    int? HeardMs = null) : SessionFact;
+
+/// <summary>The caller spoke over the AI and the AI stopped.</summary>
+/// <param name="HeardMs">How much of the cut utterance the caller heard; the provider's history is truncated to it.</param>
+/// <param name="ClearMicros">From the speech-start event's arrival to the carrier's <c>clear</c> being written, in microseconds.</param>
+public sealed record BargeIn(string TurnId, int HeardMs, long ClearMicros, long AtMs) : SessionFact;
+
+/// <summary>A cough or backchannel ("uh-huh") that made the provider stop or nearly stop; the agent went on.</summary>
+public sealed record FalseInterruption(string TurnId, string? Heard, long AtMs) : SessionFact;
+
+public sealed record DtmfReceived(string Digit, long AtMs) : SessionFact;
+
+public sealed record ToolCalled(string CallId, string Name, string Arguments, string? Result) : SessionFact;
+
+/// <summary>An operator typed a line for the AI to say or to follow.</summary>
+public sealed record OperatorText(string Text, string By) : SessionFact;
+
+/// <summary>Something the provider reported that did not end the call, in plain words.</summary>
+public sealed record ProviderNotice(string Provider, string Code, string Message) : SessionFact;
+
+/// <summary>Media stopped on this node. Counters cover the whole stream.</summary>
+/// <param name="FramesIn">Frames of 20 ms received from the carrier.</param>
+/// <param name="FramesDropped">Caller frames dropped by a full queue toward the provider.</param>
+/// <param name="FirstAnswerMs">Per AI turn: caller stopped speaking → first answer audio written to the carrier, milliseconds.</param>
+public sealed record MediaEnded(
+    EndReason Reason,
+    string Detail,
+    long FramesIn,
+    long FramesOut,
+    long FramesDropped,
+    IReadOnlyList<int> FirstAnswerMs,
+    ProviderUsage? Usage) : SessionFact;
+
+/// <summary>The process that held the call died and the session was taken up again from the journal.</summary>
+public sealed record ServerRestarted(string Detail) : SessionFact;
+
+/// <summary>What the provider says it used; tokens are 0 for providers that do not count them.</summary>
+public sealed record ProviderUsage(long InputTokens, long OutputTokens, long CachedTokens, double AudioInSeconds, double AudioOutSeconds);

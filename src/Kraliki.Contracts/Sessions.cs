@@ -1,0 +1,156 @@
+using System.Text.Json.Serialization;
+
+namespace Kraliki.Contracts;
+
+/// <summary>Where a session stands. The allowed moves are in <see cref="SessionStates"/>.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<SessionState>))]
+public enum SessionState
+{
+    Created,
+    Connecting,
+    Active,
+    OnHold,
+    WrapUp,
+    Completed,
+    Failed,
+}
+
+/// <summary>The session state machine: created → connecting → active ⇄ on_hold → wrap_up → completed; failed from anywhere that is not terminal.</summary>
+public static class SessionStates
+{
+    public static IReadOnlyList<SessionState> AllowedFrom(SessionState state) => state switch
+    {
+        SessionState.Created => [SessionState.Connecting, SessionState.Failed],
+        SessionState.Connecting => [SessionState.Active, SessionState.Failed],
+        SessionState.Active => [SessionState.OnHold, SessionState.WrapUp, SessionState.Failed],
+        SessionState.OnHold => [SessionState.Active, SessionState.WrapUp, SessionState.Failed],
+        SessionState.WrapUp => [SessionState.Completed, SessionState.Failed],
+        _ => [],
+    };
+
+    public static bool CanMove(SessionState from, SessionState to) => AllowedFrom(from).Contains(to);
+
+    public static bool IsTerminal(SessionState state) => state is SessionState.Completed or SessionState.Failed;
+}
+
+/// <summary><c>realtime</c>: one speech-to-speech model. <c>segmented</c>: speech to text, language model, text to speech.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<VoiceStrategy>))]
+public enum VoiceStrategy
+{
+    Realtime,
+    Segmented,
+}
+
+/// <summary>Whose audio or words these are.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<LegRole>))]
+public enum LegRole
+{
+    Caller,
+    Ai,
+    Operator,
+    Supervisor,
+}
+
+/// <summary>
+/// Why a session ended: stage × side × kind. The same word is the metric label, the database column and the key of the
+/// console's sentence, so a new member needs all three.
+/// </summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<EndReason>))]
+public enum EndReason
+{
+    // Wanted endings.
+    CallerHungUp,
+    OperatorEnded,
+    AssistantEnded,
+    CancelledBeforeConnect,
+
+    // Stage connect: media never flowed.
+    ConnectCarrierRefused,
+    ConnectCarrierTimeout,
+    ConnectProviderRefused,
+    ConnectProviderUnauthorized,
+    ConnectProviderTimeout,
+
+    // Stage talk: media flowed and stopped.
+    TalkCarrierLost,
+    TalkCarrierIdle,
+    TalkCarrierProtocolError,
+    TalkProviderLost,
+    TalkProviderError,
+    TalkProviderExpired,
+    TalkProviderStalled,
+    TalkServerStopping,
+    TalkServerLost,
+    TalkServerFault,
+}
+
+/// <summary>Body of <c>POST /api/v1/sessions</c>. Null fields take the installation's defaults.</summary>
+/// <param name="Provider">AI voice provider: <c>openai</c> or <c>local</c>.</param>
+/// <param name="TelephonyProvider">Carrier: <c>twilio</c>.</param>
+/// <param name="PhoneNumber">The customer's number, E.164.</param>
+/// <param name="Metadata">At most 16 pairs, key ≤ 64 and value ≤ 500 characters.</param>
+public sealed record CreateSession(
+    string? Provider = null,
+    VoiceStrategy? Strategy = null,
+    string? TelephonyProvider = null,
+    string? PhoneNumber = null,
+    IReadOnlyDictionary<string, string>? Metadata = null);
+
+/// <summary>Body of <c>PATCH /api/v1/sessions/{id}</c>: null leaves a field as it is; <see cref="State"/> asks for a move of the state machine.</summary>
+public sealed record UpdateSession(
+    SessionState? State = null,
+    string? PhoneNumber = null,
+    IReadOnlyDictionary<string, string>? Metadata = null);
+
+public sealed record EndSession(string? Note = null);
+
+/// <param name="LastSeq">Sequence number of the newest committed event; 0 when there is none.</param>
+/// <param name="SocketUrl">Absolute <c>ws(s)://</c> URL of the session's socket.</param>
+/// <param name="EndReason">Set once the session has ended.</param>
+/// <param name="EndDetail">The end in one plain sentence for people.</param>
+public sealed record SessionView(
+    Guid Id,
+    SessionState State,
+    string Provider,
+    VoiceStrategy Strategy,
+    string TelephonyProvider,
+    string? PhoneNumber,
+    IReadOnlyDictionary<string, string> Metadata,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset UpdatedAt,
+    DateTimeOffset? StartedAt,
+    DateTimeOffset? EndedAt,
+    EndReason? EndReason,
+    string? EndDetail,
+    long LastSeq,
+    string SocketUrl);
+
+/// <summary>Everything a browser needs to join a session, in one call.</summary>
+public sealed record SessionBootstrap(
+    SessionView Session,
+    string SocketUrl,
+    SocketTicket Ticket,
+    IReadOnlyList<IceServer> IceServers,
+    IReadOnlyList<string> Features);
+
+/// <summary>Opens one socket once, within 30 seconds.</summary>
+public sealed record SocketTicket(string Ticket, DateTimeOffset ExpiresAt);
+
+public sealed record IceServer(IReadOnlyList<string> Urls, string? Username = null, string? Credential = null);
+
+public sealed record SessionEventPage(IReadOnlyList<SessionEvent> Items, long LastSeq, bool More);
+
+/// <summary>The finished turns of a session.</summary>
+public sealed record Transcript(Guid SessionId, DateTimeOffset? StartedAt, IReadOnlyList<TranscriptLine> Lines);
+
+/// <param name="StartMs">Milliseconds since the media started.</param>
+/// <param name="Interrupted">The speaker was cut off; <see cref="Text"/> holds what was said up to there as far as known.</param>
+public sealed record TranscriptLine(
+    long Seq,
+    string TurnId,
+    LegRole Speaker,
+    string Text,
+    long StartMs,
+    long EndMs,
+    double? Confidence,
+    bool Interrupted);

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Kraliki.Contracts;
+
+/// <summary>Writes an enum as its snake_case name: <c>CallerHungUp</c> is <c>caller_hung_up</c> on the wire.</summary>
+public sealed class SnakeCaseEnumConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)
+    where T : struct, Enum;
+
+/// <summary>One page of a list. <see cref="NextCursor"/> is null on the last page.</summary>
+public sealed record Page<T>(IReadOnlyList<T> Items, string? NextCursor);
+
+/// <summary>RFC 9457 problem details with our additions; the one error format of the REST API.</summary>
+/// <param name="Code">Stable machine-readable name, snake_case.</param>
+/// <param name="RequestId">The <c>X-Request-ID</c> under which the server logged this request.</param>
+/// <param name="Errors">Field name (snake_case) to the sentences that say what is wrong and what would be right.</param>
+/// <param name="AllowedStates">With code <c>illegal_transition</c>: where the session could go instead.</param>
+public sealed record Problem(
+    string? Type,
+    string Title,
+    int Status,
+    string? Detail,
+    string Code,
+    string? RequestId,
+    IReadOnlyDictionary<string, string[]>? Errors = null,
+    IReadOnlyList<SessionState>? AllowedStates = null);
+
+/// <summary>Source-generated JSON for everything on the wire: snake_case, nulls omitted, times in UTC.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    AllowOutOfOrderMetadataProperties = true)]
+[JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(LoginRequest))]
+[JsonSerializable(typeof(LoginResponse))]
+[JsonSerializable(typeof(RefreshRequest))]
+[JsonSerializable(typeof(UserView))]
+[JsonSerializable(typeof(CreateSession))]
+[JsonSerializable(typeof(UpdateSession))]
+[JsonSerializable(typeof(EndSession))]
+[JsonSerializable(typeof(SessionView))]
+[JsonSerializable(typeof(SessionBootstrap))]
+[JsonSerializable(typeof(SocketTicket))]
+[JsonSerializable(typeof(Page<SessionView>))]
+[JsonSerializable(typeof(SessionEvent))]
+[JsonSerializable(typeof(SessionEventPage))]
+[JsonSerializable(typeof(SessionFact))]
+[JsonSerializable(typeof(Transcript))]
+[JsonSerializable(typeof(ServerMessage))]
+[JsonSerializable(typeof(ClientMessage))]
+[JsonSerializable(typeof(StartRehearsal))]
+[JsonSerializable(typeof(RehearsalView))]
+[JsonSerializable(typeof(Page<RehearsalView>))]
+[JsonSerializable(typeof(IReadOnlyList<CallerScriptView>))]
+[JsonSerializable(typeof(IReadOnlyList<ProviderView>))]
+[JsonSerializable(typeof(ConsoleInfo))]
+[JsonSerializable(typeof(ErrorReport))]
+public sealed partial class ContractsJson : JsonSerializerContext;

@@ -1,0 +1,38 @@
+using Kraliki.Contracts;
+
+namespace Kraliki.Voice.Calls;
+
+/// <summary>Where a call loop reports. Implemented by the session's side of the server and by tests.</summary>
+/// <remarks>
+/// Every member is called inside the loop's gate, one at a time, in the order of events. Implementations must return at
+/// once: hand over to a queue of their own, never block, never call back into the loop.
+/// </remarks>
+public interface ICallSink
+{
+    /// <summary>Must be delivered, in order.</summary>
+    void Fact(SessionFact fact);
+
+    /// <summary>Newest wins per turn; may be dropped.</summary>
+    void Partial(PartialTranscript partial);
+
+    /// <summary>Newest wins; may be dropped.</summary>
+    void Meters(CallMeters meters);
+
+    /// <summary>Audio of one leg for people who listen in; called only while <see cref="CallLoop.Listening"/>. The span is valid during the call only.</summary>
+    /// <param name="mulaw">G.711 μ-law, 8 kHz; empty for <see cref="AudioFrameKind.Flush"/>.</param>
+    void Audio(LegRole leg, AudioFrameKind kind, uint mediaMs, ReadOnlySpan<byte> mulaw);
+}
+
+/// <summary>What others ask of a running call. Posted from any thread; never dropped.</summary>
+public abstract record CallCommand;
+
+/// <summary>Ends the call: the carrier's socket is closed and the carrier goes on with what follows the stream.</summary>
+public sealed record EndCall(EndReason Reason, string Detail) : CallCommand;
+
+/// <summary>The operator typed a line: the AI takes it as an instruction and answers.</summary>
+public sealed record InstructProvider(string Text) : CallCommand;
+
+public sealed record ProvideToolResult(string CallId, string Output) : CallCommand;
+
+/// <summary>How a call's media ended on this node.</summary>
+public sealed record CallOutcome(EndReason Reason, string Detail);

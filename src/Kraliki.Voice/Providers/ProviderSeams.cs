@@ -1,0 +1,123 @@
+using Kraliki.Contracts;
+
+namespace Kraliki.Voice.Providers;
+
+/// <summary>An AI voice provider that can open connections. Stateless; safe from any thread.</summary>
+public interface IVoiceProvider
+{
+    /// <summary>The name on the wire: <c>openai</c>, <c>local</c>.</summary>
+    string Name { get; }
+
+    ProviderCapabilities Capabilities { get; }
+
+    /// <summary>Starts to connect and returns at once; the outcome arrives at <paramref name="events"/>.</summary>
+    IProviderConnection Connect(ProviderSetup setup, IProviderEvents events);
+}
+
+/// <summary>What a provider can do. Code branches on these, never on the provider's type.</summary>
+/// <param name="DetectsTurns">Reports speech start and stop and answers by itself.</param>
+/// <param name="Truncates">Its memory of an answer can be cut to what the caller heard.</param>
+/// <param name="SpeaksFirst">Greets when asked to by <see cref="IProviderConnection.Greet"/>.</param>
+/// <param name="Model">Model name for display, when there is one.</param>
+public sealed record ProviderCapabilities(
+    IReadOnlyList<VoiceStrategy> Strategies,
+    bool DetectsTurns,
+    bool Truncates,
+    bool SpeaksFirst,
+    string? Model = null);
+
+/// <param name="Instructions">What the assistant is and does, in plain language.</param>
+/// <param name="History">Finished turns of this session before this connection (a continued call), oldest first.</param>
+public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History);
+
+/// <summary>One live conversation with a provider.</summary>
+/// <remarks>
+/// The call loop calls these inside its gate, one at a time. They must not block and must not raise
+/// <see cref="IProviderEvents"/> synchronously. Calls after the end are ignored.
+/// </remarks>
+public interface IProviderConnection
+{
+    /// <summary>Caller audio: base64 of G.711 μ-law at 8 kHz, usually one frame of 20 ms (160 bytes, 216 characters). Copied before the call returns.</summary>
+    /// <returns>False when the queue toward the provider is full and the frame was dropped.</returns>
+    bool SendAudio(ReadOnlySpan<byte> base64Mulaw);
+
+    /// <summary>Asks the assistant to open the conversation.</summary>
+    void Greet();
+
+    /// <summary>Stops the answer that is being produced, if any; its remaining audio will be ignored by the loop.</summary>
+    void CancelAnswer();
+
+    /// <summary>Cuts the memory of one answer to the milliseconds that the caller heard; 0 when nothing was heard.</summary>
+    void Truncate(string turnId, int heardMs);
+
+    /// <summary>Asks for the rest of an answer that a false interruption cut off.</summary>
+    void ContinueAnswer();
+
+    /// <summary>A line of text that the assistant must follow and answer.</summary>
+    void Instruct(string text);
+
+    void ProvideToolResult(string callId, string output);
+
+    /// <summary>Ends the conversation. <see cref="IProviderEvents.Closed"/> still follows, once.</summary>
+    void Close();
+}
+
+/// <summary>What a provider connection reports. Raised from any thread, one at a time per connection; spans are valid during the call only.</summary>
+public interface IProviderEvents
+{
+    /// <summary>Ready for audio.</summary>
+    void Connected(string providerSessionId, string? model);
+
+    /// <summary>The caller started to speak.</summary>
+    void SpeechStarted(string turnId);
+
+    /// <summary>The caller stopped speaking.</summary>
+    void SpeechStopped(string turnId);
+
+    /// <summary>What the caller is heard saying so far (whole text, not a delta).</summary>
+    void CallerPartial(string turnId, string text);
+
+    /// <summary>What the caller said. An empty text means that it was no speech (a cough, noise).</summary>
+    void CallerFinal(string turnId, string text, double? confidence);
+
+    /// <summary>An answer's audio: base64 of G.711 μ-law at 8 kHz, any length, faster than real time.</summary>
+    void AnswerAudio(string turnId, ReadOnlySpan<byte> base64Mulaw);
+
+    /// <summary>Words of the answer to append to what came before.</summary>
+    void AnswerText(string turnId, string delta);
+
+    /// <summary>The answer is complete or was stopped; no more audio or text for it.</summary>
+    void AnswerDone(string turnId, string text, bool cancelled);
+
+    void ToolCall(string callId, string name, string argumentsJson);
+
+    void Usage(ProviderUsage usage);
+
+    /// <summary>Something went wrong that did not end the conversation.</summary>
+    void Notice(string code, string message);
+
+    /// <summary>The conversation is over, whatever the cause. The last event.</summary>
+    void Closed(ProviderEnd end, string detail);
+}
+
+/// <summary>How a provider connection ended; the loop turns it into an <see cref="EndReason"/> by the stage of the call.</summary>
+public enum ProviderEnd
+{
+    /// <summary>We closed it.</summary>
+    Requested,
+
+    /// <summary>Refused before it was ready, or unreachable.</summary>
+    Refused,
+
+    /// <summary>The key was not accepted.</summary>
+    Unauthorized,
+
+    /// <summary>The session's maximum life is over.</summary>
+    Expired,
+
+    /// <summary>The socket ended without a word.</summary>
+    Lost,
+
+    /// <summary>The provider reported an error and closed.</summary>
+    Error,
+}
