@@ -43,8 +43,8 @@ public sealed class G711Tests
             int error = Math.Abs(G711.Decode(G711.Encode((short)sample)) - sample);
             int best = values.Min(value => Math.Abs(value - sample));
 
-            // Truncating the low bits may miss the nearest code by less than one 14-bit step.
-            Assert.InRange(error, best, best + 4);
+            // Decision values lie on the 14-bit grid, so a 16-bit sample may miss the nearest code by less than two steps of it.
+            Assert.InRange(error, best, best + 7);
         }
     }
 
