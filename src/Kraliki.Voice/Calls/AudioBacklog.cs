@@ -7,8 +7,8 @@ namespace Kraliki.Voice.Calls;
 /// <param name="capacity">Frames of 20 ms.</param>
 internal sealed class AudioBacklog(int capacity) : IDisposable
 {
-    // Base64 of a 20 ms frame is 216 characters; a carrier that sends longer messages takes several slots' worth at once.
-    private const int SlotBytes = 1024;
+    // Base64 of a 20 ms frame is 216 characters. Longer messages are cut at a multiple of 4 characters, where base64 may be cut.
+    private const int SlotBytes = 240;
 
     private byte[]? _bytes;
     private int[]? _lengths;
@@ -19,26 +19,26 @@ internal sealed class AudioBacklog(int capacity) : IDisposable
     /// <summary>Frames thrown away since the call began.</summary>
     public long Dropped { get; private set; }
 
-    public void Add(ReadOnlySpan<byte> frame)
+    public void Add(ReadOnlySpan<byte> base64)
     {
-        if (frame.Length > SlotBytes)
-        {
-            Dropped++;
-            return;
-        }
-
         _bytes ??= ArrayPool<byte>.Shared.Rent(capacity * SlotBytes);
         _lengths ??= ArrayPool<int>.Shared.Rent(capacity);
-        if (Count == capacity)
+        while (base64.Length > 0)
         {
-            RemoveFirst();
-            Dropped++;
-        }
+            if (Count == capacity)
+            {
+                _first = (_first + 1) % capacity;
+                Count--;
+                Dropped++;
+            }
 
-        int slot = (_first + Count) % capacity;
-        frame.CopyTo(_bytes.AsSpan(slot * SlotBytes));
-        _lengths[slot] = frame.Length;
-        Count++;
+            int slot = (_first + Count) % capacity;
+            int length = Math.Min(base64.Length, SlotBytes);
+            base64[..length].CopyTo(_bytes.AsSpan(slot * SlotBytes));
+            _lengths[slot] = length;
+            Count++;
+            base64 = base64[length..];
+        }
     }
 
     /// <summary>The oldest frame; only when <see cref="Count"/> is not 0.</summary>

@@ -43,8 +43,8 @@ public sealed class G711Tests
             int error = Math.Abs(G711.Decode(G711.Encode((short)sample)) - sample);
             int best = values.Min(value => Math.Abs(value - sample));
 
-            // Decision values lie on the 14-bit grid, so a 16-bit sample may miss the nearest code by less than two steps of it.
-            Assert.InRange(error, best, best + 7);
+            // Decision values lie on the 14-bit grid, so a 16-bit sample may miss the nearest code by up to two steps of it.
+            Assert.InRange(error, best, best + 8);
         }
     }
 
