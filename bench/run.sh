@@ -72,6 +72,7 @@ for name in $SERVERS; do
   most+=("most calls sustained on one core, $name: $best")
 done
 
-printf '\n%s\n' "${rows[@]}"
+printf '\n'
+printf '%s\n' "${rows[@]}"
 printf '\n'
 printf '%s\n' "${most[@]}"
