@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kraliki.LocalSpeech;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -48,6 +49,9 @@ public static class CallerScriptReader
 
         reader.OnlyKnown(root, RootKeys);
         var noise = reader.Text(root, "noise_db", null);
+        var voice = reader.Text(root, "voice", null) ?? "rms";
+        if (!Enum.GetNames<VoiceName>().Contains(voice, StringComparer.OrdinalIgnoreCase))
+            throw reader.Wrong(root, "voice", $"there is no voice '{voice}'; known are {string.Join(", ", Enum.GetNames<VoiceName>()).ToLowerInvariant()}");
         var steps = reader.Value(root, "steps") as YamlSequenceNode ?? throw reader.Wrong(root, "steps", "must be a list of steps");
         if (steps.Children.Count == 0)
             throw reader.Wrong(steps, "steps", "must have at least one step");
@@ -55,7 +59,7 @@ public static class CallerScriptReader
             reader.Required(root, "name"),
             reader.Required(root, "title"),
             reader.Text(root, "description", null) ?? "",
-            reader.Text(root, "voice", null) ?? "rms",
+            voice.ToLowerInvariant(),
             reader.Text(root, "from", null) ?? "+12025550147",
             noise is null ? null : double.TryParse(noise, CultureInfo.InvariantCulture, out var db) && db is >= 0 and <= 60
                 ? db

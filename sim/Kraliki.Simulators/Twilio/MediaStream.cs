@@ -286,8 +286,11 @@ internal sealed class MediaStream
             if (_flowing && _closedBy == "carrier" && _closeWith == WebSocketCloseStatus.NormalClosure)
                 Send(MediaMessages.Stop(_identity, ++_sequence), "stop");
             _flowing = false;
-            if (_thaw is { } thaw)
-                Thaw(thaw);
+            if (_thaw is not { } thaw)
+                return;
+            // A frozen connection says nothing at its end either.
+            _socket.Abort();
+            Thaw(thaw);
         });
         using var limit = new CancellationTokenSource(CloseTimeout, _time);
         try
