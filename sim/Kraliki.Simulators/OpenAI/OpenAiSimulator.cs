@@ -56,6 +56,22 @@ public sealed class OpenAiSimulator : IAsyncDisposable
         return simulator;
     }
 
+    /// <summary>As a part of the executable: <c>openai [--openai-key KEY] [--port N] [--tls]</c>.</summary>
+    public static async Task<RunningSimulator> FromArgumentsAsync(SimulatorArguments arguments, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(arguments);
+        var simulator = await StartAsync(
+            new() { Host = arguments.Host("openai"), Keys = arguments.Text("openai-key") is { } key ? [key] : null },
+            cancellationToken).ConfigureAwait(false);
+        return new(simulator, new
+        {
+            Simulator = "openai",
+            simulator.BaseUrl,
+            Keys = simulator._options.Keys,
+            Certificate = simulator.Certificate?.ExportCertificatePem(),
+        });
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_host is not null)
