@@ -32,6 +32,7 @@ internal sealed class RealtimeConnection
     private readonly CancellationTokenSource _over = new();
     private FaultTrack? _faults;
     private volatile TaskCompletionSource? _frozen;
+    private volatile bool _closing;
     private TimeSpan _delay;
     private int? _delaysLeft;
 
@@ -66,6 +67,7 @@ internal sealed class RealtimeConnection
     public void SendClose(int code, string reason)
     {
         Queue(new(null, (WebSocketCloseStatus)code, reason));
+        _closing = true;
         _outgoing.Writer.TryComplete();
     }
 
@@ -92,6 +94,7 @@ internal sealed class RealtimeConnection
             _abort();
         }
 
+        _closing = true;
         await _over.CancelAsync().ConfigureAwait(false);
         _outgoing.Writer.TryComplete();
         await Task.WhenAll(reading, writing).ConfigureAwait(false);
@@ -169,8 +172,8 @@ internal sealed class RealtimeConnection
             _delaysLeft--;
         }
 
-        // False also after the end, when there is nobody left to tell.
-        if (!_outgoing.Writer.TryWrite(next) && !_outgoing.Reader.Completion.IsCompleted && _outgoing.Reader.Count > 0)
+        // A session that a fault closed goes on for a moment: what it still says is not sent.
+        if (!_outgoing.Writer.TryWrite(next) && !_closing)
             _abort();
     }
 
