@@ -108,6 +108,7 @@ public sealed record EndSession(string? Note = null);
 /// <param name="SocketUrl">Absolute <c>ws(s)://</c> URL of the session's socket.</param>
 /// <param name="EndReason">Set once the session has ended.</param>
 /// <param name="EndDetail">The end in one plain sentence for people.</param>
+/// <param name="Version">Counts changes of state, phone number and metadata; also the <c>ETag</c>, for <c>If-Match</c>.</param>
 public sealed record SessionView(
     Guid Id,
     SessionState State,
@@ -123,7 +124,8 @@ public sealed record SessionView(
     EndReason? EndReason,
     string? EndDetail,
     long LastSeq,
-    string SocketUrl);
+    string SocketUrl,
+    long Version = 0);
 
 /// <summary>Everything a browser needs to join a session, in one call.</summary>
 public sealed record SessionBootstrap(

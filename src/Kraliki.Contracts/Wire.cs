@@ -15,6 +15,7 @@ public sealed record Page<T>(IReadOnlyList<T> Items, string? NextCursor);
 /// <param name="RequestId">The <c>X-Request-ID</c> under which the server logged this request.</param>
 /// <param name="Errors">Field name (snake_case) to the sentences that say what is wrong and what would be right.</param>
 /// <param name="AllowedStates">With code <c>illegal_transition</c>: where the session could go instead.</param>
+/// <param name="Session">With codes <c>version_conflict</c> and <c>illegal_transition</c>: the session as it is now.</param>
 public sealed record Problem(
     string? Type,
     string Title,
@@ -23,7 +24,8 @@ public sealed record Problem(
     string Code,
     string? RequestId,
     IReadOnlyDictionary<string, string[]>? Errors = null,
-    IReadOnlyList<SessionState>? AllowedStates = null);
+    IReadOnlyList<SessionState>? AllowedStates = null,
+    SessionView? Session = null);
 
 /// <summary>Source-generated JSON for everything on the wire: snake_case, nulls omitted, times in UTC.</summary>
 [JsonSourceGenerationOptions(

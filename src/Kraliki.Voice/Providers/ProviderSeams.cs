@@ -50,8 +50,18 @@ public interface IProviderConnection
     /// <summary>Cuts the memory of one answer to the milliseconds that the caller heard; 0 when nothing was heard.</summary>
     void Truncate(string turnId, int heardMs);
 
-    /// <summary>Asks for the rest of an answer that a false interruption cut off.</summary>
-    void ContinueAnswer();
+    /// <summary>
+    /// The caller began to speak over an answer and it is not yet known whether this is an interruption or a mere "uh-huh":
+    /// until <see cref="ResumeAnswers"/> the provider must not answer a finished caller turn by itself.
+    /// </summary>
+    void HoldAnswers();
+
+    /// <summary>Back to answering by itself.</summary>
+    /// <param name="answerNow">
+    /// True: it was an interruption; the caller's turn is, or soon will be, finished and wants its answer. False: it was a
+    /// backchannel or a cough; the caller's utterance is to be forgotten and the old answer goes on.
+    /// </param>
+    void ResumeAnswers(bool answerNow);
 
     /// <summary>A line of text that the assistant must follow and answer.</summary>
     void Instruct(string text);
@@ -89,6 +99,7 @@ public interface IProviderEvents
     /// <summary>The answer is complete or was stopped; no more audio or text for it.</summary>
     void AnswerDone(string turnId, string text, bool cancelled);
 
+    /// <summary>The assistant wants a tool. <c>end_call</c> (no arguments) hangs up once the answer in progress was heard.</summary>
     void ToolCall(string callId, string name, string argumentsJson);
 
     void Usage(ProviderUsage usage);

@@ -1,0 +1,221 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Kraliki.Contracts;
+
+namespace Kraliki.Client;
+
+/// <summary>Sends requests: tokens, one refresh after a 401, repetition of what is safe, and errors as <see cref="KralikiException"/>.</summary>
+internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposable
+{
+    // The server accepts cookie-authenticated changes only with this header, which a foreign page cannot send.
+    private const string CsrfHeader = "X-Kraliki-CSRF";
+
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private volatile Tokens? _tokens;
+    private int _refreshes;
+
+    public int MaxAttempts { get; set; } = 4;
+
+    public string? AccessToken => _tokens?.Access;
+
+    public event Action? SignInLost;
+
+    public void Dispose() => _refreshing.Dispose();
+
+    public void Keep(LoginResponse answer) =>
+        _tokens = answer is { AccessToken: { } access, RefreshToken: { } refresh } ? new(access, refresh) : null;
+
+    public async Task LogoutAsync(CancellationToken cancellationToken)
+    {
+        var body = new RefreshRequest(_tokens?.Refresh, _tokens is null ? TokenTransport.Cookie : TokenTransport.Body);
+        using var answer = await AnswerAsync(
+            HttpMethod.Post, "api/v1/auth/logout", Body(body, ContractsJson.Default.RefreshRequest), null, cancellationToken).ConfigureAwait(false);
+        _tokens = null;
+    }
+
+    public async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var answer = await AnswerAsync(HttpMethod.Get, path, null, null, cancellationToken).ConfigureAwait(false);
+        return await ReadAsync(answer, path, type, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<string> GetTextAsync(string path, CancellationToken cancellationToken)
+    {
+        using var answer = await AnswerAsync(HttpMethod.Get, path, null, null, cancellationToken).ConfigureAwait(false);
+        return await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<T> SendAsync<TBody, T>(
+        HttpMethod method,
+        string path,
+        TBody? body,
+        JsonTypeInfo<TBody> bodyType,
+        JsonTypeInfo<T> type,
+        CancellationToken cancellationToken,
+        long? ifVersion = null)
+        where TBody : class
+    {
+        using var answer = await AnswerAsync(method, path, Body(body, bodyType), ifVersion, cancellationToken).ConfigureAwait(false);
+        return await ReadAsync(answer, path, type, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task SendAsync<TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> bodyType, CancellationToken cancellationToken)
+        where TBody : class
+    {
+        using var answer = await AnswerAsync(method, path, Body(body, bodyType), null, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static Func<HttpContent?> Body<T>(T? body, JsonTypeInfo<T> type)
+        where T : class =>
+        () => body is null ? null : JsonContent.Create(body, type);
+
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage answer, string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await answer.Content.ReadFromJsonAsync(type, cancellationToken).ConfigureAwait(false)
+                ?? throw new JsonException("The answer is null.");
+        }
+        catch (JsonException e)
+        {
+            throw KralikiException.Unreadable(path, e);
+        }
+        catch (HttpRequestException e)
+        {
+            throw KralikiException.Unreachable(e);
+        }
+    }
+
+    /// <summary>Sends until there is a good answer, or throws.</summary>
+    private async Task<HttpResponseMessage> AnswerAsync(
+        HttpMethod method, string path, Func<HttpContent?>? body, long? ifVersion, CancellationToken cancellationToken)
+    {
+        var refreshed = false;
+        for (var attempt = 1; ; attempt++)
+        {
+            var mayRepeat = method == HttpMethod.Get && attempt < MaxAttempts;
+            var refreshesBefore = Volatile.Read(ref _refreshes);
+            TimeSpan? serverAsks = null;
+            try
+            {
+                var answer = await OnceAsync(method, path, body?.Invoke(), ifVersion, cancellationToken).ConfigureAwait(false);
+                if (answer.IsSuccessStatusCode)
+                {
+                    return answer;
+                }
+
+                using (answer)
+                {
+                    if (answer.StatusCode == HttpStatusCode.Unauthorized && !refreshed && !path.StartsWith("api/v1/auth/login", StringComparison.Ordinal))
+                    {
+                        refreshed = true;
+                        if (await RefreshAsync(refreshesBefore, cancellationToken).ConfigureAwait(false))
+                        {
+                            continue;
+                        }
+
+                        SignInLost?.Invoke();
+                    }
+
+                    if (!mayRepeat || !IsTransient(answer.StatusCode))
+                    {
+                        throw await RefusalAsync(answer, cancellationToken).ConfigureAwait(false);
+                    }
+
+                    serverAsks = answer.Headers.RetryAfter?.Delta;
+                }
+            }
+            catch (HttpRequestException e) when (!mayRepeat)
+            {
+                throw KralikiException.Unreachable(e);
+            }
+            catch (HttpRequestException)
+            {
+                // No answer to a request that is safe to repeat: wait and try again.
+            }
+
+            var delay = serverAsks ?? Backoff.Default.Delay(attempt, Random.Shared.NextDouble());
+            await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<HttpResponseMessage> OnceAsync(HttpMethod method, string path, HttpContent? body, long? ifVersion, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body };
+        if (_tokens is { } tokens)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tokens.Access);
+        }
+        else if (method != HttpMethod.Get)
+        {
+            request.Headers.Add(CsrfHeader, "1");
+        }
+
+        if (ifVersion is { } version)
+        {
+            request.Headers.IfMatch.Add(new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{version}\"")));
+        }
+
+        return await http.SendAsync(request, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Renews the tokens, once for all requests that found them worn out at the same time.</summary>
+    /// <param name="refreshesBefore">The count of refreshes when the refused request left.</param>
+    private async Task<bool> RefreshAsync(int refreshesBefore, CancellationToken cancellationToken)
+    {
+        await _refreshing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_refreshes != refreshesBefore)
+            {
+                return true;
+            }
+
+            var tokens = _tokens;
+            var request = new RefreshRequest(tokens?.Refresh, tokens is null ? TokenTransport.Cookie : TokenTransport.Body);
+            var body = JsonContent.Create(request, ContractsJson.Default.RefreshRequest);
+            using var answer = await OnceAsync(HttpMethod.Post, "api/v1/auth/refresh", body, null, cancellationToken).ConfigureAwait(false);
+            if (!answer.IsSuccessStatusCode)
+            {
+                _tokens = null;
+                return false;
+            }
+
+            Keep(await ReadAsync(answer, "refresh", ContractsJson.Default.LoginResponse, cancellationToken).ConfigureAwait(false));
+            _refreshes++;
+            return true;
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    private static bool IsTransient(HttpStatusCode status) => status
+        is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
+        or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+
+    private static async Task<KralikiException> RefusalAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        Problem? problem = null;
+        try
+        {
+            problem = await answer.Content.ReadFromJsonAsync(ContractsJson.Default.Problem, cancellationToken).ConfigureAwait(false);
+        }
+        catch (JsonException)
+        {
+            // A proxy's own error page; the status line says enough.
+        }
+
+        var status = (int)answer.StatusCode;
+        return new KralikiException(
+            answer.StatusCode,
+            problem ?? new Problem(null, answer.ReasonPhrase ?? "The request was refused", status, null, string.Create(CultureInfo.InvariantCulture, $"http_{status}"), null));
+    }
+
+    private sealed record Tokens(string Access, string Refresh);
+}

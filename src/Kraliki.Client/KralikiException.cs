@@ -1,0 +1,34 @@
+using System.Net;
+using Kraliki.Contracts;
+
+namespace Kraliki.Client;
+
+/// <summary>The server refused a request, or could not be reached. <see cref="Exception.Message"/> is fit for people.</summary>
+public sealed class KralikiException : Exception
+{
+    public KralikiException(HttpStatusCode status, Problem problem)
+        : base(problem.Detail ?? problem.Title)
+    {
+        Status = status;
+        Problem = problem;
+        Code = problem.Code;
+    }
+
+    private KralikiException(string code, string message, Exception? inner)
+        : base(message, inner) => Code = code;
+
+    /// <summary>Stable snake_case name: the problem's <c>code</c>, or <c>unreachable</c>, or <c>unreadable_answer</c>.</summary>
+    public string Code { get; }
+
+    /// <summary>Null when no answer came.</summary>
+    public HttpStatusCode? Status { get; }
+
+    /// <summary>Null when the answer carried no problem details.</summary>
+    public Problem? Problem { get; }
+
+    internal static KralikiException Unreachable(Exception inner) =>
+        new("unreachable", "The server cannot be reached. Check the connection and try again.", inner);
+
+    internal static KralikiException Unreadable(string what, Exception inner) =>
+        new("unreadable_answer", $"The server's answer to {what} could not be read. Client and server may be of different versions.", inner);
+}

@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Kraliki.Contracts;
+
+namespace Kraliki.Client;
+
+/// <summary>Filters of the session list; null is no filter. Newest first, or by time of change with <see cref="UpdatedSince"/>.</summary>
+/// <param name="PhoneNumber">Part of the customer's number.</param>
+/// <param name="UpdatedSince">Only what changed since: for incremental sync.</param>
+/// <param name="Limit">1 to 200.</param>
+/// <param name="Cursor">The <see cref="Page{T}.NextCursor"/> of the page before.</param>
+public sealed record SessionFilter(
+    IReadOnlyList<SessionState>? States = null,
+    string? Provider = null,
+    string? TelephonyProvider = null,
+    string? PhoneNumber = null,
+    DateTimeOffset? CreatedAfter = null,
+    DateTimeOffset? CreatedBefore = null,
+    DateTimeOffset? UpdatedSince = null,
+    int? Limit = null,
+    string? Cursor = null)
+{
+    internal string ToQuery()
+    {
+        var query = new StringBuilder();
+        foreach (var state in States ?? [])
+        {
+            Add("state", JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString()));
+        }
+
+        Add("provider", Provider);
+        Add("telephony_provider", TelephonyProvider);
+        Add("q", PhoneNumber);
+        Add("created_after", Time(CreatedAfter));
+        Add("created_before", Time(CreatedBefore));
+        Add("updated_since", Time(UpdatedSince));
+        Add("limit", Limit?.ToString(CultureInfo.InvariantCulture));
+        Add("cursor", Cursor);
+        return query.ToString();
+
+        void Add(string name, string? value)
+        {
+            if (value is not null)
+            {
+                query.Append(query.Length == 0 ? '?' : '&').Append(name).Append('=').Append(Uri.EscapeDataString(value));
+            }
+        }
+
+        static string? Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+    }
+}

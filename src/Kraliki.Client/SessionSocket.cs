@@ -1,0 +1,210 @@
+using System.Net.WebSockets;
+using System.Runtime.CompilerServices;
+using Kraliki.Contracts;
+
+namespace Kraliki.Client;
+
+/// <summary>The live socket of one session. Reconnects and resumes by itself, so that its reader sees every event once and in order.</summary>
+/// <remarks>
+/// <list type="number">
+/// <item>A fresh ticket is fetched, the socket connects, answers <c>hello</c> with <c>identify</c> and waits for <c>ready</c>.</item>
+/// <item>Messages are handed to the reader; the last event's seq is remembered.</item>
+/// <item>A heartbeat runs beside it; two intervals without a pong count as a lost connection.</item>
+/// <item>After a loss it waits (<see cref="SessionSocketOptions.Backoff"/>) and begins again at 1, after the remembered seq.</item>
+/// </list>
+/// One reader; the sending methods may be called from any thread. Works in .NET and in the browser.
+/// </remarks>
+public sealed class SessionSocket : IAsyncDisposable
+{
+    /// <summary>The server's word for "nothing will ever follow", in the description of a normal closure.</summary>
+    private const string SessionOver = "session_over";
+
+    private readonly Uri _url;
+    private readonly Func<CancellationToken, Task<string>> _ticket;
+    private readonly SessionSocketOptions _options;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _disposed = new();
+    private SocketConnection? _connection;
+    private int _reading;
+
+    /// <param name="ticket">Fetches a fresh single-use ticket for each connection.</param>
+    /// <param name="afterSeq">The last event already known; 0 for all.</param>
+    public SessionSocket(
+        Uri url, Func<CancellationToken, Task<string>> ticket, long afterSeq = 0, SessionSocketOptions? options = null, TimeProvider? time = null)
+    {
+        _url = url;
+        _ticket = ticket;
+        LastSeq = afterSeq;
+        _options = options ?? new();
+        _time = time ?? TimeProvider.System;
+    }
+
+    /// <summary>The last event that was handed to the reader.</summary>
+    public long LastSeq { get; private set; }
+
+    public SocketMetrics Metrics { get; private set; } = SocketMetrics.None;
+
+    /// <summary>Raised after each change of <see cref="Metrics"/>, from the socket's own tasks.</summary>
+    public event Action<SocketMetrics>? MetricsChanged;
+
+    /// <summary>Receives the audio frames while listening (<see cref="ListenAsync"/>); the payload is valid during the call only.</summary>
+    public Action<AudioFrameHeader, ReadOnlyMemory<byte>>? AudioReceived { get; set; }
+
+    /// <summary>Whether audio is asked for; kept across reconnections.</summary>
+    public bool Listening { get; private set; }
+
+    /// <summary>
+    /// All messages of the session, across reconnections. <see cref="Ready"/> comes once per connection; each
+    /// <see cref="EventMessage"/> comes once, in order of seq. Ends when the session is over and everything was read.
+    /// </summary>
+    /// <exception cref="KralikiException">The ticket was refused for good (no such session, no permission, signed out).</exception>
+    public async IAsyncEnumerable<ServerMessage> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        if (Interlocked.Exchange(ref _reading, 1) != 0)
+        {
+            throw new InvalidOperationException("A session socket has one reader.");
+        }
+
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
+        for (var attempt = 0; ; attempt++)
+        {
+            if (attempt > 0)
+            {
+                var delay = _options.Backoff.Delay(attempt, Random.Shared.NextDouble());
+                Report(Metrics with { ReconnectAttempts = attempt, RetryAt = _time.GetUtcNow() + delay });
+                await Task.Delay(delay, _time, stop.Token).ConfigureAwait(false);
+                Report(Metrics with { RetryAt = null });
+            }
+
+            var connection = await ConnectAsync(stop.Token).ConfigureAwait(false);
+            if (connection is null)
+            {
+                continue;
+            }
+
+            try
+            {
+                while (await connection.ReceiveAsync(stop.Token).ConfigureAwait(false) is { } message)
+                {
+                    if (message is Ready)
+                    {
+                        attempt = 0;
+                    }
+
+                    if (message is EventMessage { Seq: var seq })
+                    {
+                        if (seq <= LastSeq)
+                        {
+                            continue;
+                        }
+
+                        if (seq != LastSeq + 1)
+                        {
+                            // A gap is the server's mistake, or dropped messages: resuming by seq repairs it.
+                            break;
+                        }
+
+                        LastSeq = seq;
+                    }
+
+                    yield return message;
+
+                    if (message is Resync)
+                    {
+                        break;
+                    }
+                }
+            }
+            finally
+            {
+                _connection = null;
+                await connection.DisposeAsync().ConfigureAwait(false);
+            }
+
+            var over = connection.CloseDescription == SessionOver;
+            Report(Metrics with
+            {
+                Quality = ConnectionQuality.Disconnected,
+                ConnectedAt = null,
+                TotalDisconnections = Metrics.TotalDisconnections + (over ? 0 : 1),
+            });
+            if (over)
+            {
+                yield break;
+            }
+        }
+    }
+
+    /// <summary>A line for the AI to follow and answer.</summary>
+    /// <returns>False when there is no connection at this moment: nothing was sent.</returns>
+    public Task<bool> SendTextAsync(string text, CancellationToken cancellationToken = default) => SendAsync(new TextMessage(text), cancellationToken);
+
+    public Task<bool> SendFunctionResultAsync(string callId, string output, CancellationToken cancellationToken = default) =>
+        SendAsync(new FunctionResult(callId, output), cancellationToken);
+
+    /// <summary>Starts or stops audio. Without a connection the wish is kept for the next one.</summary>
+    public Task ListenAsync(bool enabled, CancellationToken cancellationToken = default)
+    {
+        Listening = enabled;
+        return SendAsync(new Listen(enabled), cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _disposed.CancelAsync().ConfigureAwait(false);
+        if (_connection is { } connection)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task<bool> SendAsync(ClientMessage message, CancellationToken cancellationToken) =>
+        _connection is { } connection && await connection.SendAsync(message, cancellationToken).ConfigureAwait(false);
+
+    /// <returns>Null when it did not work and another try may.</returns>
+    private async Task<SocketConnection?> ConnectAsync(CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var timer = _time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), limit, _options.ConnectTimeout, Timeout.InfiniteTimeSpan);
+        try
+        {
+            var ticket = await _ticket(limit.Token).ConfigureAwait(false);
+            var connection = await SocketConnection.OpenAsync(
+                _url, new Identify(ticket, LastSeq), Listening, _options, _time, OnConnectionChanged, OnAudio, limit.Token).ConfigureAwait(false);
+            _connection = connection;
+            return connection;
+        }
+        catch (KralikiException e) when (e.Status is null || (int)e.Status >= 500)
+        {
+            return null;
+        }
+        catch (WebSocketException)
+        {
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private void OnAudio(AudioFrameHeader header, ReadOnlyMemory<byte> payload) => AudioReceived?.Invoke(header, payload);
+
+    private void OnConnectionChanged(SocketConnection connection) => Report(Metrics with
+    {
+        Quality = connection.Quality,
+        ConnectedAt = connection.ReadyAt,
+        LastPingAt = connection.LastPingAt,
+        LastPongAt = connection.LastPongAt,
+        LatencyMs = connection.LatencyMs,
+        AverageLatencyMs = connection.AverageLatencyMs,
+        ReconnectAttempts = 0,
+        RetryAt = null,
+    });
+
+    private void Report(SocketMetrics metrics)
+    {
+        Metrics = metrics;
+        MetricsChanged?.Invoke(metrics);
+    }
+}

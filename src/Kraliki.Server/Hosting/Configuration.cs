@@ -1,0 +1,121 @@
+using System.Net;
+
+namespace Kraliki.Server.Hosting;
+
+/// <summary>Where settings come from (<c>appsettings.json</c>, then environment <c>KRALIKI__…</c>, then the command line; the later wins) and what they must be.</summary>
+public static class Configuration
+{
+    public const string DefaultAddress = "http://127.0.0.1:5080";
+
+    /// <exception cref="StartRefusedException">A setting is wrong; the sentences name key, value and fix.</exception>
+    public static KralikiOptions AddKralikiOptions(this WebApplicationBuilder builder)
+    {
+        var options = Read(builder.Configuration);
+        if (string.IsNullOrEmpty(builder.Configuration["urls"]))
+        {
+            builder.WebHost.UseUrls(DefaultAddress);
+        }
+
+        if (options.Demo)
+        {
+            RefuseOutsideAddresses(builder.Configuration);
+        }
+
+        builder.Services.AddSingleton(options);
+        return options;
+    }
+
+    internal static KralikiOptions Read(IConfiguration configuration)
+    {
+        var reader = new ConfigurationReader(configuration.GetSection("Kraliki"));
+        var publicUrl = reader.Url("PublicUrl");
+        var directory = reader.Text("DataDirectory") ?? "./data";
+        var demo = reader.Flag("Demo");
+        var openAI = new OpenAIKeys(
+            reader.Secret("Providers:OpenAI:ApiKey"),
+            reader.Url("Providers:OpenAI:BaseUrl"),
+            reader.Text("Providers:OpenAI:Model"),
+            reader.Text("Providers:OpenAI:Voice"));
+        var twilio = new TwilioKeys(
+            reader.Text("Carriers:Twilio:AccountSid"),
+            reader.Secret("Carriers:Twilio:AuthToken"),
+            reader.Url("Carriers:Twilio:BaseUrl"));
+
+        if (publicUrl is { AbsolutePath: not "/" })
+        {
+            reader.Complain("PublicUrl", publicUrl.OriginalString, $"must not have a path; use {publicUrl.GetLeftPart(UriPartial.Authority)}");
+        }
+
+        if (twilio.AccountSid is { } sid && !(sid.Length == 34 && sid.StartsWith("AC", StringComparison.Ordinal) && sid.Skip(2).All(char.IsAsciiHexDigit)))
+        {
+            reader.Complain("Carriers:Twilio:AccountSid", sid, "must be AC followed by 32 hexadecimal digits, as the first page of Twilio's console shows it");
+        }
+
+        if (twilio is { AccountSid: not null, AuthToken: null })
+        {
+            reader.Complain("Carriers:Twilio:AuthToken", "", "must be set together with Carriers:Twilio:AccountSid");
+        }
+        else if (twilio is { AccountSid: null, AuthToken: not null })
+        {
+            reader.Complain("Carriers:Twilio:AccountSid", "", "must be set together with Carriers:Twilio:AuthToken");
+        }
+
+        var path = Path.GetFullPath(directory);
+        if (UnusableBecause(path) is { } problem)
+        {
+            reader.Complain("DataDirectory", directory, $"{problem}; choose a directory that this user may write to");
+        }
+
+        reader.ThrowIfRefused();
+        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio));
+    }
+
+    /// <summary>Demo accounts share a printed password and the simulators trust their callers: nothing of that may face a network.</summary>
+    private static void RefuseOutsideAddresses(IConfiguration configuration)
+    {
+        var addresses = (configuration["urls"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Concat(configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? ""))
+            .Where(address => !IsLoopback(address))
+            .Select(address => $"The address \"{address}\" is open to others, but demo mode listens on this machine only: "
+                + "use --urls http://127.0.0.1:5080, or set Kraliki:Demo to false.")
+            .ToList();
+        if (addresses.Count > 0)
+        {
+            throw new StartRefusedException(addresses);
+        }
+    }
+
+    private static bool IsLoopback(string address)
+    {
+        // Uri cannot read Kestrel's wildcards (http://*:80, http://+:80); those are never loopback.
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var url))
+        {
+            return false;
+        }
+
+        return url.Host == "localhost" || (IPAddress.TryParse(url.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+    }
+
+    private static string? UnusableBecause(string path)
+    {
+        try
+        {
+            if (!OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+
+            Directory.CreateDirectory(path);
+            using var probe = File.Create(Path.Combine(path, $".write-{Environment.ProcessId}"), 1, FileOptions.DeleteOnClose);
+            return null;
+        }
+        catch (IOException problem)
+        {
+            return $"is not usable ({problem.Message.TrimEnd('.')})";
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return "may not be written";
+        }
+    }
+}

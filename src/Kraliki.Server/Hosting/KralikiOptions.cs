@@ -1,0 +1,34 @@
+namespace Kraliki.Server.Hosting;
+
+/// <summary>Everything under <c>Kraliki:</c>, read and checked once at start (<see cref="Configuration"/>); a plain singleton.</summary>
+/// <param name="PublicUrl">Where browsers and carriers reach us, without a trailing slash; null means the first bound address.</param>
+/// <param name="DataDirectory">Absolute path; exists and is writable.</param>
+/// <param name="Demo">Simulators stand in for every carrier and provider without a key, and the demo organisation exists.</param>
+public sealed record KralikiOptions(
+    Uri? PublicUrl,
+    string DataDirectory,
+    bool Demo,
+    ProviderKeys Providers,
+    CarrierKeys Carriers);
+
+public sealed record ProviderKeys(OpenAIKeys OpenAI);
+
+/// <param name="ApiKey">Null when not configured.</param>
+/// <param name="BaseUrl">Null means the provider's own; <c>http://</c> is allowed for simulators and compatible servers.</param>
+/// <param name="Model">Null means the adapter's default.</param>
+/// <param name="Voice">Null means the adapter's default.</param>
+public sealed record OpenAIKeys(Secret? ApiKey, Uri? BaseUrl, string? Model, string? Voice);
+
+public sealed record CarrierKeys(TwilioKeys Twilio);
+
+/// <param name="AccountSid">Set whenever <paramref name="AuthToken"/> is.</param>
+/// <param name="BaseUrl">Null means the carrier's own.</param>
+public sealed record TwilioKeys(string? AccountSid, Secret? AuthToken, Uri? BaseUrl);
+
+/// <summary>A value that must not reach a log: prints as stars, and only <see cref="Reveal"/> gives it away.</summary>
+public sealed class Secret(string value)
+{
+    public string Reveal() => value;
+
+    public override string ToString() => "***";
+}
