@@ -9,7 +9,7 @@ public static class Moments
 {
     public static MomentEntry? Of(SessionEvent entry, long? atMs) => entry.Data switch
     {
-        SessionCreated fact => Quiet(entry, atMs, Glyphs.Phone, fact.Metadata.ContainsKey("rehearsal_id")
+        SessionCreated fact => Quiet(entry, atMs, Glyphs.Phone, fact.Metadata.ContainsKey(Practice.MetadataKey)
             ? "Practice call set up"
             : "Call set up"),
         CarrierConnected fact => Quiet(entry, atMs, Glyphs.Phone, $"Line open through {CallWords.Carrier(fact.Carrier)}"),
