@@ -45,6 +45,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
         builder.Services.ConfigureHttpJsonOptions(json => ControlJson.Configure(json.SerializerOptions));
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.RemoveAll<IHostLifetime>();
         builder.Services.AddSingleton<IHostLifetime, OwnedLifetime>();
         if (options.LoggerFactory is { } loggers)
@@ -65,6 +66,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         try
         {
             app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
+            app.Use(ExplainBadRequestAsync);
             map(app);
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
             return new SimulatorHost(app, new Uri(app.Urls.Single()), certificate);
@@ -85,6 +87,20 @@ public sealed class SimulatorHost : IAsyncDisposable
         await _app.StopAsync(atOnce.Token).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
         Certificate?.Dispose();
+    }
+
+    private static async Task ExplainBadRequestAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context).ConfigureAwait(false);
+        }
+        catch (Microsoft.AspNetCore.Http.BadHttpRequestException wrong) when (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = wrong.StatusCode;
+            await context.Response.WriteAsJsonAsync(
+                new { error = wrong.InnerException?.Message ?? wrong.Message }, ControlJson.Options, context.RequestAborted).ConfigureAwait(false);
+        }
     }
 
     private static X509Certificate2 CreateCertificate(TimeProvider time)

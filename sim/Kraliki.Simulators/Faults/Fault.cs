@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Kraliki.Simulators.Faults;
 
 /// <summary>What goes wrong on a connection.</summary>
@@ -48,6 +50,7 @@ public sealed record Fault(
     int Connections = 1)
 {
     /// <summary><see cref="Code"/> as a WebSocket close code.</summary>
+    [JsonIgnore]
     public int CloseCode => int.TryParse(Code, out var code) ? code : 1011;
 
     /// <summary>What is wrong with this fault, in a sentence; null when nothing is.</summary>
