@@ -1,8 +1,8 @@
 using Kraliki.Client;
-using Kraliki.Console;
-using Kraliki.Console.Frame;
-using Kraliki.Console.SignIn;
-using Kraliki.Console.Text;
+using Kraliki.OperatorConsole;
+using Kraliki.OperatorConsole.Frame;
+using Kraliki.OperatorConsole.SignIn;
+using Kraliki.OperatorConsole.Text;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Components.Web;
 using Microsoft.AspNetCore.Components.WebAssembly.Hosting;

@@ -1,8 +1,8 @@
 using Kraliki.Client;
-using Kraliki.Console.Frame;
+using Kraliki.OperatorConsole.Frame;
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Calls;
+namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>The calls of the live desk, kept fresh by asking for the newest page. One thread.</summary>
 /// <remarks>The whole first page is asked for each time: it is small, and nothing can be missed after a gap of any length.</remarks>

@@ -1,6 +1,6 @@
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Calls;
+namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>
 /// A call as it is read: the projection of its journal and of the partial words between. Pure; one thread.

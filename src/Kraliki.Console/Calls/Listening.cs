@@ -1,7 +1,7 @@
 using Kraliki.Client;
 using Microsoft.JSInterop;
 
-namespace Kraliki.Console.Calls;
+namespace Kraliki.OperatorConsole.Calls;
 
 public enum ListeningState
 {

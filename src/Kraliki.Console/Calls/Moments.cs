@@ -1,8 +1,8 @@
-using Kraliki.Console.Design;
-using Kraliki.Console.Text;
+using Kraliki.OperatorConsole.Design;
+using Kraliki.OperatorConsole.Text;
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Calls;
+namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>Facts of the journal as moments of the transcript. Facts that say nothing new to a reader give null.</summary>
 public static class Moments

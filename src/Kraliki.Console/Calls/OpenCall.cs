@@ -1,9 +1,9 @@
 using System.Net;
 using Kraliki.Client;
-using Kraliki.Console.Frame;
+using Kraliki.OperatorConsole.Frame;
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Calls;
+namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>One call on the screen: its story, and while it lives the socket that continues it. One thread.</summary>
 public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachability) : IAsyncDisposable

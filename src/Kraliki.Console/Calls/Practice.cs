@@ -1,6 +1,6 @@
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Calls;
+namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>How a practice call is known among the sessions.</summary>
 public static class Practice

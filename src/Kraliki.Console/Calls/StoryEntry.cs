@@ -1,6 +1,6 @@
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Calls;
+namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>One row of the transcript.</summary>
 /// <param name="Key">Stable for the life of the row; a turn keeps it from its first partial to its end.</param>

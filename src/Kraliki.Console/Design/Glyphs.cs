@@ -1,4 +1,4 @@
-namespace Kraliki.Console.Design;
+namespace Kraliki.OperatorConsole.Design;
 
 /// <summary>Path data of the icons, drawn for a 20 × 20 grid and stroked in the colour of the text around them.</summary>
 public static class Glyphs

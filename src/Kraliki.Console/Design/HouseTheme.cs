@@ -1,6 +1,6 @@
 using MudBlazor;
 
-namespace Kraliki.Console.Design;
+namespace Kraliki.OperatorConsole.Design;
 
 /// <summary>MudBlazor's shapes and type; its colours come from <c>css/tokens.css</c> through <c>css/mud.css</c>.</summary>
 public static class HouseTheme

@@ -1,7 +1,7 @@
 using Kraliki.Client;
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Frame;
+namespace Kraliki.OperatorConsole.Frame;
 
 /// <summary>What the installation tells everybody before they signed in; asked for once.</summary>
 public sealed class ConsoleFacts(KralikiClient client)

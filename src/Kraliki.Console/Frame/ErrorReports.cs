@@ -1,7 +1,7 @@
 using Kraliki.Client;
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Frame;
+namespace Kraliki.OperatorConsole.Frame;
 
 /// <summary>Tells the server about faults that this browser met.</summary>
 public sealed class ErrorReports(KralikiClient client)

@@ -1,6 +1,6 @@
 using Kraliki.Client;
 
-namespace Kraliki.Console.Frame;
+namespace Kraliki.OperatorConsole.Frame;
 
 /// <summary>Whether this page can reach the server: what the browser says, and how the last request went.</summary>
 public sealed class Reachability

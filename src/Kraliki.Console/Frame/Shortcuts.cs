@@ -1,7 +1,7 @@
-using Kraliki.Console.Text;
+using Kraliki.OperatorConsole.Text;
 using Microsoft.JSInterop;
 
-namespace Kraliki.Console.Frame;
+namespace Kraliki.OperatorConsole.Frame;
 
 public enum ShortcutAction
 {

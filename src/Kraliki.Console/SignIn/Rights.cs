@@ -1,6 +1,6 @@
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.SignIn;
+namespace Kraliki.OperatorConsole.SignIn;
 
 /// <summary>What the console offers to a role. The server decides; this only keeps people from asking in vain.</summary>
 public static class Rights

@@ -3,7 +3,7 @@ using Kraliki.Client;
 using Kraliki.Contracts;
 using Microsoft.AspNetCore.Components.Authorization;
 
-namespace Kraliki.Console.SignIn;
+namespace Kraliki.OperatorConsole.SignIn;
 
 /// <summary>Who sits here. The proof is the server's HttpOnly cookie, which scripts cannot read: the server is asked.</summary>
 public sealed class SignInState : AuthenticationStateProvider, IDisposable

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Kraliki.Contracts;
 
-namespace Kraliki.Console.Text;
+namespace Kraliki.OperatorConsole.Text;
 
 /// <summary>What happens in a call, in the operator's words: states, endings and facts as short sentences.</summary>
 public static class CallWords

@@ -1,4 +1,4 @@
-namespace Kraliki.Console.Text;
+namespace Kraliki.OperatorConsole.Text;
 
 /// <summary>
 /// Every sentence of the console. This is the English table; another language is another instance of the same record,
@@ -41,8 +41,6 @@ public sealed record Words
     public string PanelFault { get; init; } = "The call is not affected. The fault was reported.";
     public string RequestIdLabel { get; init; } = "Request {0}";
     public string FaultUnreachable { get; init; } = "The server cannot be reached. Check your network and try again.";
-    public string FaultForbidden { get; init; } = "Your role does not allow this. Ask an administrator.";
-    public string FaultUnknown { get; init; } = "That did not work, and the server gave no reason. Try again.";
 
     // Sign-in
     public string SignInTitle { get; init; } = "Sign in";
@@ -67,7 +65,6 @@ public sealed record Words
     public string Recent { get; init; } = "Recent";
     public string NoLiveCalls { get; init; } = "No call is live.";
     public string UnknownCaller { get; init; } = "Unknown number";
-    public string PracticeCaller { get; init; } = "Practice caller";
     public string PlacePracticeCall { get; init; } = "Place a practice call";
     public string PracticeCall { get; init; } = "Practice call";
     public string FirstCallTitle { get; init; } = "Hear the assistant at work";
@@ -116,9 +113,6 @@ public sealed record Words
     public string TellAssistantLabel { get; init; } = "Instruction for the assistant";
     public string Send { get; init; } = "Send";
     public string EndCall { get; init; } = "End call";
-    public string EndCallQuestion { get; init; } = "End this call?";
-    public string EndCallExplained { get; init; } = "The caller is disconnected at once.";
-    public string KeepTalking { get; init; } = "Keep the call";
     public string NoCallChosen { get; init; } = "Choose a call first.";
     public string CallNotConnected { get; init; } = "The call is not connected yet.";
     public string CallIsOver { get; init; } = "The call is over.";
@@ -140,6 +134,7 @@ public sealed record Words
     public string WordErrorRate { get; init; } = "Words misheard";
     public string FirstAnswer { get; init; } = "Answer after the caller stops";
     public string BargeInClear { get; init; } = "Silent after an interruption";
+    public string Milliseconds { get; init; } = "{0} ms";
     public string MedianAndWorst { get; init; } = "{0} ms typical, {1} ms at worst";
     public string FactsTitle { get; init; } = "About the call";
     public string Number { get; init; } = "Number";
