@@ -2,6 +2,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Sessions;
 
 try
 {
@@ -35,6 +36,7 @@ public partial class Program
         builder.AddData(options);
         builder.AddIdentity();
         builder.AddOperations();
+        builder.AddSessions();
 
         var app = builder.Build();
         app.UseHosting();
@@ -46,6 +48,7 @@ public partial class Program
 
         app.MapStaticAssets().AllowAnonymous();
         app.MapOperations();
+        app.MapSessions();
         return app;
     }
 }
