@@ -94,14 +94,18 @@ public sealed class LiveUtterance
     {
         recognizer.Start(_speaker);
         var piece = new short[PieceSamples];
-        string last = "";
+        string told = "", last = "";
         while (Take(piece, out int count))
         {
             recognizer.Feed(piece.AsSpan(0, count));
             string text = recognizer.Partial;
-            if (_partial is not null && text != last)
+
+            // A first word is mostly a wrong guess until it was guessed twice.
+            bool settled = text == last || text.Contains(' ');
+            last = text;
+            if (_partial is not null && settled && text != told)
             {
-                last = text;
+                told = text;
                 Tell(_partial, text);
             }
         }

@@ -32,7 +32,7 @@ public partial class Program
         builder.WebHost.UseStaticWebAssets();
 
         var options = builder.AddKralikiOptions();
-        builder.AddHosting();
+        builder.AddHosting(options);
         builder.AddData(options);
         builder.AddIdentity();
         builder.AddOperations();
@@ -42,11 +42,11 @@ public partial class Program
         app.UseHosting();
         app.UseRouting();
         app.UseConsolePages();
-        app.UseAuthentication();
-        app.UseAuthorization();
+        app.UseIdentity();
         app.UseWebSockets();
 
         app.MapStaticAssets().AllowAnonymous();
+        app.MapIdentity();
         app.MapOperations();
         app.MapSessions();
         return app;

@@ -1,5 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Kraliki.Contracts;
+using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Kraliki.Server.Hosting;
 
@@ -8,25 +11,53 @@ public static class HostingSetup
 {
     private const long LargestBody = 1024 * 1024;
 
-    public static void AddHosting(this WebApplicationBuilder builder)
+    public static void AddHosting(this WebApplicationBuilder builder, KralikiOptions options)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = LargestBody;
         });
-        builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<PublicUrls>();
-        builder.Services.ConfigureHttpJsonOptions(json =>
+        var services = builder.Services;
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<PublicUrls>();
+
+        // Trusted from this machine only (the default): a proxy elsewhere must be made known before its word counts.
+        services.Configure<ForwardedHeadersOptions>(forwarded =>
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost);
+        if (options.Demo)
         {
-            json.SerializerOptions.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
-            json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
-            json.SerializerOptions.DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull;
-            json.SerializerOptions.AllowOutOfOrderMetadataProperties = true;
-            json.SerializerOptions.RespectRequiredConstructorParameters = true;
-            json.SerializerOptions.RespectNullableAnnotations = true;
+            // A page elsewhere whose name was pointed at this machine (DNS rebinding) must not reach the demo.
+            services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["localhost", "127.0.0.1", "[::1]", .. options.PublicUrl is { } url ? [url.Host] : Array.Empty<string>()]);
+        }
+
+        // Throwing lets one place explain what is wrong with a body; by itself the answer would be an empty 400.
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            var serializer = json.SerializerOptions;
+            serializer.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
+            serializer.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            serializer.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+            serializer.NumberHandling = JsonNumberHandling.Strict;
+            serializer.AllowOutOfOrderMetadataProperties = true;
+            serializer.RespectRequiredConstructorParameters = true;
+            serializer.RespectNullableAnnotations = true;
         });
     }
 
-    public static void UseHosting(this WebApplication app) => app.UseForwardedHeaders();
+    public static void UseHosting(this WebApplication app)
+    {
+        app.UseForwardedHeaders();
+        app.UseMiddleware<RequestIds>();
+        app.UseSecurityHeaders();
+        app.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            ExceptionHandler = ErrorAnswers.ExceptionAsync,
+            StatusCodeSelector = error => error is BadHttpRequestException bad ? bad.StatusCode : StatusCodes.Status500InternalServerError,
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+            AllowStatusCode404Response = true,
+        });
+        app.UseStatusCodePages(ErrorAnswers.StatusAsync);
+    }
 }

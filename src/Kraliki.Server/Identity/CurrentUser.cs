@@ -18,6 +18,9 @@ public sealed class CurrentUser(IHttpContextAccessor http)
 
     public Guid OrganisationId => Guid.Parse(Claim("org"));
 
+    /// <summary>The sign-in (family of refresh tokens) that the access token belongs to.</summary>
+    public Guid SignIn => Guid.Parse(Claim("sid"));
+
     /// <summary>For the database's filter: an id that no organisation has when nobody is signed in.</summary>
     internal Guid OrganisationOrNone => SignedIn ? OrganisationId : Guid.Empty;
 

@@ -1,23 +1,52 @@
 using System.Security.Claims;
+using System.Threading.RateLimiting;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Kraliki.Server.Identity;
 
 public static class IdentitySetup
 {
+    /// <summary>Sign-in tries per address and minute.</summary>
+    public const string LoginLimit = "login";
+
+    private const int LoginsPerMinute = 60;
+
     public static void AddIdentity(this WebApplicationBuilder builder)
     {
+        var services = builder.Services;
+
         // The authentication package brings key files along; nothing here protects anything with them.
-        builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        builder.Services.AddHttpContextAccessor();
-        builder.Services.AddScoped<CurrentUser>();
-        builder.Services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer(options => options.MapInboundClaims = false);
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        services.AddHttpContextAccessor();
+        services.AddScoped<CurrentUser>();
+        services.AddSingleton<PasswordHashes>();
+        services.AddSingleton<SigningKeys>();
+        services.AddSingleton<AccessTokens>();
+        services.AddSingleton<RefreshTokens>();
+        services.AddSingleton<LoginDelays>();
+        services.AddSingleton<FirstAccounts>();
+        services.AddHostedService<IdentityStart>();
+
+        services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer(options => options.Events = new JwtBearerEvents
+        {
+            OnMessageReceived = received =>
+            {
+                // A header, even a wrong one, wins: a program that sends one does not mean the cookie.
+                received.Token = received.Request.Headers.Authorization.Count == 0 ? AuthCookies.Access(received.Request) : null;
+                return Task.CompletedTask;
+            },
+            OnChallenge = ChallengeAsync,
+        });
+        services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme)
+            .Configure<AccessTokens>((options, tokens) => tokens.Describe(options));
 
         var signedIn = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build();
-        var authorization = builder.Services.AddAuthorizationBuilder()
+        var authorization = services.AddAuthorizationBuilder()
             // What nobody thought about is closed.
             .SetFallbackPolicy(signedIn)
             .SetDefaultPolicy(signedIn);
@@ -27,5 +56,39 @@ public static class IdentitySetup
                 Enum.TryParse<UserRole>(context.User.FindFirstValue("role"), ignoreCase: true, out var role)
                 && RolePermissions.Allow(role, permission)));
         }
+
+        services.AddRateLimiter(limits =>
+        {
+            limits.OnRejected = async (rejected, _) =>
+            {
+                rejected.HttpContext.Response.Headers.RetryAfter = "60";
+                await Problems.WriteAsync(rejected.HttpContext, StatusCodes.Status429TooManyRequests, "too_many_requests", "Too many requests from this address; try again in a minute.");
+            };
+            limits.AddPolicy(LoginLimit, http => RateLimitPartition.GetFixedWindowLimiter(
+                http.Connection.RemoteIpAddress?.ToString() ?? "",
+                _ => new FixedWindowRateLimiterOptions { PermitLimit = LoginsPerMinute, Window = TimeSpan.FromMinutes(1), QueueLimit = 0 }));
+        });
+    }
+
+    /// <summary>Who the request comes from, and what that person may do.</summary>
+    public static void UseIdentity(this WebApplication app)
+    {
+        app.UseRateLimiter();
+        app.Use(AuthCookies.RefuseForgedAsync);
+        app.UseAuthentication();
+        app.UseAuthorization();
+    }
+
+    private static async Task ChallengeAsync(JwtBearerChallengeContext challenge)
+    {
+        challenge.HandleResponse();
+        var (code, detail) = challenge.AuthenticateFailure switch
+        {
+            null => ("not_signed_in", "Sign in first: POST /api/v1/auth/login."),
+            SecurityTokenInvalidLifetimeException => ("token_expired", "The access token has expired; POST /api/v1/auth/refresh gives a new one."),
+            _ => ("invalid_token", "The access token is not one of ours or was changed; sign in again."),
+        };
+        challenge.Response.Headers.WWWAuthenticate = code == "not_signed_in" ? "Bearer" : "Bearer error=\"invalid_token\"";
+        await Problems.WriteAsync(challenge.HttpContext, StatusCodes.Status401Unauthorized, code, detail);
     }
 }

@@ -1,11 +1,530 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using Kraliki.Contracts;
+using Kraliki.Voice.Audio;
+using Kraliki.Voice.Carriers;
+using Kraliki.Voice.Net;
+using Kraliki.Voice.Providers;
+using Microsoft.Extensions.Logging;
+
 namespace Kraliki.Voice.Calls;
 
+/// <summary>What a stream needs to become a call: made once the carrier's <c>start</c> told whose stream it is.</summary>
+public sealed record CallAdmission(ICallSink Sink, IVoiceProvider Provider, ProviderSetup Setup);
+
+/// <summary>Checks the stream's one-time token. Null refuses the call; the refusal is the caller's to audit.</summary>
+public delegate Task<CallAdmission?> AdmitCall(StreamStart start, CancellationToken cancellationToken);
+
 /// <summary>Runs one live call until either side ends it.</summary>
-public sealed class CallLoop
+/// <remarks>
+/// <code>
+///  carrier ──(1)──► OnMessage ──(2)──► provider.SendAudio        caller → AI, the payload is never decoded
+///  carrier ◄──(4)── AnswerPlayer ◄──(3)── AnswerAudio ◄── provider   AI → caller, paced, kept until heard
+///                        ▲ (5) interruption: clear, judge, then resume or drop and truncate
+///  sink    ◄──(6)── facts, partials, meters, audio for listeners
+/// </code>
+/// <para>Everything arrives by push (socket, provider, timer, command) and is handled to its end inside one gate, without
+/// waiting: there is no queue and no thread hop between the two sockets. What may block lies behind the sink.</para>
+/// <para>The first cause of the end wins (7); both sides are then closed and the last words awaited, each with a deadline.</para>
+/// </remarks>
+public sealed partial class CallLoop : IMediaReceiver
 {
+    private static readonly TimeSpan TickEvery = TimeSpan.FromMilliseconds(100);
+    private const int MaxLatencies = 500;
+
+    private readonly Lock _gate = new();
+    private readonly CallOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly MediaSocket _carrier;
+    private readonly AdmitCall _admit;
+    private readonly long _origin;
+    private readonly TaskCompletionSource<CallOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _admission = new();
+    private readonly TwilioLink _link = new();
+    private readonly AnswerPlayer _player;
+    private readonly InterruptionJudge _judge;
+    private readonly AudioBacklog _backlog;
+    private readonly AudioTap _tapAnswer;
+    private readonly List<CallerTurn> _turns = [];
+    private readonly StringBuilder _digits = new();
+    private readonly List<string> _instructions = [];
+    private readonly List<int> _firstAnswerMs = [];
+    private readonly HearingMatrix _hearing = HearingMatrix.Autopilot;
+
+    private ITimer? _ticker;
+    private ICallSink? _sink;
+    private IProviderConnection? _provider;
+    private ProviderCapabilities? _capabilities;
+    private string _providerName = "";
+    private bool _started;
+    private bool _providerReady;
+    private bool _providerClosed;
+    private bool _carrierClosed;
+    private bool _hangUpAfterAnswer;
+    private double _lastCarrierAt;
+    private double _admittedAt;
+    private double? _callerStoppedAt;
+    private double? _digitsDueAt;
+    private double? _endedAt;
+    private string? _discardedTurn;
+    private string? _falseAlarmTurn;
+    private CallOutcome? _outcome;
+    private ProviderUsage? _usage;
+    private long _mediaMs;
+    private long _framesIn;
+    private int _ticks;
+    private bool _admitting;
+    private bool _measureCaller;
+
+    // The AI's level is taken from the first chunk after each report.
+    private bool _measureAnswer = true;
+    private double _callerLevel;
+    private double _aiLevel;
+
+    /// <param name="carrier">The carrier's socket, not yet opened.</param>
+    public CallLoop(MediaSocket carrier, AdmitCall admit, CallOptions options, TimeProvider time, ILogger<CallLoop> logger)
+    {
+        _carrier = carrier;
+        _admit = admit;
+        _options = options;
+        _time = time;
+        _logger = logger;
+        _origin = time.GetTimestamp();
+        _player = new AnswerPlayer(options);
+        _judge = new InterruptionJudge(options);
+        _backlog = new AudioBacklog((int)(options.CallerBacklog.TotalMilliseconds / 20));
+        _tapAnswer = TapAnswer;
+    }
+
     /// <summary>While true, <see cref="ICallSink.Audio"/> is called. Set from any thread.</summary>
     public bool Listening { get; set; }
 
+    /// <summary>Runs the call. Never throws: how it ended is the result. Once.</summary>
+    /// <param name="stopping">The server is stopping: ends the call with <see cref="EndReason.TalkServerStopping"/>.</param>
+    public async Task<CallOutcome> RunAsync(CancellationToken stopping)
+    {
+        _ticker = _time.CreateTimer(static state => ((CallLoop)state!).Tick(), this, TickEvery, TickEvery);
+        using var registration = stopping.Register(() => Post(new EndCall(EndReason.TalkServerStopping, "The server is shutting down.")));
+        _carrier.Open(this);
+        var outcome = await _completion.Task.ConfigureAwait(false);
+        await _ticker.DisposeAsync().ConfigureAwait(false);
+        _admission.Dispose();
+        LogCallEnded(outcome.Reason, _framesIn, _player.FramesSent, _backlog.Dropped);
+        return outcome;
+    }
+
     /// <summary>Hands a command to the call; from any thread, never blocks, never drops.</summary>
-    public void Post(CallCommand command) => ArgumentNullException.ThrowIfNull(command);
+    public void Post(CallCommand command)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            switch (command)
+            {
+                case EndCall end:
+                    Finish(end.Reason, end.Detail);
+                    break;
+                case InstructProvider instruct when _providerReady:
+                    _provider!.Instruct(instruct.Text);
+                    break;
+                case InstructProvider instruct when _outcome is null:
+                    _instructions.Add(instruct.Text);
+                    break;
+                case ProvideToolResult result when _providerReady:
+                    _provider!.ProvideToolResult(result.CallId, result.Output);
+                    break;
+            }
+        }
+    }
+
+    void IMediaReceiver.OnMessage(ReadOnlySpan<byte> message)
+    {
+        lock (_gate)
+        {
+            try
+            {
+                OnCarrierMessage(message);
+            }
+            catch (Exception e)
+            {
+                // The edge of the carrier's side: a bug must end this call with a reason, not the process or in silence.
+                Fault(e);
+            }
+        }
+    }
+
+    void IMediaReceiver.OnClosed(SocketEnd end, ushort code, string reason)
+    {
+        lock (_gate)
+        {
+            _carrierClosed = true;
+            switch (end)
+            {
+                case SocketEnd.ProtocolError:
+                    Finish(EndReason.TalkCarrierProtocolError, $"The carrier sent something that is not a valid WebSocket message ({reason}).");
+                    break;
+                case SocketEnd.TooSlow:
+                    Finish(EndReason.TalkCarrierLost, "The carrier stopped reading our audio.");
+                    break;
+                default:
+                    Finish(EndReason.TalkCarrierLost, string.Create(CultureInfo.InvariantCulture, $"The carrier's media connection ended without a goodbye (code {code})."));
+                    break;
+            }
+
+            CompleteWhenClosed();
+        }
+    }
+
+    /// <summary>(1) A message of the carrier.</summary>
+    private void OnCarrierMessage(ReadOnlySpan<byte> message)
+    {
+        if (_outcome is not null)
+        {
+            return;
+        }
+
+        var carrierEvent = _link.Read(message);
+        _lastCarrierAt = Now();
+        switch (carrierEvent.Kind)
+        {
+            case CarrierEventKind.Audio when _started:
+                OnCallerAudio(carrierEvent.Payload, carrierEvent.TimestampMs);
+                break;
+
+            case CarrierEventKind.Mark:
+                if (_player.Marked(carrierEvent.Payload, _lastCarrierAt))
+                {
+                    PumpAnswers();
+                }
+
+                break;
+
+            case CarrierEventKind.Digit:
+                OnDigit(Encoding.ASCII.GetString(carrierEvent.Payload));
+                break;
+
+            case CarrierEventKind.Started when !_started:
+                _started = _admitting = true;
+                _ = AdmitAsync(carrierEvent.Start!);
+                break;
+
+            case CarrierEventKind.Stopped:
+                Finish(EndReason.CallerHungUp, "The caller hung up.");
+                break;
+
+            case CarrierEventKind.Malformed:
+                Finish(EndReason.TalkCarrierProtocolError, $"The carrier sent a message that we do not understand: {carrierEvent.Fault}.");
+                break;
+
+            case CarrierEventKind.Started:
+                Finish(EndReason.TalkCarrierProtocolError, "The carrier started the same stream twice.");
+                break;
+
+            case CarrierEventKind.Audio:
+                Finish(EndReason.TalkCarrierProtocolError, "The carrier sent audio before it started a stream.");
+                break;
+        }
+    }
+
+    /// <summary>(2) One frame of the caller, base64 as it came.</summary>
+    private void OnCallerAudio(ReadOnlySpan<byte> base64, long timestampMs)
+    {
+        _framesIn++;
+        _mediaMs = timestampMs >= 0 ? timestampMs : _mediaMs + 20;
+        if (_measureCaller || Listening)
+        {
+            TapCaller(base64);
+        }
+
+        if (!_hearing.Hears(LegRole.Ai, LegRole.Caller))
+        {
+            return;
+        }
+
+        if (!_providerReady || !DrainBacklog() || !_provider!.SendAudio(base64))
+        {
+            _backlog.Add(base64);
+        }
+    }
+
+    private bool DrainBacklog()
+    {
+        while (_backlog.Count > 0)
+        {
+            if (!_provider!.SendAudio(_backlog.Peek()))
+            {
+                return false;
+            }
+
+            _backlog.RemoveFirst();
+        }
+
+        return true;
+    }
+
+    private async Task AdmitAsync(StreamStart start)
+    {
+        CallAdmission? admission;
+        try
+        {
+            admission = await _admit(start, _admission.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // The edge of admission: database or grain may be away. The call cannot begin, and the log says why.
+            lock (_gate)
+            {
+                _admitting = false;
+                LogAdmissionFailed(e);
+                Finish(EndReason.ConnectCarrierRefused, "The call could not be looked up.");
+                CompleteWhenClosed();
+            }
+
+            return;
+        }
+
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            _admitting = false;
+            if (admission is null)
+            {
+                Finish(EndReason.ConnectCarrierRefused, "The stream's token is missing, unknown, used or too old.");
+                return;
+            }
+
+            _sink = admission.Sink;
+            if (_outcome is not null)
+            {
+                // The caller was gone before the session was found; the session still learns how it ended.
+                CompleteWhenClosed();
+                return;
+            }
+
+            _admittedAt = Now();
+            _sink.Fact(new CarrierConnected("twilio", start.CallSid, start.StreamSid));
+            _providerName = admission.Provider.Name;
+            _capabilities = admission.Provider.Capabilities;
+            _resumed = admission.Setup.History.Count > 0;
+            _provider = admission.Provider.Connect(admission.Setup, this);
+        }
+    }
+
+    private void OnDigit(string digit)
+    {
+        _sink?.Fact(new DtmfReceived(digit, _mediaMs));
+        _digits.Append(digit);
+        _digitsDueAt = digit == "#" ? Now() : Now() + _options.DigitPause.TotalMilliseconds;
+        TellDigits(Now());
+    }
+
+    private void TellDigits(double now)
+    {
+        if (_digitsDueAt is { } due && now >= due && _providerReady)
+        {
+            _provider!.Instruct($"The caller pressed {string.Join(' ', _digits.ToString().ToCharArray())} on the telephone keypad.");
+            _digits.Clear();
+            _digitsDueAt = null;
+        }
+    }
+
+    /// <summary>Deadlines, pacing, meters: ten times a second.</summary>
+    private void Tick()
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            try
+            {
+                double now = Now();
+                if (_outcome is null)
+                {
+                    CheckDeadlines(now);
+                    PumpAnswers();
+                    Judge(now);
+                    TellDigits(now);
+                    ReportMeters(now);
+                }
+
+                if (_outcome is not null)
+                {
+                    CompleteWhenClosed();
+                }
+            }
+            catch (Exception e)
+            {
+                // The edge of the timer's side; see OnMessage.
+                Fault(e);
+            }
+        }
+    }
+
+    private void CheckDeadlines(double now)
+    {
+        if (!_started)
+        {
+            if (now >= _options.StartTimeout.TotalMilliseconds)
+            {
+                Finish(EndReason.ConnectCarrierTimeout, "The carrier opened a socket and started no stream.");
+            }
+
+            return;
+        }
+
+        if (now - _lastCarrierAt >= _options.CarrierIdleTimeout.TotalMilliseconds)
+        {
+            Finish(EndReason.TalkCarrierIdle, string.Create(CultureInfo.InvariantCulture, $"The carrier sent nothing for {_options.CarrierIdleTimeout.TotalSeconds:0} seconds."));
+        }
+        else if (_provider is not null && !_providerReady && now - _admittedAt >= _options.ProviderConnectTimeout.TotalMilliseconds)
+        {
+            Finish(EndReason.ConnectProviderTimeout, string.Create(CultureInfo.InvariantCulture, $"{_providerName} did not answer within {_options.ProviderConnectTimeout.TotalSeconds:0} seconds."));
+        }
+    }
+
+    private void ReportMeters(double now)
+    {
+        if (_sink is null)
+        {
+            return;
+        }
+
+        // Five samples of one frame each in half a second are enough for a level meter.
+        _measureCaller = _measureAnswer = true;
+        if (++_ticks % 5 == 0)
+        {
+            bool aiSpeaking = _player.Speaking(now);
+            _sink.Meters(new CallMeters(Math.Round(_callerLevel, 3), aiSpeaking ? Math.Round(_aiLevel, 3) : 0, _mediaMs, aiSpeaking, _turns.Exists(turn => turn.StoppedMs is null)));
+            _callerLevel = 0;
+        }
+    }
+
+    private void TapCaller(ReadOnlySpan<byte> base64)
+    {
+        Span<byte> mulaw = stackalloc byte[1024];
+        if (base64.Length > 1364)
+        {
+            return;
+        }
+
+        Base64.DecodeFromUtf8(base64, mulaw, out _, out int length);
+        if (_measureCaller)
+        {
+            _measureCaller = false;
+            _callerLevel = Math.Max(_callerLevel, G711.Peak(mulaw[..length]));
+        }
+
+        if (Listening)
+        {
+            _sink?.Audio(LegRole.Caller, AudioFrameKind.Mulaw, (uint)_mediaMs, mulaw[..length]);
+        }
+    }
+
+    private void TapAnswer(ReadOnlySpan<byte> base64, double delayMs)
+    {
+        // In slices: a provider's delta may hold seconds of audio. 3,600 characters are 2,700 bytes, a whole number of both.
+        Span<byte> mulaw = stackalloc byte[2700];
+        double at = _mediaMs + delayMs;
+        while (base64.Length > 0)
+        {
+            var slice = base64[..Math.Min(base64.Length, 3600)];
+            base64 = base64[slice.Length..];
+            Base64.DecodeFromUtf8(slice, mulaw, out _, out int length);
+            _aiLevel = G711.Peak(mulaw[..Math.Min(length, G711.FrameBytes)]);
+            if (Listening)
+            {
+                _sink?.Audio(LegRole.Ai, AudioFrameKind.Mulaw, (uint)at, mulaw[..length]);
+            }
+
+            at += length / (double)G711.BytesPerMs;
+        }
+    }
+
+    /// <summary>(7) The first cause wins; what is still known is told, both sides are closed.</summary>
+    private void Finish(EndReason reason, string detail)
+    {
+        if (_outcome is not null)
+        {
+            return;
+        }
+
+        double now = Now();
+        _endedAt = now;
+        _outcome = new CallOutcome(reason, detail);
+        _admission.Cancel();
+        if (!_player.Paused && _player.Speaking(now))
+        {
+            _player.Pause(now, _link, _carrier);
+        }
+
+        DropAnswers(now);
+        _carrier.Close(reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierRefused ? (ushort)1008 : (ushort)1000, reason == EndReason.CallerHungUp ? "" : detail);
+        CompleteWhenClosed();
+    }
+
+    /// <summary>Closes the provider once no words are awaited, and completes once both sides are closed or the deadline is over.</summary>
+    private void CompleteWhenClosed()
+    {
+        if (_outcome is null || _admitting || _completion.Task.IsCompleted)
+        {
+            return;
+        }
+
+        double sinceEnd = Now() - _endedAt!.Value;
+        bool wordsAwaited = _providerReady && !_providerClosed && _turns.Count > 0 && sinceEnd < _options.LastWordsGrace.TotalMilliseconds;
+        if (wordsAwaited)
+        {
+            return;
+        }
+
+        _provider?.Close();
+        bool closed = _carrierClosed && (_provider is null || _providerClosed);
+        if (!closed && sinceEnd < _options.LastWordsGrace.TotalMilliseconds + _options.CloseTimeout.TotalMilliseconds)
+        {
+            return;
+        }
+
+        if (!_carrierClosed)
+        {
+            _carrier.Abort();
+        }
+
+        foreach (var turn in _turns)
+        {
+            if (turn.Partial.Length > 0)
+            {
+                _sink?.Fact(new TurnFinished(turn.Id, LegRole.Caller, turn.Partial, turn.StartMs, turn.StoppedMs ?? _mediaMs, Interrupted: true));
+            }
+        }
+
+        _turns.Clear();
+        _sink?.Fact(MediaEndedFact());
+        _player.Dispose();
+        _backlog.Dispose();
+        _completion.TrySetResult(_outcome);
+    }
+
+    private MediaEnded MediaEndedFact()
+        => new(_outcome!.Reason, _outcome.Detail, _framesIn, _player.FramesSent, _backlog.Dropped, [.. _firstAnswerMs], _usage);
+
+    private void Fault(Exception e)
+    {
+        LogCallFault(e);
+        Finish(EndReason.TalkServerFault, "Something went wrong on our side.");
+    }
+
+    /// <summary>Milliseconds since the loop was made.</summary>
+    private double Now() => _time.GetElapsedTime(_origin).TotalMilliseconds;
+
+    private sealed class CallerTurn(string id, long startMs)
+    {
+        public string Id { get; } = id;
+
+        public long StartMs { get; } = startMs;
+
+        public long? StoppedMs { get; set; }
+
+        public string Partial { get; set; } = "";
+    }
 }

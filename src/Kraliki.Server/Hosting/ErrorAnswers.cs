@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.Metadata;
+
+namespace Kraliki.Server.Hosting;
+
+/// <summary>Turns everything that goes wrong outside a handler into a problem that names what would be right.</summary>
+internal static partial class ErrorAnswers
+{
+    /// <summary>An answer without a body gets one: unknown path, wrong method, wrong media type, forbidden.</summary>
+    public static Task StatusAsync(StatusCodeContext context)
+    {
+        var http = context.HttpContext;
+        var (code, detail) = http.Response.StatusCode switch
+        {
+            403 => ("forbidden", "Your role does not permit this."),
+            404 => ("not_found", $"There is nothing at {http.Request.Path}."),
+            405 => ("method_not_allowed", $"{http.Request.Method} is not possible here; allowed: {http.Response.Headers.Allow}."),
+            413 => ("body_too_large", "The body is larger than 1 MiB."),
+            415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),
+            var status => ($"http_{status}", null),
+        };
+        return Problems.WriteAsync(http, http.Response.StatusCode, code, detail);
+    }
+
+    /// <summary>The last edge: a request that could not be read, or a bug. A bug's details stay in the log.</summary>
+    public static Task ExceptionAsync(HttpContext http)
+    {
+        var error = http.Features.Get<IExceptionHandlerFeature>()!;
+        if (error.Error is not BadHttpRequestException bad)
+        {
+            return Problems.WriteAsync(http, 500, "internal_error", "Something went wrong on our side; it was logged under this request_id.");
+        }
+
+        if (bad.InnerException is JsonException json)
+        {
+            var (field, sentence) = Explain(json, error.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType, http);
+            return Problems.WriteAsync(http, 400, "invalid_json", sentence, field is null ? null : new Dictionary<string, string[]> { [field] = [sentence] });
+        }
+
+        var (code, detail) = bad.StatusCode switch
+        {
+            413 => ("body_too_large", "The body is larger than 1 MiB."),
+            415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),
+            _ => ("bad_request", bad.Message),
+        };
+        return Problems.WriteAsync(http, bad.StatusCode, code, detail);
+    }
+
+    /// <summary>System.Text.Json tells a path and a .NET type; people need the field's name and what it may be.</summary>
+    private static (string? Field, string Sentence) Explain(JsonException error, Type? body, HttpContext http)
+    {
+        if (MissingFields().Match(error.Message) is { Success: true } missing)
+        {
+            var names = QuotedNames().Matches(missing.Groups[1].Value).Select(match => match.Groups[1].Value).ToList();
+            return (names[0], names.Count == 1 ? $"{names[0]} is missing." : $"{string.Join(", ", names)} are missing.");
+        }
+
+        var field = error.Path?.TrimStart('$').TrimStart('.');
+        if (string.IsNullOrEmpty(field))
+        {
+            return (null, error.LineNumber is { } line
+                ? $"The body is not the JSON object that is expected here (line {line + 1}, byte {error.BytePositionInLine + 1})."
+                : "The body is not the JSON object that is expected here.");
+        }
+
+        return (field, Wanted(body, field, http) is { } wanted ? $"{field} must be {wanted}." : $"{field} has a value that is not possible here.");
+    }
+
+    private static string? Wanted(Type? body, string path, HttpContext http)
+    {
+        var options = http.RequestServices.GetRequiredService<Microsoft.Extensions.Options.IOptions<Microsoft.AspNetCore.Http.Json.JsonOptions>>().Value.SerializerOptions;
+        var type = body;
+        foreach (var step in path.Split('.'))
+        {
+            type = type is null ? null : options.GetTypeInfo(type).Properties.FirstOrDefault(property => property.Name == step)?.PropertyType;
+        }
+
+        type = type is null ? null : Nullable.GetUnderlyingType(type) ?? type;
+        return type switch
+        {
+            null => null,
+            { IsEnum: true } => "one of " + string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName)),
+            _ when type == typeof(string) => "a text",
+            _ when type == typeof(bool) => "true or false",
+            _ when type == typeof(Guid) => "a UUID",
+            _ when type == typeof(DateTimeOffset) => "a time such as 2026-01-31T12:00:00Z",
+            { IsPrimitive: true } => "a number",
+            _ when type.IsAssignableTo(typeof(System.Collections.IEnumerable)) && !type.IsGenericType => "a list",
+            _ => "an object",
+        };
+    }
+
+    [GeneratedRegex("missing required properties including: (.+)\\.")]
+    private static partial Regex MissingFields();
+
+    [GeneratedRegex("'([^']+)'")]
+    private static partial Regex QuotedNames();
+}

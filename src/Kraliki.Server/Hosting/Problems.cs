@@ -1,0 +1,56 @@
+using Kraliki.Contracts;
+
+namespace Kraliki.Server.Hosting;
+
+/// <summary>Makes the one error format of the API (RFC 9457, <see cref="Problem"/>).</summary>
+public static class Problems
+{
+    public const string ContentType = "application/problem+json";
+
+    /// <summary>An error as the outcome of a handler.</summary>
+    /// <param name="code">Stable machine-readable name, snake_case.</param>
+    /// <param name="detail">One sentence for people: what is wrong and what would be right.</param>
+    /// <param name="errors">Field name (snake_case) to sentences.</param>
+    public static IResult Result(
+        int status,
+        string code,
+        string detail,
+        IReadOnlyDictionary<string, string[]>? errors = null,
+        IReadOnlyList<SessionState>? allowedStates = null) => new ProblemResult(status, code, detail, errors, allowedStates);
+
+    public static IResult NotFound(string detail) => Result(StatusCodes.Status404NotFound, "not_found", detail);
+
+    /// <summary>400 <c>validation_failed</c>.</summary>
+    public static IResult Invalid(IReadOnlyDictionary<string, string[]> errors) =>
+        Result(StatusCodes.Status400BadRequest, "validation_failed", errors.First().Value[0], errors);
+
+    /// <inheritdoc cref="Invalid(IReadOnlyDictionary{string, string[]})"/>
+    public static IResult Invalid(string field, string sentence) => Invalid(new Dictionary<string, string[]> { [field] = [sentence] });
+
+    /// <summary>An error from outside a handler: middleware, authentication, status pages.</summary>
+    public static Task WriteAsync(HttpContext http, int status, string code, string? detail, IReadOnlyDictionary<string, string[]>? errors = null) =>
+        new ProblemResult(status, code, detail, errors, AllowedStates: null).ExecuteAsync(http);
+
+    private sealed record ProblemResult(
+        int Status,
+        string Code,
+        string? Detail,
+        IReadOnlyDictionary<string, string[]>? Errors,
+        IReadOnlyList<SessionState>? AllowedStates) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = Status;
+            var problem = new Problem(
+                Type: null,
+                Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(Status),
+                Status,
+                Detail,
+                Code,
+                httpContext.TraceIdentifier,
+                Errors,
+                AllowedStates);
+            return httpContext.Response.WriteAsJsonAsync(problem, ContractsJson.Default.Problem, ContentType, httpContext.RequestAborted);
+        }
+    }
+}

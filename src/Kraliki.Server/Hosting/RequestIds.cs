@@ -1,0 +1,26 @@
+namespace Kraliki.Server.Hosting;
+
+/// <summary>
+/// <c>X-Request-ID</c>: the caller's when it is harmless, else our own; on every answer, in every problem and on every log line.
+/// </summary>
+internal sealed class RequestIds(RequestDelegate next, ILogger<RequestIds> logger)
+{
+    public const string Header = "X-Request-ID";
+
+    private const int Longest = 64;
+
+    public async Task InvokeAsync(HttpContext http)
+    {
+        var offered = http.Request.Headers[Header].ToString();
+        http.TraceIdentifier = IsHarmless(offered) ? offered : Guid.CreateVersion7().ToString("N");
+        http.Response.Headers[Header] = http.TraceIdentifier;
+        using (logger.BeginScope(new LogScope("request_id", http.TraceIdentifier)))
+        {
+            await next(http);
+        }
+    }
+
+    /// <summary>It is printed in logs and headers: nothing that could break a line or a quote.</summary>
+    private static bool IsHarmless(string id) =>
+        id.Length is > 0 and <= Longest && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+}

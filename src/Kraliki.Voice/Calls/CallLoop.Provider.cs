@@ -1,0 +1,390 @@
+using Kraliki.Contracts;
+using Kraliki.Voice.Audio;
+using Kraliki.Voice.Net;
+using Kraliki.Voice.Providers;
+
+namespace Kraliki.Voice.Calls;
+
+/// <summary>The provider's side of the loop: answers (3, 4), turn taking and interruption (5).</summary>
+public sealed partial class CallLoop : IProviderEvents
+{
+    // A caller turn whose transcript never comes must not pile up; the oldest is given up.
+    private const int MaxOpenTurns = 16;
+
+    private bool _resumed;
+    private long _clearMicros;
+    private long _interruptedAtMs;
+
+    void IProviderEvents.Connected(string providerSessionId, string? model)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            if (_outcome is not null || _providerReady)
+            {
+                return;
+            }
+
+            _providerReady = true;
+            _sink!.Fact(new ProviderConnected(_providerName, model, providerSessionId, (int)(Now() - _admittedAt)));
+            if (_capabilities!.SpeaksFirst && !_resumed)
+            {
+                _provider!.Greet();
+            }
+
+            foreach (string instruction in _instructions)
+            {
+                _provider!.Instruct(instruction);
+            }
+
+            _instructions.Clear();
+            DrainBacklog();
+        }
+    }
+
+    void IProviderEvents.SpeechStarted(string turnId)
+    {
+        long arrived = _time.GetTimestamp();
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            double now = Now();
+            if (_outcome is not null)
+            {
+                return;
+            }
+
+            if (_turns.Count == MaxOpenTurns)
+            {
+                _turns.RemoveAt(0);
+            }
+
+            _turns.Add(new CallerTurn(turnId, _mediaMs));
+            if (_player.Paused)
+            {
+                _judge.Begin(turnId, now);
+                return;
+            }
+
+            if (!_player.Speaking(now))
+            {
+                return;
+            }
+
+            // (5) Silence first, judge after: the caller never has to shout over the agent.
+            var current = _player.Current;
+            _player.Pause(now, _link, _carrier);
+            _clearMicros = (long)_time.GetElapsedTime(arrived).TotalMicroseconds;
+            if (Listening)
+            {
+                _sink!.Audio(LegRole.Ai, AudioFrameKind.Flush, (uint)_mediaMs, default);
+            }
+
+            if (_player.UnheardMs(now) < _options.WorthResuming.TotalMilliseconds && current is { Done: true })
+            {
+                // The answer was as good as over: an ordinary turn of the caller.
+                DropAnswers(now);
+                return;
+            }
+
+            _interruptedAtMs = _mediaMs;
+            _judge.Begin(turnId, now);
+            _provider!.HoldAnswers();
+        }
+    }
+
+    void IProviderEvents.SpeechStopped(string turnId)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            double now = Now();
+            if (_turns.Find(turn => turn.Id == turnId) is { } turn)
+            {
+                turn.StoppedMs = _mediaMs;
+            }
+
+            _callerStoppedAt = now;
+            _judge.Stopped(turnId, now);
+            Judge(now);
+        }
+    }
+
+    void IProviderEvents.CallerPartial(string turnId, string text)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            if (_turns.Find(turn => turn.Id == turnId) is not { } turn)
+            {
+                return;
+            }
+
+            turn.Partial = text;
+            _sink?.Partial(new PartialTranscript(turnId, LegRole.Caller, text, turn.StartMs));
+            _judge.Heard(turnId, text, final: false);
+            Judge(Now());
+        }
+    }
+
+    void IProviderEvents.CallerFinal(string turnId, string text, double? confidence)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            double now = Now();
+            var turn = _turns.Find(turn => turn.Id == turnId);
+            if (turn is not null)
+            {
+                _turns.Remove(turn);
+            }
+
+            if (!string.IsNullOrWhiteSpace(text))
+            {
+                _sink?.Fact(new TurnFinished(turnId, LegRole.Caller, text.Trim(), turn?.StartMs ?? _mediaMs, turn?.StoppedMs ?? _mediaMs, confidence));
+            }
+
+            _judge.Heard(turnId, text, final: true);
+            Judge(now);
+            if (turnId == _falseAlarmTurn && _outcome is null && !InterruptionJudge.IsBackchannel(text) && _player.Speaking(now))
+            {
+                // The words came after we had given up waiting for them and gone on talking: it was an interruption after all.
+                _player.Pause(now, _link, _carrier);
+                Interrupt(now);
+                _provider!.ResumeAnswers(answerNow: true);
+            }
+
+            CompleteWhenClosed();
+        }
+    }
+
+    void IProviderEvents.AnswerAudio(string turnId, ReadOnlySpan<byte> base64Mulaw)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            if (_outcome is not null || turnId == _discardedTurn || !_hearing.Hears(LegRole.Caller, LegRole.Ai))
+            {
+                return;
+            }
+
+            var utterance = _player.Find(turnId);
+            if (utterance is null)
+            {
+                if (_player.Paused)
+                {
+                    // The provider took the caller's words for a turn and answers it: so it was one.
+                    double now = Now();
+                    Interrupt(now);
+                    _provider!.ResumeAnswers(answerNow: false);
+                }
+
+                utterance = _player.Begin(turnId);
+            }
+
+            _player.Enqueue(utterance, base64Mulaw);
+            PumpAnswers();
+        }
+    }
+
+    void IProviderEvents.AnswerText(string turnId, string delta)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            if (_outcome is not null || turnId == _discardedTurn)
+            {
+                return;
+            }
+
+            var utterance = _player.Find(turnId) ?? (_player.Paused ? null : _player.Begin(turnId));
+            if (utterance is not null)
+            {
+                utterance.Text.Append(delta);
+                _sink?.Partial(new PartialTranscript(turnId, LegRole.Ai, utterance.Text.ToString(), utterance.Start < 0 ? _mediaMs : utterance.StartMediaMs));
+            }
+        }
+    }
+
+    void IProviderEvents.AnswerDone(string turnId, string text, bool cancelled)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            if (_player.Find(turnId) is not { } utterance)
+            {
+                return;
+            }
+
+            utterance.Done = true;
+            if (!cancelled)
+            {
+                utterance.Text.Clear().Append(text);
+            }
+
+            PumpAnswers();
+        }
+    }
+
+    void IProviderEvents.ToolCall(string callId, string name, string argumentsJson)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            if (_outcome is not null)
+            {
+                return;
+            }
+
+            bool known = name == "end_call";
+            string result = known ? """{"ok":true}""" : """{"error":"unknown tool"}""";
+            _sink!.Fact(new ToolCalled(callId, name, argumentsJson, result));
+            if (known)
+            {
+                _hangUpAfterAnswer = true;
+                PumpAnswers();
+            }
+            else
+            {
+                _provider!.ProvideToolResult(callId, result);
+            }
+        }
+    }
+
+    void IProviderEvents.Usage(ProviderUsage usage)
+    {
+        lock (_gate)
+        {
+            _usage = usage;
+        }
+    }
+
+    void IProviderEvents.Notice(string code, string message)
+    {
+        lock (_gate)
+        {
+            _sink?.Fact(new ProviderNotice(_providerName, code, message));
+        }
+    }
+
+    void IProviderEvents.Closed(ProviderEnd end, string detail)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            _providerClosed = true;
+            var reason = (end, _providerReady) switch
+            {
+                (ProviderEnd.Unauthorized, _) => EndReason.ConnectProviderUnauthorized,
+                (_, false) => EndReason.ConnectProviderRefused,
+                (ProviderEnd.Expired, _) => EndReason.TalkProviderExpired,
+                (ProviderEnd.Error or ProviderEnd.Refused, _) => EndReason.TalkProviderError,
+                _ => EndReason.TalkProviderLost,
+            };
+            Finish(reason, detail);
+            CompleteWhenClosed();
+        }
+    }
+
+    /// <summary>(4) Hands over audio, books what was heard, hangs up when that was asked for.</summary>
+    private void PumpAnswers()
+    {
+        double now = Now();
+        bool wasWaiting = _callerStoppedAt is not null;
+        if (_player.Pump(now, _mediaMs, _link, _carrier, Listening || _measureAnswer ? _tapAnswer : null))
+        {
+            _measureAnswer = false;
+            if (wasWaiting && _firstAnswerMs.Count < MaxLatencies)
+            {
+                _firstAnswerMs.Add((int)(now - _callerStoppedAt!.Value));
+            }
+
+            _callerStoppedAt = null;
+        }
+
+        while (_player.TakeHeard(now) is { } utterance)
+        {
+            int length = (int)((utterance.End - Math.Max(0, utterance.Start)) / G711.BytesPerMs);
+            _sink?.Fact(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, HeardMs: length));
+        }
+
+        if (_hangUpAfterAnswer && _player.Current is null)
+        {
+            Finish(EndReason.AssistantEnded, "The assistant said goodbye and ended the call.");
+        }
+    }
+
+    private void Judge(double now)
+    {
+        if (_judge.TurnId is not { } turnId || _outcome is not null)
+        {
+            return;
+        }
+
+        switch (_judge.Judge(now))
+        {
+            case Verdict.Interruption:
+                Interrupt(now);
+                _provider!.ResumeAnswers(answerNow: true);
+                break;
+
+            case Verdict.FalseAlarm:
+                _judge.Close();
+                _falseAlarmTurn = turnId;
+                _callerStoppedAt = null;
+                _sink!.Fact(new FalseInterruption(turnId, _turns.Find(turn => turn.Id == turnId)?.Partial, _interruptedAtMs));
+                _provider!.ResumeAnswers(answerNow: false);
+                _player.Resume(now);
+                PumpAnswers();
+                break;
+        }
+    }
+
+    /// <summary>The caller took the turn: the rest of the answer is dropped and the provider forgets what was not heard.</summary>
+    private void Interrupt(double now)
+    {
+        _judge.Close();
+        _hangUpAfterAnswer = false;
+        if (_player.Current is { } current)
+        {
+            _sink!.Fact(new BargeIn(current.TurnId, _player.HeardMs(current, now), _clearMicros, _interruptedAtMs));
+        }
+
+        DropAnswers(now);
+    }
+
+    /// <summary>Cuts every unfinished answer to what was heard: in the journal, in the provider's memory, in the carrier.</summary>
+    private void DropAnswers(double now)
+    {
+        if (_player.Utterances.Count == 0)
+        {
+            _player.Drop();
+            return;
+        }
+
+        foreach (var utterance in _player.Utterances)
+        {
+            int heardMs = _player.HeardMs(utterance, now);
+            int knownMs = utterance.Start < 0 ? 0 : (int)((utterance.End - utterance.Start) / G711.BytesPerMs);
+            bool whole = utterance.Done && heardMs >= knownMs;
+            string text = HeardText.Cut(utterance.Text.ToString().Trim(), heardMs, whole ? heardMs : knownMs);
+            if (text.Length > 0)
+            {
+                _sink?.Fact(new TurnFinished(utterance.TurnId, LegRole.Ai, text, utterance.StartMediaMs, utterance.StartMediaMs + heardMs, Interrupted: !whole, HeardMs: heardMs));
+            }
+
+            if (!utterance.Done)
+            {
+                _discardedTurn = utterance.TurnId;
+                _provider?.CancelAnswer();
+            }
+
+            if (!whole && _capabilities is { Truncates: true } && _outcome is null)
+            {
+                _provider?.Truncate(utterance.TurnId, heardMs);
+            }
+        }
+
+        _player.Drop();
+    }
+}

@@ -1,0 +1,44 @@
+namespace Kraliki.Voice.Calls;
+
+/// <summary>Deadlines and measures of a call. Immutable; the defaults suit a telephone call.</summary>
+public sealed record CallOptions
+{
+    /// <summary>From the open socket to the carrier's <c>start</c> message. Default: 5 s.</summary>
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>From admission to a provider that is ready for audio. Default: 10 s.</summary>
+    public TimeSpan ProviderConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest silence on the wire (not in the room) from the carrier, which sends frames all the time; each frame resets it. Default: 15 s.</summary>
+    public TimeSpan CarrierIdleTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long both sides may take to close once the call is over. Default: 3 s.</summary>
+    public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>After the caller hung up: how long to wait for the transcript of the last words. Default: 2 s.</summary>
+    public TimeSpan LastWordsGrace { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// How much agent audio the carrier may hold ahead of the caller's ear. More survives a longer hiccup; less leaves less
+    /// to cut off. Default: 1 s.
+    /// </summary>
+    public TimeSpan CarrierLead { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>A mark is asked for after this much agent audio, and at the end of an answer. Default: 200 ms.</summary>
+    public TimeSpan MarkEvery { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Speech over an answer that lasts so long without a stop is an interruption whatever its words. Default: 1.2 s.</summary>
+    public TimeSpan SurelyInterruption { get; init; } = TimeSpan.FromSeconds(1.2);
+
+    /// <summary>After short speech over an answer stopped: how long to wait for its words before it counts as a cough. Default: 1.5 s.</summary>
+    public TimeSpan JudgeTimeout { get; init; } = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>An answer with less than this left to be heard is not resumed after a false interruption. Default: 300 ms.</summary>
+    public TimeSpan WorthResuming { get; init; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>Keypad digits are told to the assistant together after this pause, or at once after <c>#</c>. Default: 1.5 s.</summary>
+    public TimeSpan DigitPause { get; init; } = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>Caller audio kept while the provider connects or does not read; the oldest goes first. Default: 10 s.</summary>
+    public TimeSpan CallerBacklog { get; init; } = TimeSpan.FromSeconds(10);
+}

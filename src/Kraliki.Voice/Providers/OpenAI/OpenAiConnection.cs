@@ -1,0 +1,529 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Kraliki.Contracts;
+using Kraliki.Voice.Audio;
+using Kraliki.Voice.Net;
+
+namespace Kraliki.Voice.Providers.OpenAI;
+
+/// <summary>One Realtime session: translates both ways and keeps only what the protocol needs remembered.</summary>
+/// <remarks>
+/// <para>The loop's calls write to the socket and read or set the small state under <see cref="_gate"/>, which is never held
+/// while an event is raised: the loop's own gate is always the outer one.</para>
+/// <para>Turn taking is the loop's: <c>interrupt_response</c> is off, and <c>create_response</c> is switched off while an
+/// interruption is being judged (docs/adr/0006).</para>
+/// </remarks>
+internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setup, IProviderEvents events, TimeProvider time) : IProviderConnection, IMediaReceiver
+{
+    // One second of audio waiting in the socket means that the provider does not read; frames then wait in the loop's backlog.
+    private const int SocketHighWater = 50 * 280;
+
+    private static readonly byte[] AppendHead = "{\"type\":\"input_audio_buffer.append\",\"audio\":\""u8.ToArray();
+    private static readonly byte[] AppendTail = "\"}"u8.ToArray();
+
+    private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _connecting = new();
+    private readonly StringBuilder _callerText = new();
+    private readonly StringBuilder _answerText = new();
+    private readonly List<string> _committedWhileHeld = [];
+    private volatile MediaSocket? _socket;
+    private bool _ready;
+    private bool _closed;
+    private bool _held;
+    private bool _restoring;
+    private volatile bool _responseActive;
+    private bool _createWhenDone;
+    private ProviderEnd? _knownEnd;
+    private string? _knownDetail;
+    private string? _sessionId;
+    private string? _model;
+    private string? _callerItem;
+    private string? _answerItem;
+    private byte[] _answerItemUtf8 = [];
+    private long _answerBytes;
+    private long _inputTokens;
+    private long _outputTokens;
+    private long _cachedTokens;
+    private long _framesIn;
+    private long _answerBytesTotal;
+
+    public void Start() => _ = ConnectAsync();
+
+    public bool SendAudio(ReadOnlySpan<byte> base64Mulaw)
+    {
+        if (_socket is not { } socket || socket.QueuedBytes > SocketHighWater)
+        {
+            return false;
+        }
+
+        _framesIn++;
+        socket.Send(AppendHead, base64Mulaw, AppendTail);
+        return true;
+    }
+
+    public void Greet() => Create(new ResponseCreate(new ResponseSettings($"{setup.Instructions}\nThe call has just been answered: greet the caller first, briefly.")));
+
+    public void CancelAnswer()
+    {
+        if (_responseActive)
+        {
+            Send(new ResponseCancel(), OpenAiJson.Default.ResponseCancel);
+        }
+    }
+
+    public void Truncate(string turnId, int heardMs)
+    {
+        // The server refuses an end behind the audio it produced, and a truncation at 0 where it produced none.
+        int producedMs = turnId == _answerItem ? (int)(_answerBytes / G711.BytesPerMs) : int.MaxValue;
+        if (heardMs <= 0)
+        {
+            Send(new ItemDelete(turnId), OpenAiJson.Default.ItemDelete);
+        }
+        else
+        {
+            Send(new ItemTruncate(turnId, Math.Min(heardMs, producedMs)), OpenAiJson.Default.ItemTruncate);
+        }
+    }
+
+    public void HoldAnswers()
+    {
+        lock (_gate)
+        {
+            _held = true;
+            _restoring = false;
+            _committedWhileHeld.Clear();
+        }
+
+        SendTurnDetection(createResponse: false);
+    }
+
+    public void ResumeAnswers(bool answerNow)
+    {
+        List<string> committed;
+        lock (_gate)
+        {
+            if (!_held)
+            {
+                return;
+            }
+
+            _held = false;
+            _restoring = answerNow;
+            committed = [.. _committedWhileHeld];
+        }
+
+        SendTurnDetection(createResponse: true);
+        if (answerNow && committed.Count > 0)
+        {
+            Create(new ResponseCreate());
+        }
+        else if (!answerNow)
+        {
+            // A cough or "uh-huh" in the history would look like an unanswered question.
+            foreach (string item in committed)
+            {
+                Send(new ItemDelete(item), OpenAiJson.Default.ItemDelete);
+            }
+        }
+    }
+
+    public void Instruct(string text)
+    {
+        Send(new ItemCreate(new RealtimeItem(Type: "message", Role: "system", Content: [new RealtimeContent("input_text", text)])), OpenAiJson.Default.ItemCreate);
+        Create(new ResponseCreate());
+    }
+
+    public void ProvideToolResult(string callId, string output)
+    {
+        Send(new ItemCreate(new RealtimeItem(Type: "function_call_output", CallId: callId, Output: output)), OpenAiJson.Default.ItemCreate);
+        Create(new ResponseCreate());
+    }
+
+    public void Close()
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            _knownEnd ??= ProviderEnd.Requested;
+        }
+
+        _connecting.Cancel();
+        _socket?.Close(1000, "");
+    }
+
+    public void OnMessage(ReadOnlySpan<byte> message)
+    {
+        if (TryReadAudio(message, out var payload))
+        {
+            _answerBytes += payload.Length / 4 * 3;
+            _answerBytesTotal += payload.Length / 4 * 3;
+            events.AnswerAudio(_answerItem!, payload);
+            return;
+        }
+
+        ServerEvent? serverEvent;
+        try
+        {
+            serverEvent = JsonSerializer.Deserialize(message, OpenAiJson.Default.ServerEvent);
+        }
+        catch (JsonException)
+        {
+            events.Notice("invalid_json", "OpenAI sent a message that is not JSON of the Realtime protocol; it was ignored.");
+            return;
+        }
+
+        if (serverEvent?.Type is not null)
+        {
+            OnEvent(serverEvent);
+        }
+    }
+
+    public void OnClosed(SocketEnd end, ushort code, string reason)
+    {
+        string detail = _knownDetail ?? (end == SocketEnd.PeerClosed && reason.Length > 0
+            ? $"OpenAI closed the connection: {reason} (code {code})."
+            : $"The connection to OpenAI ended without a goodbye (code {code}).");
+        RaiseClosed(_knownEnd ?? (code is 3000 ? ProviderEnd.Unauthorized : code is 4000 or 4004 ? ProviderEnd.Refused : ProviderEnd.Lost), detail);
+    }
+
+    /// <summary>
+    /// The one large and frequent event, without a JSON parser: <c>{"type":"response.output_audio.delta",…,"item_id":"…",…,"delta":"base64"}</c>.
+    /// Quotes inside JSON strings are escaped, so the needles can only be members of the event itself.
+    /// </summary>
+    private bool TryReadAudio(ReadOnlySpan<byte> message, out ReadOnlySpan<byte> payload)
+    {
+        payload = default;
+        if (message[..Math.Min(message.Length, 256)].IndexOf("\"type\":\"response.output_audio.delta\""u8) < 0
+            || !TryReadString(message, "\"item_id\":\""u8, out var item)
+            || !TryReadString(message, "\"delta\":\""u8, out payload)
+            || payload.Length == 0 || item.Length == 0 || item.Contains((byte)'\\') || !Base64.IsValid(payload))
+        {
+            return false;
+        }
+
+        if (!item.SequenceEqual(_answerItemUtf8))
+        {
+            BeginAnswer(Encoding.UTF8.GetString(item));
+        }
+
+        return true;
+    }
+
+    private static bool TryReadString(ReadOnlySpan<byte> message, ReadOnlySpan<byte> needle, out ReadOnlySpan<byte> value)
+    {
+        value = default;
+        int at = message.IndexOf(needle);
+        if (at < 0)
+        {
+            return false;
+        }
+
+        value = message[(at + needle.Length)..];
+        int end = value.IndexOf((byte)'"');
+        if (end < 0)
+        {
+            return false;
+        }
+
+        value = value[..end];
+        return true;
+    }
+
+    private void BeginAnswer(string itemId)
+    {
+        _answerItem = itemId;
+        _answerItemUtf8 = Encoding.UTF8.GetBytes(itemId);
+        _answerBytes = 0;
+        _answerText.Clear();
+    }
+
+    private void OnEvent(ServerEvent e)
+    {
+        switch (e.Type)
+        {
+            case "session.created":
+                _sessionId = e.Session?.Id;
+                _model = e.Session?.Model ?? options.Model;
+                Configure();
+                break;
+
+            case "session.updated":
+                lock (_gate)
+                {
+                    _restoring = false;
+                }
+
+                if (!_ready)
+                {
+                    _ready = true;
+                    events.Connected(_sessionId ?? "", _model);
+                }
+
+                break;
+
+            case "input_audio_buffer.speech_started" when e.ItemId is not null:
+                events.SpeechStarted(e.ItemId);
+                break;
+
+            case "input_audio_buffer.speech_stopped" when e.ItemId is not null:
+                events.SpeechStopped(e.ItemId);
+                break;
+
+            case "input_audio_buffer.committed" when e.ItemId is not null:
+                OnCommitted(e.ItemId);
+                break;
+
+            case "conversation.item.input_audio_transcription.delta" when e.ItemId is not null:
+                if (_callerItem != e.ItemId)
+                {
+                    _callerItem = e.ItemId;
+                    _callerText.Clear();
+                }
+
+                events.CallerPartial(e.ItemId, _callerText.Append(e.Delta).ToString());
+                break;
+
+            case "conversation.item.input_audio_transcription.completed" when e.ItemId is not null:
+                events.CallerFinal(e.ItemId, e.Transcript ?? "", null);
+                break;
+
+            case "conversation.item.input_audio_transcription.failed" when e.ItemId is not null:
+                events.Notice("transcription_failed", e.Error?.Message ?? "OpenAI could not write down what the caller said.");
+                events.CallerFinal(e.ItemId, "(inaudible)", 0);
+                break;
+
+            case "response.created":
+                _responseActive = true;
+                break;
+
+            case "response.output_audio.delta" when e.ItemId is not null && e.Delta is not null:
+                // Only reached when the fast path declined: unusual spelling of the JSON.
+                if (e.ItemId != _answerItem)
+                {
+                    BeginAnswer(e.ItemId);
+                }
+
+                var audio = Encoding.ASCII.GetBytes(e.Delta);
+                if (Base64.IsValid(audio))
+                {
+                    _answerBytes += audio.Length / 4 * 3;
+                    events.AnswerAudio(e.ItemId, audio);
+                }
+
+                break;
+
+            case "response.output_audio_transcript.delta" when e.ItemId is not null && e.Delta is not null:
+                if (e.ItemId != _answerItem)
+                {
+                    BeginAnswer(e.ItemId);
+                }
+
+                _answerText.Append(e.Delta);
+                events.AnswerText(e.ItemId, e.Delta);
+                break;
+
+            case "response.done":
+                OnResponseDone(e.Response);
+                break;
+
+            case "error":
+                OnError(e.Error);
+                break;
+        }
+    }
+
+    private void OnCommitted(string itemId)
+    {
+        bool create;
+        lock (_gate)
+        {
+            if (_held)
+            {
+                _committedWhileHeld.Add(itemId);
+            }
+
+            // The server may have committed before our "create_response on" reached it: then nobody else asks for the answer.
+            create = _restoring;
+            _restoring = false;
+        }
+
+        if (create)
+        {
+            Create(new ResponseCreate());
+        }
+    }
+
+    private void OnResponseDone(RealtimeResponse? response)
+    {
+        _responseActive = false;
+        bool cancelled = response?.Status == "cancelled";
+        foreach (var item in response?.Output ?? [])
+        {
+            if (item.Type == "message" && item.Id is not null)
+            {
+                string text = item.Content?.FirstOrDefault(content => content.Transcript is not null || content.Text is not null) is { } content
+                    ? content.Transcript ?? content.Text!
+                    : item.Id == _answerItem ? _answerText.ToString() : "";
+                events.AnswerDone(item.Id, text, cancelled);
+            }
+            else if (item is { Type: "function_call", CallId: not null, Name: not null } && !cancelled)
+            {
+                events.ToolCall(item.CallId, item.Name, item.Arguments ?? "{}");
+            }
+        }
+
+        if (cancelled && _answerItem is not null && response?.Output?.Any(item => item.Id == _answerItem) != true)
+        {
+            events.AnswerDone(_answerItem, _answerText.ToString(), cancelled: true);
+        }
+
+        if (response?.Usage is { } usage)
+        {
+            _inputTokens += usage.InputTokens;
+            _outputTokens += usage.OutputTokens;
+            _cachedTokens += usage.InputTokenDetails?.CachedTokens ?? 0;
+            events.Usage(new ProviderUsage(_inputTokens, _outputTokens, _cachedTokens, _framesIn * 0.02, _answerBytesTotal / 8000.0));
+        }
+
+        if (response?.Status == "failed")
+        {
+            var error = response.StatusDetails?.Error;
+            events.Notice(error?.Code ?? "response_failed", error?.Message ?? "OpenAI could not produce an answer.");
+        }
+
+        if (_createWhenDone)
+        {
+            _createWhenDone = false;
+            Create(new ResponseCreate());
+        }
+    }
+
+    private void OnError(RealtimeError? error)
+    {
+        switch (error?.Code)
+        {
+            // Races that the protocol leaves open and that harm nothing: our request crossed the server's own decision.
+            case "response_cancel_not_active":
+                break;
+
+            case "conversation_already_has_active_response":
+                _createWhenDone = true;
+                break;
+
+            case "session_expired":
+                _knownEnd = ProviderEnd.Expired;
+                _knownDetail = "The OpenAI session reached its maximum duration.";
+                break;
+
+            case "invalid_api_key":
+                _knownEnd = ProviderEnd.Unauthorized;
+                _knownDetail = "OpenAI did not accept the API key. Check Kraliki:Providers:OpenAI:ApiKey.";
+                break;
+
+            case "missing_model" or "invalid_model" or "model_not_found" or "beta_api_shape_disabled":
+                _knownEnd = ProviderEnd.Refused;
+                _knownDetail = $"OpenAI refused the session: {error.Message}";
+                break;
+
+            default:
+                events.Notice(error?.Code ?? error?.Type ?? "error", error?.Message ?? "OpenAI reported an error without a message.");
+                break;
+        }
+    }
+
+    private void Configure()
+    {
+        var pcmu = new AudioFormat("audio/pcmu");
+        Send(
+            new SessionUpdate(new SessionSettings(
+                new AudioSettings(
+                    new AudioInput(Detection(createResponse: true), pcmu, new Transcription(options.TranscriptionModel)),
+                    new AudioOutput(pcmu, options.Voice)),
+                setup.Instructions,
+                ["audio"],
+                [new ToolSettings("function", "end_call", "Hangs up. Call it after saying goodbye, when the caller has nothing more to ask.", new ToolParameters("object", new Dictionary<string, string>()))])),
+            OpenAiJson.Default.SessionUpdate);
+        foreach (var turn in setup.History)
+        {
+            bool caller = turn.Speaker == LegRole.Caller;
+            Send(
+                new ItemCreate(new RealtimeItem(Type: "message", Role: caller ? "user" : "assistant", Content: [new RealtimeContent(caller ? "input_text" : "output_text", turn.Text)])),
+                OpenAiJson.Default.ItemCreate);
+        }
+    }
+
+    private TurnDetection Detection(bool createResponse) => new("server_vad", options.SilenceMs, createResponse, InterruptResponse: false);
+
+    private void SendTurnDetection(bool createResponse)
+        => Send(new SessionUpdate(new SessionSettings(new AudioSettings(new AudioInput(Detection(createResponse))))), OpenAiJson.Default.SessionUpdate);
+
+    private void Create(ResponseCreate create)
+    {
+        // Only one answer at a time (protocol §5): a second request waits for the end of the first.
+        if (_responseActive)
+        {
+            _createWhenDone = true;
+        }
+        else
+        {
+            Send(create, OpenAiJson.Default.ResponseCreate);
+        }
+    }
+
+    private void Send<T>(T message, JsonTypeInfo<T> type) => _socket?.Send(JsonSerializer.SerializeToUtf8Bytes(message, type));
+
+    private async Task ConnectAsync()
+    {
+        try
+        {
+            string scheme = options.BaseUrl.Scheme is "https" or "wss" ? "wss" : "ws";
+            var uri = new UriBuilder(options.BaseUrl)
+            {
+                Scheme = scheme,
+                Port = options.BaseUrl.Port,
+                Path = options.BaseUrl.AbsolutePath.TrimEnd('/') + "/realtime",
+                Query = "model=" + Uri.EscapeDataString(options.Model),
+            }.Uri;
+            var socket = await MediaConnector.ConnectAsync(
+                uri, [new("Authorization", "Bearer " + options.ApiKey)], MediaSocketOptions.Provider, time, _connecting.Token).ConfigureAwait(false);
+            _socket = socket;
+            socket.Open(this);
+            if (_connecting.IsCancellationRequested)
+            {
+                socket.Close(1000, "");
+            }
+        }
+        catch (HandshakeException e)
+        {
+            RaiseClosed(
+                e.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? ProviderEnd.Unauthorized : ProviderEnd.Refused,
+                $"OpenAI could not be connected: {e.Message}");
+        }
+        catch (OperationCanceledException)
+        {
+            RaiseClosed(ProviderEnd.Requested, "The connection was given up.");
+        }
+    }
+
+    private void RaiseClosed(ProviderEnd end, string detail)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            _closed = true;
+        }
+
+        events.Closed(end, detail);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Text.Json.Serialization;
+
+namespace Kraliki.Voice.Providers.OpenAI;
+
+// The parts of the Realtime events that we read or write. Field names and meaning: docs/protocols/openai-realtime.md.
+
+/// <summary>Any server event; only the fields of its <see cref="Type"/> are set.</summary>
+internal sealed record ServerEvent(
+    string? Type,
+    string? ItemId,
+    string? Delta,
+    string? Transcript,
+    RealtimeSession? Session,
+    RealtimeItem? Item,
+    RealtimeResponse? Response,
+    RealtimeError? Error);
+
+internal sealed record RealtimeSession(string? Id, string? Model);
+
+internal sealed record RealtimeItem(
+    string? Id = null,
+    string? Type = null,
+    string? Role = null,
+    string? CallId = null,
+    string? Name = null,
+    string? Arguments = null,
+    string? Output = null,
+    IReadOnlyList<RealtimeContent>? Content = null);
+
+internal sealed record RealtimeContent(string? Type, string? Text = null, string? Transcript = null);
+
+internal sealed record RealtimeResponse(string? Id, string? Status, RealtimeStatusDetails? StatusDetails, IReadOnlyList<RealtimeItem>? Output, RealtimeUsage? Usage);
+
+internal sealed record RealtimeStatusDetails(string? Type, string? Reason, RealtimeError? Error);
+
+internal sealed record RealtimeUsage(long InputTokens, long OutputTokens, RealtimeInputDetails? InputTokenDetails);
+
+internal sealed record RealtimeInputDetails(long CachedTokens);
+
+internal sealed record RealtimeError(string? Type, string? Code, string? Message, string? Param);
+
+internal sealed record SessionUpdate(SessionSettings Session)
+{
+    public string Type => "session.update";
+}
+
+internal sealed record SessionSettings(
+    AudioSettings Audio,
+    string? Instructions = null,
+    IReadOnlyList<string>? OutputModalities = null,
+    IReadOnlyList<ToolSettings>? Tools = null)
+{
+    public string Type => "realtime";
+}
+
+internal sealed record AudioSettings(AudioInput Input, AudioOutput? Output = null);
+
+internal sealed record AudioInput(TurnDetection TurnDetection, AudioFormat? Format = null, Transcription? Transcription = null);
+
+internal sealed record AudioOutput(AudioFormat Format, string Voice);
+
+internal sealed record AudioFormat(string Type);
+
+internal sealed record Transcription(string Model);
+
+internal sealed record TurnDetection(string Type, int SilenceDurationMs, bool CreateResponse, bool InterruptResponse);
+
+internal sealed record ToolSettings(string Type, string Name, string Description, ToolParameters Parameters);
+
+internal sealed record ToolParameters(string Type, IReadOnlyDictionary<string, string> Properties);
+
+internal sealed record ItemCreate(RealtimeItem Item)
+{
+    public string Type => "conversation.item.create";
+}
+
+internal sealed record ItemDelete(string ItemId)
+{
+    public string Type => "conversation.item.delete";
+}
+
+internal sealed record ItemTruncate(string ItemId, int AudioEndMs)
+{
+    public string Type => "conversation.item.truncate";
+
+    public int ContentIndex => 0;
+}
+
+internal sealed record ResponseCreate(ResponseSettings? Response = null)
+{
+    public string Type => "response.create";
+}
+
+internal sealed record ResponseSettings(string Instructions);
+
+internal sealed record ResponseCancel
+{
+    public string Type => "response.cancel";
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ServerEvent))]
+[JsonSerializable(typeof(SessionUpdate))]
+[JsonSerializable(typeof(ItemCreate))]
+[JsonSerializable(typeof(ItemDelete))]
+[JsonSerializable(typeof(ItemTruncate))]
+[JsonSerializable(typeof(ResponseCreate))]
+[JsonSerializable(typeof(ResponseCancel))]
+internal sealed partial class OpenAiJson : JsonSerializerContext;
