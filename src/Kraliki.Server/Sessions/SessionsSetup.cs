@@ -38,8 +38,10 @@ public static class SessionsSetup
             provider.GetRequiredService<NodeLink>(),
             provider.GetRequiredService<TimeProvider>()));
 
-        // It takes the machine's uptime for a stall when the process starts.
+        // Warnings that say nothing here: the watchdog takes the machine's uptime for a stall when the process starts, and
+        // the silo recommends a garbage collector that costs a call path more memory than it gains.
         builder.Logging.AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
+        builder.Logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
 
         // Hosted services stop in reverse order: requests and sockets, presence and reaper, grains, and last the journal
         // that all of them write to.

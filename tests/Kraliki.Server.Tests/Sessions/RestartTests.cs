@@ -9,13 +9,14 @@ public sealed class RestartTests
     [Fact]
     public async Task After_a_restart_the_session_is_there_and_the_call_goes_on_when_the_carrier_comes_back()
     {
-        await using var before = await SessionServer.StartAsync(Cancelled);
+        using var data = new DataDirectory();
+        await using var before = await SessionServer.StartAsync(Cancelled, data.Path);
         var lost = await before.StartCallAsync(Cancelled);
         lost.Say(LegRole.Caller, "Remember the number seven.");
         await before.UntilAsync(lost.Id, row => row.LastSeq >= 6, "the turn was not written", Cancelled);
-        await before.StopAsync();
+        await before.DisposeAsync();
 
-        await using var after = await SessionServer.StartAsync(Cancelled, before.Directory);
+        await using var after = await SessionServer.StartAsync(Cancelled, data.Path);
         Assert.Equal(SessionState.Active, (await after.RowAsync(lost.Id, Cancelled)).State);
         var back = await after.AttachAsync(lost.Id, Cancelled);
         Assert.Equal("Remember the number seven.", Assert.Single(back.Live.History).Text);
@@ -33,14 +34,15 @@ public sealed class RestartTests
     [Fact]
     public async Task A_call_that_does_not_come_back_in_time_fails_with_a_clear_sentence()
     {
-        await using var before = await SessionServer.StartAsync(Cancelled);
+        using var data = new DataDirectory();
+        await using var before = await SessionServer.StartAsync(Cancelled, data.Path);
         var lost = await before.StartCallAsync(Cancelled);
-        await before.StopAsync();
+        await before.DisposeAsync();
 
-        await using var after = await SessionServer.StartAsync(Cancelled, before.Directory, options =>
+        await using var after = await SessionServer.StartAsync(Cancelled, data.Path, new()
         {
-            options.RecoveryGrace = TimeSpan.FromSeconds(1);
-            options.SweepInterval = TimeSpan.FromMilliseconds(100);
+            RecoveryGrace = TimeSpan.FromSeconds(1),
+            SweepInterval = TimeSpan.FromMilliseconds(100),
         });
         var row = await after.UntilAsync(lost.Id, row => row.State == SessionState.Failed, "the session was not given up", Cancelled);
 
@@ -51,12 +53,12 @@ public sealed class RestartTests
     [Fact]
     public async Task A_call_that_renews_its_claim_is_left_alone_and_an_unused_session_is_given_up()
     {
-        await using var server = await SessionServer.StartAsync(Cancelled, configure: options =>
+        await using var server = await SessionServer.StartAsync(Cancelled, limits: new()
         {
-            options.RenewInterval = TimeSpan.FromMilliseconds(50);
-            options.RecoveryGrace = TimeSpan.FromMilliseconds(100);
-            options.SweepInterval = TimeSpan.FromMilliseconds(50);
-            options.UnusedSessionLife = TimeSpan.FromSeconds(1);
+            RenewInterval = TimeSpan.FromMilliseconds(500),
+            RecoveryGrace = TimeSpan.FromMilliseconds(100),
+            SweepInterval = TimeSpan.FromMilliseconds(50),
+            UnusedSessionLife = TimeSpan.FromSeconds(2),
         });
         var call = await server.StartCallAsync(Cancelled);
         var unused = await server.CreateAsync(Cancelled);
@@ -66,5 +68,12 @@ public sealed class RestartTests
         Assert.Equal(EndReason.CancelledBeforeConnect, row.EndReason);
         Assert.Equal(SessionState.Active, (await server.RowAsync(call.Id, Cancelled)).State);
         await call.EndAsync(EndReason.CallerHungUp);
+    }
+
+    private sealed class DataDirectory : IDisposable
+    {
+        public string Path { get; } = Directory.CreateTempSubdirectory("kraliki-test-").FullName;
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }

@@ -5,34 +5,33 @@ using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Sockets;
 using Kraliki.Voice.Calls;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 [assembly: AssemblyFixture(typeof(Kraliki.Server.Tests.Sessions.SharedSessionServer))]
 
 namespace Kraliki.Server.Tests.Sessions;
 
-/// <summary>The real server on a real port with its own data directory, driven from inside.</summary>
+/// <summary>The real server with sessions in hand: creates them, plays their calls, watches them.</summary>
 public sealed class SessionServer : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly WebApplication _app;
+    private readonly RunningServer _server;
     private bool _stopped;
 
-    private SessionServer(WebApplication app, string directory)
+    private SessionServer(RunningServer server, Guid organisation)
     {
-        _app = app;
-        Directory = directory;
+        _server = server;
+        Organisation = organisation;
     }
 
-    /// <summary>An organisation that only tests know.</summary>
-    public static Guid Organisation { get; } = Guid.CreateVersion7();
+    /// <summary>The demo organisation.</summary>
+    public Guid Organisation { get; }
 
-    public string Directory { get; }
+    public Uri Url => _server.Url;
 
-    public Uri Url => new(_app.Urls.First());
+    public RunningServer Host => _server;
 
     internal SessionLimits Limits => Get<SessionLimits>();
 
@@ -42,19 +41,27 @@ public sealed class SessionServer : IAsyncDisposable
 
     internal JournalReader Journal => Get<JournalReader>();
 
-    /// <param name="directory">Null makes a new one.</param>
-    internal static async Task<SessionServer> StartAsync(CancellationToken cancellationToken, string? directory = null, Action<SessionLimits>? configure = null)
+    /// <param name="directory">Null makes a new one, which goes away with the server.</param>
+    internal static async Task<SessionServer> StartAsync(CancellationToken cancellationToken, string? directory = null, SessionLimits? limits = null)
     {
-        directory ??= Path.Combine(Path.GetTempPath(), $"kraliki-{Guid.NewGuid():N}");
-        var app = Program.Build(["--urls", "http://127.0.0.1:0", $"--Kraliki:DataDirectory={directory}"]);
-        var server = new SessionServer(app, directory);
-        configure?.Invoke(server.Limits);
-        await app.StartAsync(cancellationToken);
-        return server;
+        var server = await RunningServer.StartAsync(cancellationToken, new ServerSetup(
+            directory,
+            Change: builder => builder.Services.Replace(ServiceDescriptor.Singleton(limits ?? new SessionLimits()))));
+        using var api = server.Api();
+        var user = await api.LoginAsync(RunningServer.Operator, server.Password, TokenTransport.Body, cancellationToken);
+        return new SessionServer(server, user.OrganisationId);
+    }
+
+    /// <summary>The typed client, signed in.</summary>
+    public async Task<KralikiClient> SignInAsync(CancellationToken cancellationToken, string email = RunningServer.Operator)
+    {
+        var api = _server.Api();
+        await api.LoginAsync(email, _server.Password, TokenTransport.Body, cancellationToken);
+        return api;
     }
 
     public T Get<T>()
-        where T : notnull => _app.Services.GetRequiredService<T>();
+        where T : notnull => _server.Services.GetRequiredService<T>();
 
     internal Task<SessionRow> CreateAsync(CancellationToken cancellationToken, string provider = "local", string? phoneNumber = null, Guid? organisation = null) =>
         Commands.CreateAsync(
@@ -116,22 +123,13 @@ public sealed class SessionServer : IAsyncDisposable
         afterSeq,
         new SessionSocketOptions { Backoff = new Backoff(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(100)) });
 
-    public async Task StopAsync()
+    /// <summary>Earlier than disposal, for restarts.</summary>
+    public async ValueTask DisposeAsync()
     {
         if (!_stopped)
         {
             _stopped = true;
-            await _app.StopAsync(CancellationToken.None);
-            await _app.DisposeAsync();
-        }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync();
-        if (System.IO.Directory.Exists(Directory))
-        {
-            System.IO.Directory.Delete(Directory, recursive: true);
+            await _server.DisposeAsync();
         }
     }
 }
@@ -191,7 +189,7 @@ public sealed class SharedSessionServer : IAsyncLifetime
     internal SessionServer Server { get; private set; } = null!;
 
     public async ValueTask InitializeAsync() =>
-        Server = await SessionServer.StartAsync(TestContext.Current.CancellationToken, configure: options => options.SweepInterval = TimeSpan.FromHours(1));
+        Server = await SessionServer.StartAsync(TestContext.Current.CancellationToken, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
 
     public async ValueTask DisposeAsync() => await Server.DisposeAsync();
 }
