@@ -137,7 +137,7 @@ public sealed class SessionSocketTests(SharedSessionServer shared)
                     }
                 },
                 Cancelled);
-            Assert.Contains((await many.ReceiveEndAsync(Cancelled)).Code, ["rate_limited", "too_slow"]);
+            Assert.Contains((await many.ReceiveEndAsync(Cancelled)).Code, new List<string> { "rate_limited", "too_slow" });
             await flood;
         }
     }
