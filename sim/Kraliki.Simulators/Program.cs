@@ -1,12 +1,14 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Kraliki.Simulators;
+using Kraliki.Simulators.OpenAI;
 using Kraliki.Simulators.Twilio;
 
 // Starts simulators and prints one line of JSON for each: where it listens and the keys it accepts.
 //   Kraliki.Simulators twilio openai [--port N | --twilio-port N --openai-port N] [--tls]
 var known = new Dictionary<string, Func<SimulatorArguments, CancellationToken, Task<RunningSimulator>>>
 {
+    ["openai"] = OpenAiSimulator.FromArgumentsAsync,
     ["twilio"] = TwilioSimulator.StartAsync,
 };
 

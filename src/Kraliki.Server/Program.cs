@@ -1,11 +1,10 @@
-using Kraliki.Server.Data;
+using Kraliki.Server;
 using Kraliki.Server.Hosting;
-using Kraliki.Server.Identity;
-using Kraliki.Server.Operations;
+using Microsoft.AspNetCore.Connections;
 
 try
 {
-    await using var app = Build(args);
+    await using var app = KralikiServer.Build(args);
     await app.RunAsync();
     return 0;
 }
@@ -14,38 +13,8 @@ catch (StartRefusedException refusal)
     refusal.Reasons.ToList().ForEach(Console.Error.WriteLine);
     return 1;
 }
-
-/// <summary>The whole server in order of reading. Each feature has an <c>Add</c> (what it needs) and a <c>Map</c> (its routes).</summary>
-public partial class Program
+catch (IOException problem) when (problem.InnerException is AddressInUseException)
 {
-    /// <exception cref="StartRefusedException">A setting is wrong.</exception>
-    public static WebApplication Build(string[] args)
-    {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
-        {
-            Args = args,
-            ApplicationName = "Kraliki.Server",
-            ContentRootPath = AppContext.BaseDirectory,
-        });
-        // Run from bin, the console's files lie in other projects' folders; published, they do not, and this changes nothing.
-        builder.WebHost.UseStaticWebAssets();
-
-        var options = builder.AddKralikiOptions();
-        builder.AddHosting(options);
-        builder.AddData(options);
-        builder.AddIdentity();
-        builder.AddOperations();
-
-        var app = builder.Build();
-        app.UseHosting();
-        app.UseRouting();
-        app.UseConsolePages();
-        app.UseIdentity();
-        app.UseWebSockets();
-
-        app.MapStaticAssets().AllowAnonymous();
-        app.MapIdentity();
-        app.MapOperations();
-        return app;
-    }
+    Console.Error.WriteLine($"{problem.Message} Stop the program that holds it, or choose another address: --urls http://127.0.0.1:5081.");
+    return 1;
 }

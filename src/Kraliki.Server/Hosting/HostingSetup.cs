@@ -20,6 +20,7 @@ public static class HostingSetup
         });
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(Console.Out);
         services.AddSingleton<PublicUrls>();
 
         // Trusted from this machine only (the default): a proxy elsewhere must be made known before its word counts.

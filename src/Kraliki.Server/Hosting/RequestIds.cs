@@ -13,7 +13,14 @@ internal sealed class RequestIds(RequestDelegate next, ILogger<RequestIds> logge
     {
         var offered = http.Request.Headers[Header].ToString();
         http.TraceIdentifier = IsHarmless(offered) ? offered : Guid.CreateVersion7().ToString("N");
-        http.Response.Headers[Header] = http.TraceIdentifier;
+
+        // At the last moment, because an error answer starts with empty headers.
+        http.Response.OnStarting(static state =>
+        {
+            var context = (HttpContext)state;
+            context.Response.Headers[Header] = context.TraceIdentifier;
+            return Task.CompletedTask;
+        }, http);
         using (logger.BeginScope(new LogScope("request_id", http.TraceIdentifier)))
         {
             await next(http);

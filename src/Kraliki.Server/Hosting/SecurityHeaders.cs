@@ -16,19 +16,28 @@ internal static partial class SecurityHeaders
         var reference = Policy("'self' 'unsafe-inline'");
         app.Use((http, next) =>
         {
-            var headers = http.Response.Headers;
-            headers.ContentSecurityPolicy = http.Request.Path.StartsWithSegments("/docs") ? reference : console;
-            headers.XContentTypeOptions = "nosniff";
-            headers["Referrer-Policy"] = "same-origin";
-            headers["Cross-Origin-Opener-Policy"] = "same-origin";
-            headers["Permissions-Policy"] = "camera=(), geolocation=(), payment=(), usb=(), microphone=(self), display-capture=(self)";
-            if (http.Request.IsHttps)
+            // At the last moment, because an error answer starts with empty headers.
+            http.Response.OnStarting(() =>
             {
-                headers.StrictTransportSecurity = "max-age=31536000";
-            }
-
+                Write(http, http.Request.Path.StartsWithSegments("/docs") ? reference : console);
+                return Task.CompletedTask;
+            });
             return next(http);
         });
+    }
+
+    private static void Write(HttpContext http, string contentPolicy)
+    {
+        var headers = http.Response.Headers;
+        headers.ContentSecurityPolicy = contentPolicy;
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "same-origin";
+        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        headers["Permissions-Policy"] = "camera=(), geolocation=(), payment=(), usb=(), microphone=(self), display-capture=(self)";
+        if (http.Request.IsHttps)
+        {
+            headers.StrictTransportSecurity = "max-age=31536000";
+        }
     }
 
     // Styles inline: MudBlazor positions its popovers by style attributes.

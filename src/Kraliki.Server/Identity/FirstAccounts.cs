@@ -15,7 +15,7 @@ public sealed record FirstCredentials(string Url, string Password, IReadOnlyList
 /// The accounts that exist before anybody could create one: three demo users in demo mode, one administrator otherwise.
 /// They share one generated password, which stays the same over restarts and stands in a file that only its owner can read.
 /// </summary>
-internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory databases, PasswordHashes passwords, PublicUrls urls, TimeProvider time)
+internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory databases, PasswordHashes passwords, PublicUrls urls, TextWriter terminal, TimeProvider time)
 {
     /// <summary>The organisation that unassigned carrier calls belong to.</summary>
     public static readonly Guid OrganisationId = new("01900000-0000-7000-8000-000000000001");
@@ -39,7 +39,8 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
 
     private static readonly (string Email, string Name, UserRole Role)[] Administrator = [("admin@kraliki.example", "Administrator", UserRole.Admin)];
 
-    private FirstCredentials? _credentials;
+    /// <summary>Null when the accounts were there already and are nobody's first any more.</summary>
+    public FirstCredentials? Credentials { get; private set; }
 
     private string File => Path.Combine(options.DataDirectory, options.Demo ? "demo-credentials.json" : "admin-credentials.json");
 
@@ -85,27 +86,27 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
         }
 
         await db.SaveChangesAsync(cancellationToken);
-        _credentials = new(Url: "", password, emails);
+        Credentials = new(Url: "", password, emails);
     }
 
     /// <summary>Called once the server listens: its address is known only now.</summary>
     public async Task AnnounceAsync(CancellationToken cancellationToken)
     {
-        if (_credentials is null)
+        if (Credentials is null)
         {
             return;
         }
 
-        _credentials = _credentials with { Url = urls.Origin };
-        await WriteAsync(_credentials, cancellationToken);
-        await Console.Out.WriteLineAsync(
+        Credentials = Credentials with { Url = urls.Origin };
+        await WriteAsync(Credentials, cancellationToken);
+        await terminal.WriteLineAsync(
             $"""
 
               Kraliki is ready{(options.Demo ? " in demo mode: simulators stand in for what has no key" : "")}.
 
-                Console    {_credentials.Url}
-                Sign in as {string.Join("\n           or  ", _credentials.Users)}
-                Password   {_credentials.Password}
+                Console    {Credentials.Url}
+                Sign in as {string.Join("\n           or  ", Credentials.Users)}
+                Password   {Credentials.Password}
 
               Kept in {File}
 

@@ -1,0 +1,43 @@
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Identity;
+using Kraliki.Server.Operations;
+
+namespace Kraliki.Server;
+
+/// <summary>The whole server in order of reading. Each feature has an <c>Add</c> (what it needs) and a <c>Map</c> (its routes).</summary>
+public static class KralikiServer
+{
+    /// <param name="change">Last word on the services, for tests (a virtual clock).</param>
+    /// <exception cref="StartRefusedException">A setting is wrong.</exception>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? change = null)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ApplicationName = "Kraliki.Server",
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        // Run from bin, the console's files lie in other projects' folders; published, they do not, and this changes nothing.
+        builder.WebHost.UseStaticWebAssets();
+
+        var options = builder.AddKralikiOptions();
+        builder.AddHosting(options);
+        builder.AddData(options);
+        builder.AddIdentity();
+        builder.AddOperations();
+        change?.Invoke(builder);
+
+        var app = builder.Build();
+        app.UseHosting();
+        app.UseRouting();
+        app.UseConsolePages();
+        app.UseIdentity();
+        app.UseWebSockets();
+
+        app.MapStaticAssets().AllowAnonymous();
+        app.MapIdentity();
+        app.MapOperations();
+        return app;
+    }
+}

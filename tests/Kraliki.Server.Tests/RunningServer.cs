@@ -1,0 +1,108 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using Kraliki.Contracts;
+using Kraliki.Server.Identity;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Kraliki.Server.Tests;
+
+/// <summary>How a test wants its server.</summary>
+/// <param name="DataDirectory">Null makes a fresh one that goes away with the server; a given one stays, for restarts.</param>
+/// <param name="Settings">Extra settings, <c>Kraliki:Demo</c> → <c>false</c>.</param>
+/// <param name="Time">Null means real time.</param>
+/// <param name="Change">Last word on the services.</param>
+public sealed record ServerSetup(
+    string? DataDirectory = null,
+    IReadOnlyDictionary<string, string>? Settings = null,
+    TimeProvider? Time = null,
+    Action<WebApplicationBuilder>? Change = null);
+
+/// <summary>The real server in this process: real Kestrel on a free port, its own data directory, demo accounts.</summary>
+public sealed class RunningServer : IAsyncDisposable
+{
+    public const string Admin = "admin@demo.example";
+    public const string Supervisor = "supervisor@demo.example";
+    public const string Operator = "operator@demo.example";
+
+    private readonly WebApplication _app;
+    private readonly bool _ownsData;
+
+    private RunningServer(WebApplication app, string dataDirectory, bool ownsData)
+    {
+        _app = app;
+        _ownsData = ownsData;
+        DataDirectory = dataDirectory;
+        Url = new(app.Urls.First());
+    }
+
+    /// <summary>Ends with a slash.</summary>
+    public Uri Url { get; }
+
+    public string DataDirectory { get; }
+
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>The password of every demo account.</summary>
+    public string Password => Services.GetRequiredService<FirstAccounts>().Credentials!.Password;
+
+    public static async Task<RunningServer> StartAsync(CancellationToken cancellationToken, ServerSetup? setup = null)
+    {
+        setup ??= new();
+        var directory = setup.DataDirectory ?? Directory.CreateTempSubdirectory("kraliki-test-").FullName;
+        var settings = new Dictionary<string, string>
+        {
+            ["urls"] = "http://127.0.0.1:0",
+            ["Kraliki:DataDirectory"] = directory,
+            ["Kraliki:Demo"] = "true",
+            ["Logging:LogLevel:Default"] = "Warning",
+        };
+        foreach (var (key, value) in setup.Settings ?? new Dictionary<string, string>())
+        {
+            settings[key] = value;
+        }
+
+        var app = KralikiServer.Build([.. settings.Select(pair => $"--{pair.Key}={pair.Value}")], builder =>
+        {
+            builder.Services.Replace(ServiceDescriptor.Singleton(TextWriter.Null));
+            if (setup.Time is { } time)
+            {
+                builder.Services.Replace(ServiceDescriptor.Singleton(time));
+            }
+
+            setup.Change?.Invoke(builder);
+        });
+        await app.StartAsync(cancellationToken);
+        return new(app, directory, ownsData: setup.DataDirectory is null);
+    }
+
+    /// <summary>A client that is not signed in and keeps no cookies.</summary>
+    public HttpClient Anonymous() => new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Url };
+
+    /// <summary>A client that sends the access token of a demo account.</summary>
+    public async Task<HttpClient> SignInAsync(CancellationToken cancellationToken, string email = Operator)
+    {
+        var client = Anonymous();
+        using var answer = await client.PostAsJsonAsync(
+            "api/v1/auth/login",
+            new LoginRequest(email, Password, TokenTransport.Body),
+            ContractsJson.Default.LoginRequest,
+            cancellationToken);
+        answer.EnsureSuccessStatusCode();
+        var login = await answer.Content.ReadFromJsonAsync(ContractsJson.Default.LoginResponse, cancellationToken);
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", login!.AccessToken);
+        return client;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync(CancellationToken.None);
+        await _app.DisposeAsync();
+        if (_ownsData)
+        {
+            Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+            Directory.Delete(DataDirectory, recursive: true);
+        }
+    }
+}
