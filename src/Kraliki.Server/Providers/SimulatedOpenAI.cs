@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Kraliki.LocalSpeech;
 using Kraliki.Server.Hosting;
-using Kraliki.Simulators;
 using Kraliki.Simulators.OpenAI;
 
 namespace Kraliki.Server.Providers;
@@ -20,7 +19,7 @@ internal sealed class SimulatedOpenAI(KralikiOptions options, VoiceProviders pro
 
         string key = "sk-demo-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
         _simulator = await OpenAiSimulator.StartAsync(
-            new OpenAiSimulatorOptions { Host = new SimulatorHostOptions { TimeProvider = time }, Keys = [key], Recognizers = recognizers }, cancellationToken);
+            new OpenAiSimulatorOptions { TimeProvider = time, Keys = [key], Recognizers = recognizers }, cancellationToken);
         providers.SimulateOpenAI(_simulator.BaseUrl, key);
         if (SpeechParts.Check().Count == 0)
         {

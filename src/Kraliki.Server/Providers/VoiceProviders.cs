@@ -10,7 +10,7 @@ namespace Kraliki.Server.Providers;
 /// <summary>The AI voice providers of this installation: those with a key, simulated ones in demo mode, and the embedded one. Safe from any thread.</summary>
 internal sealed class VoiceProviders(KralikiOptions options, RecognizerPool recognizers, TimeProvider time)
 {
-    private readonly LocalProvider _local = new(recognizers, time);
+    private readonly LocalProvider _local = new(recognizers);
     private volatile OpenAiProvider? _openAI = Configured(options.Providers.OpenAI, time);
     private volatile bool _simulated;
 

@@ -1,4 +1,3 @@
-using Kraliki.Server.Hosting;
 using Kraliki.Server.Telephony;
 using Kraliki.Simulators;
 using Kraliki.Simulators.Twilio;

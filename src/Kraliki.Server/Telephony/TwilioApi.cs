@@ -2,7 +2,6 @@ using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
-using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
@@ -135,7 +134,7 @@ internal static class TwilioApi
         // The media endpoint may still be writing the end of the call that we closed a moment ago.
         if (live.Find(call.SessionId) is { } closing)
         {
-            await closing.Completion.WaitAsync(cancellationToken);
+            await closing.Ended.WaitAsync(cancellationToken);
         }
 
         var session = await db.Set<SessionRow>().AsNoTracking().SingleAsync(row => row.Id == call.SessionId, cancellationToken);
