@@ -78,7 +78,7 @@ public sealed class LiveUtterance
         _changed.Release();
     }
 
-    /// <summary>Nobody wants the result any more: no callback begins after this returns.</summary>
+    /// <summary>Nobody wants the result any more: no callback begins after this returns; one that has begun may still be running.</summary>
     public void Cancel()
     {
         lock (_gate)
@@ -134,13 +134,15 @@ public sealed class LiveUtterance
 
     private void Tell<T>(Action<T> callback, T value)
     {
-        // Inside the gate, so that Cancel waits for a callback that has begun.
         lock (_gate)
         {
-            if (!_cancelled)
+            if (_cancelled)
             {
-                callback(value);
+                return;
             }
         }
+
+        // Outside the gate: the callback may take locks in which others call this utterance.
+        callback(value);
     }
 }

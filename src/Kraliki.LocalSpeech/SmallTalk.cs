@@ -45,6 +45,9 @@ public static class SmallTalk
     private const string AnythingElse = "Is there anything else I can do for you?";
     private const string LiteralMark = "say:";
 
+    // How the call loop words keypad input: it is the caller's, not the operator's.
+    private const string KeypadMark = "The caller pressed ";
+
     private enum Pending
     {
         Nothing,
@@ -77,6 +80,9 @@ public static class SmallTalk
             switch (turn.Role)
             {
                 case TalkRole.Caller when turn.Text.Length > 0:
+                    (state, reply) = Answer(state, new(turn.Text), lastSaid);
+                    break;
+                case TalkRole.Operator when turn.Text.StartsWith(KeypadMark, StringComparison.Ordinal):
                     (state, reply) = Answer(state, new(turn.Text), lastSaid);
                     break;
                 case TalkRole.Operator:

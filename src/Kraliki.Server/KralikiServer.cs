@@ -2,6 +2,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Sessions;
 
 namespace Kraliki.Server;
 
@@ -26,6 +27,7 @@ public static class KralikiServer
         builder.AddData(options);
         builder.AddIdentity();
         builder.AddOperations();
+        builder.AddSessions();
         change?.Invoke(builder);
 
         var app = builder.Build();
@@ -38,6 +40,7 @@ public static class KralikiServer
         app.MapStaticAssets().AllowAnonymous();
         app.MapIdentity();
         app.MapOperations();
+        app.MapSessions();
         return app;
     }
 }

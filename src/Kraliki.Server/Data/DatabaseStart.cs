@@ -1,3 +1,6 @@
+using Kraliki.Server.Operations;
+using Microsoft.EntityFrameworkCore;
+
 namespace Kraliki.Server.Data;
 
 /// <summary>Brings the database up to date before any other part of the server starts.</summary>
@@ -6,7 +9,8 @@ internal sealed class DatabaseStart(KralikiDbFactory databases) : IHostedLifecyc
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();
-        await db.Database.EnsureCreatedAsync(cancellationToken);
+        await db.Database.MigrateAsync(cancellationToken);
+        await db.Database.ExecuteSqlRawAsync(AuditEntryConfiguration.AppendOnly, cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

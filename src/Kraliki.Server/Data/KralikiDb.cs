@@ -1,4 +1,5 @@
 using System.Linq.Expressions;
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
@@ -26,9 +27,18 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.ApplyConfigurationsFromAssembly(typeof(KralikiDb).Assembly);
-        foreach (var entity in modelBuilder.Model.GetEntityTypes().Where(entity => entity.ClrType.IsAssignableTo(typeof(IOwned))))
+        foreach (var entity in modelBuilder.Model.GetEntityTypes())
         {
-            entity.SetQueryFilter(OwnedBy(entity.ClrType));
+            // One spelling in SQL, JSON and logs.
+            foreach (var property in entity.GetProperties())
+            {
+                property.SetColumnName(JsonNamingPolicy.SnakeCaseLower.ConvertName(property.GetColumnName()));
+            }
+
+            if (entity.ClrType.IsAssignableTo(typeof(IOwned)))
+            {
+                entity.SetQueryFilter(OwnedBy(entity.ClrType));
+            }
         }
     }
 

@@ -75,6 +75,14 @@ public sealed class SmallTalkTests
     }
 
     [Fact]
+    public void Keypad_digits_are_the_callers_answer()
+    {
+        Says("i need to change my booking please", "booking number");
+        _conversation.Add(new(TalkRole.Operator, "The caller pressed 4 7 1 9 # on the telephone keypad."));
+        Assert.Equal("4719", SmallTalk.Next(_conversation).BookingNumber);
+    }
+
+    [Fact]
     public void Half_a_number_is_asked_for_again()
     {
         Says("change my booking", "booking number");

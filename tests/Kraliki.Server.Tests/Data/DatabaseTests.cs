@@ -1,0 +1,90 @@
+using Kraliki.Server.Data;
+using Kraliki.Server.Identity;
+using Kraliki.Server.Operations;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Kraliki.Server.Tests.Data;
+
+public sealed class DatabaseTests(ServerFixture fixture)
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Migrations_say_the_same_as_the_entities()
+    {
+        await using var db = Open();
+        Assert.False(
+            db.Database.HasPendingModelChanges(),
+            "Entities changed without a migration: tools/Kraliki.Migrations/README.md has the command.");
+    }
+
+    [Fact]
+    public async Task A_commit_survives_a_power_cut()
+    {
+        await using var db = Open();
+        await db.Database.OpenConnectionAsync(Cancel);
+        Assert.Equal("wal", await PragmaAsync(db, "journal_mode"));
+        Assert.Equal(2L, await PragmaAsync(db, "synchronous"));
+        Assert.Equal(1L, await PragmaAsync(db, "foreign_keys"));
+        Assert.Equal(10_000L, await PragmaAsync(db, "busy_timeout"));
+    }
+
+    [Fact]
+    public async Task Rows_of_another_organisation_are_invisible_and_nobody_sees_nothing()
+    {
+        await using var system = Open();
+        var other = new Organisation { Id = Guid.CreateVersion7(), Name = "Other", CreatedAt = DateTimeOffset.UnixEpoch };
+        system.Add(other);
+        system.Add(new User
+        {
+            Id = Guid.CreateVersion7(),
+            OrganisationId = other.Id,
+            Email = $"{other.Id}@other.example",
+            Name = "Other",
+            Role = Kraliki.Contracts.UserRole.Admin,
+            PasswordHash = "",
+            CreatedAt = DateTimeOffset.UnixEpoch,
+        });
+        await system.SaveChangesAsync(Cancel);
+
+        var options = fixture.Server.Services.GetRequiredService<DbContextOptions<KralikiDb>>();
+        await using var theirs = new KralikiDb(options, other.Id);
+        Assert.Equal("Other", (await theirs.Set<User>().SingleAsync(Cancel)).Name);
+        await using var ours = new KralikiDb(options, FirstAccounts.OrganisationId);
+        Assert.Equal(3, await ours.Set<User>().CountAsync(Cancel));
+        await using var nobody = new KralikiDb(options, Guid.Empty);
+        Assert.Empty(await nobody.Set<User>().ToListAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Audit_entries_are_a_chain_that_cannot_be_rewritten()
+    {
+        var audit = fixture.Server.Services.GetRequiredService<AuditLog>();
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(i => audit.WriteAsync("tested", $"subject {i}", actor: "test", cancellationToken: Cancel)));
+
+        await using var db = Open();
+        var entries = await db.Set<AuditEntry>().AsNoTracking().OrderBy(entry => entry.Number).ToListAsync(Cancel);
+        Assert.True(entries.Count >= 5);
+        byte[] previous = [];
+        for (var i = 0; i < entries.Count; i++)
+        {
+            Assert.Equal(i + 1, entries[i].Number);
+            Assert.Equal(entries[i].HashAfter(previous), entries[i].Hash);
+            previous = entries[i].Hash;
+        }
+
+        await Assert.ThrowsAsync<SqliteException>(() => db.Set<AuditEntry>().Where(entry => entry.Number == 1).ExecuteDeleteAsync(Cancel));
+        await Assert.ThrowsAsync<SqliteException>(() => db.Database.ExecuteSqlRawAsync("UPDATE audit_entries SET actor = 'nobody'", Cancel));
+    }
+
+    private static async Task<object?> PragmaAsync(KralikiDb db, string name)
+    {
+        await using var command = db.Database.GetDbConnection().CreateCommand();
+        command.CommandText = $"PRAGMA {name}";
+        return await command.ExecuteScalarAsync(Cancel);
+    }
+
+    private KralikiDb Open() => fixture.Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+}
