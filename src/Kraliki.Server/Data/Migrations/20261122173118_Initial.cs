@@ -32,6 +32,21 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "carrier_calls",
+                columns: table => new
+                {
+                    call_sid = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    session_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    status = table.Column<string>(type: "TEXT", maxLength: 32, nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_carrier_calls", x => x.call_sid);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "organisations",
                 columns: table => new
                 {
@@ -42,6 +57,27 @@ namespace Kraliki.Server.Data.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_organisations", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "rehearsals",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    script = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                    provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
+                    telephony_provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    status = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
+                    session_id = table.Column<Guid>(type: "TEXT", nullable: true),
+                    finished_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    failure = table.Column<string>(type: "TEXT", nullable: true),
+                    report = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_rehearsals", x => x.id);
                 });
 
             migrationBuilder.CreateTable(
@@ -162,6 +198,11 @@ namespace Kraliki.Server.Data.Migrations
                 columns: new[] { "organisation_id", "at" });
 
             migrationBuilder.CreateIndex(
+                name: "IX_carrier_calls_session_id",
+                table: "carrier_calls",
+                column: "session_id");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_refresh_tokens_family_id",
                 table: "refresh_tokens",
                 column: "family_id");
@@ -176,6 +217,11 @@ namespace Kraliki.Server.Data.Migrations
                 name: "IX_refresh_tokens_user_id",
                 table: "refresh_tokens",
                 column: "user_id");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_rehearsals_organisation_id_created_at",
+                table: "rehearsals",
+                columns: new[] { "organisation_id", "created_at" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_sessions_organisation_id_id",
@@ -211,7 +257,13 @@ namespace Kraliki.Server.Data.Migrations
                 name: "audit_entries");
 
             migrationBuilder.DropTable(
+                name: "carrier_calls");
+
+            migrationBuilder.DropTable(
                 name: "refresh_tokens");
+
+            migrationBuilder.DropTable(
+                name: "rehearsals");
 
             migrationBuilder.DropTable(
                 name: "session_events");
