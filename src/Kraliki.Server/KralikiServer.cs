@@ -2,6 +2,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Providers;
 
 namespace Kraliki.Server;
 
@@ -26,11 +27,13 @@ public static class KralikiServer
         builder.AddData(options);
         builder.AddIdentity();
         builder.AddOperations();
+        builder.AddProviders();
         change?.Invoke(builder);
 
         var app = builder.Build();
-        app.UseHosting();
+        app.UseHosting(options);
         app.UseRouting();
+        app.UseRateLimiter();
         app.UseConsolePages();
         app.UseIdentity();
         app.UseWebSockets();
@@ -38,6 +41,8 @@ public static class KralikiServer
         app.MapStaticAssets().AllowAnonymous();
         app.MapIdentity();
         app.MapOperations();
+        app.MapApiDescription();
+        app.MapProviders();
         return app;
     }
 }
