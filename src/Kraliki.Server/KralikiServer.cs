@@ -3,6 +3,7 @@ using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Sessions;
 
 namespace Kraliki.Server;
 
@@ -28,6 +29,7 @@ public static class KralikiServer
         builder.AddIdentity();
         builder.AddOperations();
         builder.AddProviders();
+        builder.AddSessions();
         change?.Invoke(builder);
 
         var app = builder.Build();
@@ -43,6 +45,7 @@ public static class KralikiServer
         app.MapOperations();
         app.MapApiDescription();
         app.MapProviders();
+        app.MapSessions();
         return app;
     }
 }

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Identity;
 using Microsoft.AspNetCore.Builder;
@@ -94,6 +95,9 @@ public sealed class RunningServer : IAsyncDisposable
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", login!.AccessToken);
         return client;
     }
+
+    /// <summary>The typed client, not signed in.</summary>
+    public KralikiClient Api() => new(Anonymous());
 
     public async ValueTask DisposeAsync()
     {

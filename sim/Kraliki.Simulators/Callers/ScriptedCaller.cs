@@ -14,6 +14,9 @@ public sealed class ScriptedCaller
     private const int FrameMs = 20;
     private const int KeyGapMs = 120;
 
+    // Silences within a sentence are shorter than this: what comes later is a fresh answer.
+    private const int WordGapMs = 200;
+
     private readonly CallerScript _script;
     private readonly IReadOnlyDictionary<ScriptStep, short[]> _audio;
     private readonly Action<CallerProgress, string> _progress;
@@ -180,7 +183,7 @@ public sealed class ScriptedCaller
     private void EndLine(long nowMs)
     {
         var kind = Log.Lines[^1].Kind;
-        Log.LineEnded(nowMs, Ear.Speaking && nowMs - Ear.LastAudibleMs < AgentEar.AnswerEndMs / 2);
+        Log.LineEnded(nowMs, Ear.Speaking && nowMs - Ear.LastAudibleMs < WordGapMs);
         _progress(CallerProgress.LineEnded, Log.Lines[^1].Text);
         // After a backchannel the agent's running answer is still the answer to the turn before it.
         if (kind != LineKind.Backchannel)

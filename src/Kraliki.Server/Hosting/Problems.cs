@@ -16,7 +16,8 @@ public static class Problems
         string code,
         string detail,
         IReadOnlyDictionary<string, string[]>? errors = null,
-        IReadOnlyList<SessionState>? allowedStates = null) => new ProblemResult(status, code, detail, errors, allowedStates);
+        IReadOnlyList<SessionState>? allowedStates = null,
+        SessionView? session = null) => new ProblemResult(status, code, detail, errors, allowedStates, session);
 
     public static IResult NotFound(string detail) => Result(StatusCodes.Status404NotFound, "not_found", detail);
 
@@ -29,14 +30,15 @@ public static class Problems
 
     /// <summary>An error from outside a handler: middleware, authentication, status pages.</summary>
     public static Task WriteAsync(HttpContext http, int status, string code, string? detail, IReadOnlyDictionary<string, string[]>? errors = null) =>
-        new ProblemResult(status, code, detail, errors, AllowedStates: null).ExecuteAsync(http);
+        new ProblemResult(status, code, detail, errors, AllowedStates: null, Session: null).ExecuteAsync(http);
 
     private sealed record ProblemResult(
         int Status,
         string Code,
         string? Detail,
         IReadOnlyDictionary<string, string[]>? Errors,
-        IReadOnlyList<SessionState>? AllowedStates) : IResult
+        IReadOnlyList<SessionState>? AllowedStates,
+        SessionView? Session) : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext)
         {
@@ -49,7 +51,8 @@ public static class Problems
                 Code,
                 httpContext.TraceIdentifier,
                 Errors,
-                AllowedStates);
+                AllowedStates,
+                Session);
             return httpContext.Response.WriteAsJsonAsync(problem, ContractsJson.Default.Problem, ContentType, httpContext.RequestAborted);
         }
     }

@@ -27,5 +27,5 @@ internal static partial class ErrorReportsApi
 
     /// <summary>Nobody outside may forge a line of the log.</summary>
     private static string OneLine(string? text) =>
-        text is null ? "" : string.Concat(text.Take(Longest).Select(c => char.IsControl(c) ? ' ' : c));
+        string.IsNullOrEmpty(text) ? "-" : string.Concat(text.Take(Longest).Select(c => char.IsControl(c) ? ' ' : c));
 }

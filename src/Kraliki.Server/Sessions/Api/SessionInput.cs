@@ -1,0 +1,97 @@
+using System.Text.RegularExpressions;
+using Kraliki.Contracts;
+
+namespace Kraliki.Server.Sessions.Api;
+
+/// <summary>What a session may be made of on this installation.</summary>
+/// <param name="Providers">Known AI voice providers; the first is the default.</param>
+/// <param name="TelephonyProviders">Known carriers; the first is the default.</param>
+/// <param name="Features">What a joined browser can use.</param>
+internal sealed record SessionChoices(IReadOnlyList<string> Providers, IReadOnlyList<string> TelephonyProviders, IReadOnlyList<string> Features)
+{
+    public SessionCreated Complete(CreateSession wish) => new(
+        wish.Provider ?? Providers[0],
+        wish.Strategy ?? VoiceStrategy.Realtime,
+        wish.TelephonyProvider ?? TelephonyProviders[0],
+        wish.PhoneNumber,
+        wish.Metadata ?? new Dictionary<string, string>());
+}
+
+/// <summary>Checks what people send; each complaint names the field and what would be right.</summary>
+internal static partial class SessionInput
+{
+    public const int LongestNote = 500;
+
+    private const int MostMetadata = 16;
+    private const int LongestKey = 64;
+    private const int LongestValue = 500;
+
+    public static Dictionary<string, string[]> ErrorsOf(CreateSession body, SessionChoices choices)
+    {
+        var errors = new Dictionary<string, string[]>();
+        OneOf(errors, "provider", body.Provider, choices.Providers);
+        OneOf(errors, "telephony_provider", body.TelephonyProvider, choices.TelephonyProviders);
+        CheckNumber(errors, body.PhoneNumber);
+        CheckMetadata(errors, body.Metadata);
+        return errors;
+    }
+
+    public static Dictionary<string, string[]> ErrorsOf(UpdateSession body)
+    {
+        var errors = new Dictionary<string, string[]>();
+        CheckNumber(errors, body.PhoneNumber);
+        CheckMetadata(errors, body.Metadata);
+        return errors;
+    }
+
+    private static void OneOf(Dictionary<string, string[]> errors, string field, string? value, IReadOnlyList<string> known)
+    {
+        if (value is not null && !known.Contains(value))
+        {
+            errors[field] = [$"{field} must be one of {string.Join(", ", known)}."];
+        }
+    }
+
+    private static void CheckNumber(Dictionary<string, string[]> errors, string? number)
+    {
+        if (number is not null && !E164().IsMatch(number))
+        {
+            errors["phone_number"] = ["phone_number must be in E.164 form: + and 7 to 15 digits without spaces, such as +420226259221."];
+        }
+    }
+
+    private static void CheckMetadata(Dictionary<string, string[]> errors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        if (metadata is null)
+        {
+            return;
+        }
+
+        var complaints = new List<string>();
+        if (metadata.Count > MostMetadata)
+        {
+            complaints.Add($"metadata must have at most {MostMetadata} pairs; it has {metadata.Count}.");
+        }
+
+        foreach (var (key, value) in metadata.Take(MostMetadata))
+        {
+            if (key.Length is 0 or > LongestKey)
+            {
+                complaints.Add($"Each key of metadata must have 1 to {LongestKey} characters.");
+            }
+            else if (value is null || value.Length > LongestValue)
+            {
+                complaints.Add($"metadata.{key} must be a text of at most {LongestValue} characters.");
+            }
+        }
+
+        if (complaints.Count > 0)
+        {
+            errors["metadata"] = [.. complaints.Distinct()];
+        }
+    }
+
+    // ITU-T E.164: at most 15 digits, the first not 0.
+    [GeneratedRegex("^\\+[1-9][0-9]{6,14}$", RegexOptions.CultureInvariant)]
+    private static partial Regex E164();
+}

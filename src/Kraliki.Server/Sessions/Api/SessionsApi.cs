@@ -1,0 +1,262 @@
+using System.Globalization;
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Identity;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Server.Sessions.Sockets;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Net.Http.Headers;
+
+namespace Kraliki.Server.Sessions.Api;
+
+/// <summary><c>/api/v1/sessions</c>. Reads come from the database, through the organisation's filter; changes go to the session's grain.</summary>
+internal static class SessionsApi
+{
+    private const int MostEvents = 1_000;
+
+    public static void MapSessionsApi(this IEndpointRouteBuilder routes)
+    {
+        var sessions = routes.MapGroup("/api/v1/sessions").WithTags("Sessions").ProducesProblem(StatusCodes.Status401Unauthorized);
+        var read = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsRead);
+        var manage = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsManage).ProducesProblem(StatusCodes.Status403Forbidden);
+
+        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session")
+            .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
+        manage.MapPost("/bootstrap", BootstrapAsync).WithName("BootstrapSession").WithSummary("Creates a session and returns all that a browser needs to join it")
+            .Produces<SessionBootstrap>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
+        read.MapGet("", ListAsync).WithName("ListSessions").WithSummary("Lists sessions, newest first; by time of change with updated_since")
+            .Produces<Page<SessionView>>().ProducesProblem(StatusCodes.Status400BadRequest);
+        read.MapGet("/{id:guid}", GetAsync).WithName("GetSession").WithSummary("One session")
+            .Produces<SessionView>().ProducesProblem(StatusCodes.Status404NotFound);
+        manage.MapPatch("/{id:guid}", UpdateAsync).WithName("UpdateSession").WithSummary("Changes state, phone number or metadata; If-Match guards against changes by others")
+            .Produces<SessionView>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status412PreconditionFailed);
+        manage.MapPost("/{id:guid}/end", EndAsync).WithName("EndSession").WithSummary("Ends a session; harmless when it has ended")
+            .Produces<SessionView>().Produces<SessionView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status404NotFound);
+        read.MapPost("/{id:guid}/ticket", IssueTicketAsync).WithName("IssueSocketTicket").WithSummary("A single-use ticket for the session's socket")
+            .Produces<SocketTicket>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status404NotFound);
+        read.MapGet("/{id:guid}/events", EventsAsync).WithName("ListSessionEvents").WithSummary("The session's journal after a sequence number")
+            .Produces<SessionEventPage>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound);
+        read.MapGet("/{id:guid}/transcript", TranscriptAsync).WithName("GetTranscript").WithSummary("Finished turns as JSON, text, WebVTT or SRT")
+            .Produces<Transcript>(StatusCodes.Status200OK, "application/json", TranscriptText.Plain, TranscriptText.Vtt, TranscriptText.Srt)
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status406NotAcceptable);
+    }
+
+    private static async Task<IResult> CreateAsync(
+        CreateSession body, HttpContext http, SessionChoices choices, CurrentUser user, SessionCommands commands, PublicUrls urls, CancellationToken cancellationToken)
+    {
+        if (SessionInput.ErrorsOf(body, choices) is { Count: > 0 } errors)
+        {
+            return Problems.Invalid(errors);
+        }
+
+        var row = await commands.CreateAsync(user.OrganisationId, choices.Complete(body), cancellationToken);
+        return Created(http, row, View(row, urls));
+    }
+
+    private static async Task<IResult> BootstrapAsync(
+        CreateSession body,
+        HttpContext http,
+        SessionChoices choices,
+        CurrentUser user,
+        SessionCommands commands,
+        SocketTickets tickets,
+        PublicUrls urls,
+        CancellationToken cancellationToken)
+    {
+        if (SessionInput.ErrorsOf(body, choices) is { Count: > 0 } errors)
+        {
+            return Problems.Invalid(errors);
+        }
+
+        var row = await commands.CreateAsync(user.OrganisationId, choices.Complete(body), cancellationToken);
+        var view = View(row, urls);
+        return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], choices.Features));
+    }
+
+    private static async Task<IResult> ListAsync([AsParameters] SessionQuery query, KralikiDb db, PublicUrls urls, CancellationToken cancellationToken)
+    {
+        if (query.Errors() is { Count: > 0 } errors)
+        {
+            return Problems.Invalid(errors);
+        }
+
+        var (rows, next) = await query.RunAsync(db.Set<SessionRow>().AsNoTracking(), cancellationToken);
+        return TypedResults.Ok(new Page<SessionView>(rows.ConvertAll(row => View(row, urls)), next));
+    }
+
+    private static async Task<IResult> GetAsync(Guid id, HttpContext http, KralikiDb db, PublicUrls urls, CancellationToken cancellationToken) =>
+        await FindAsync(id, db, cancellationToken) is { } row ? Ok(http, row, urls) : NotFound(id);
+
+    private static async Task<IResult> UpdateAsync(
+        Guid id,
+        UpdateSession body,
+        HttpContext http,
+        KralikiDb db,
+        CurrentUser user,
+        SessionCommands commands,
+        PublicUrls urls,
+        CancellationToken cancellationToken)
+    {
+        if (SessionInput.ErrorsOf(body) is { Count: > 0 } errors)
+        {
+            return Problems.Invalid(errors);
+        }
+
+        if (!TryReadIfMatch(http.Request, out var ifVersion))
+        {
+            return Problems.Result(StatusCodes.Status400BadRequest, "invalid_if_match", "If-Match must be the ETag of an earlier answer, such as \"3\".");
+        }
+
+        if (await FindAsync(id, db, cancellationToken) is null)
+        {
+            return NotFound(id);
+        }
+
+        var outcome = await commands.UpdateAsync(id, body, user.Email, ifVersion, cancellationToken);
+        return outcome switch
+        {
+            { Result: ChangeResult.Done, Row: { } row } => Ok(http, row, urls),
+            { Result: ChangeResult.VersionConflict, Row: { } row } => Conflict(
+                http, row, urls, StatusCodes.Status412PreconditionFailed, "version_conflict", "Somebody else has changed the session since; here is the current one."),
+            { Result: ChangeResult.IllegalMove, Row: { } row } => Conflict(
+                http, row, urls, StatusCodes.Status409Conflict, "illegal_transition", IllegalMove(row.State, body.State!.Value)),
+            _ => NotFound(id),
+        };
+    }
+
+    private static async Task<IResult> EndAsync(
+        Guid id,
+        HttpContext http,
+        KralikiDb db,
+        CurrentUser user,
+        SessionCommands commands,
+        PublicUrls urls,
+        CancellationToken cancellationToken,
+        [FromBody(EmptyBodyBehavior = Microsoft.AspNetCore.Mvc.ModelBinding.EmptyBodyBehavior.Allow)] EndSession? body = null)
+    {
+        if (await FindAsync(id, db, cancellationToken) is null)
+        {
+            return NotFound(id);
+        }
+
+        if (body?.Note is { Length: > SessionInput.LongestNote })
+        {
+            return Problems.Invalid("note", $"note must have at most {SessionInput.LongestNote} characters.");
+        }
+
+        var outcome = await commands.EndAsync(id, user.Email, body?.Note, cancellationToken);
+        if (outcome.Row is not { } row)
+        {
+            return NotFound(id);
+        }
+
+        // 202: the call's media is being stopped, the end follows as an event.
+        return SessionStates.IsTerminal(row.State) ? Ok(http, row, urls) : Tagged(http, row, TypedResults.Accepted((string?)null, View(row, urls)));
+    }
+
+    private static async Task<IResult> IssueTicketAsync(Guid id, KralikiDb db, CurrentUser user, SocketTickets tickets, CancellationToken cancellationToken) =>
+        await FindAsync(id, db, cancellationToken) is null
+            ? NotFound(id)
+            : TypedResults.Json(tickets.Issue(PassFor(id, user)), ContractsJson.Default.SocketTicket, statusCode: StatusCodes.Status201Created);
+
+    private static async Task<IResult> EventsAsync(
+        Guid id, KralikiDb db, JournalReader journal, CancellationToken cancellationToken, [FromQuery(Name = "after_seq")] long afterSeq = 0, int limit = 200)
+    {
+        if (limit is < 1 or > MostEvents)
+        {
+            return Problems.Invalid("limit", $"limit must be from 1 to {MostEvents}.");
+        }
+
+        if (afterSeq < 0)
+        {
+            return Problems.Invalid("after_seq", "after_seq must be 0 or more.");
+        }
+
+        if (await FindAsync(id, db, cancellationToken) is not { } row)
+        {
+            return NotFound(id);
+        }
+
+        var events = await journal.EventsAsync(id, afterSeq, limit, cancellationToken);
+        var lastSeq = Math.Max(row.LastSeq, events.LastOrDefault()?.Seq ?? 0);
+        return TypedResults.Ok(new SessionEventPage(events, lastSeq, events.Count == limit && events[^1].Seq < lastSeq));
+    }
+
+    private static async Task<IResult> TranscriptAsync(
+        Guid id, HttpRequest request, KralikiDb db, JournalReader journal, CancellationToken cancellationToken, string? format = null)
+    {
+        if (TranscriptText.FormatOf(format, request.GetTypedHeaders().Accept) is not { } wanted)
+        {
+            return format is null
+                ? Problems.Result(StatusCodes.Status406NotAcceptable, "not_acceptable", $"The transcript is available as {string.Join(", ", TranscriptText.MediaTypes)}.")
+                : Problems.Invalid("format", $"format must be one of {string.Join(", ", TranscriptText.Formats)}.");
+        }
+
+        if (await FindAsync(id, db, cancellationToken) is not { } row)
+        {
+            return NotFound(id);
+        }
+
+        var turns = await journal.TurnsAsync(id, cancellationToken);
+        var transcript = new Transcript(id, row.StartedAt, turns.ConvertAll(turn => TranscriptText.Line(turn.Seq, (TurnFinished)turn.Data)));
+        return TranscriptText.Result(transcript, wanted);
+    }
+
+    private static Task<SessionRow?> FindAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>
+        db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
+
+    private static SessionView View(SessionRow row, PublicUrls urls) => row.ToView(urls.Socket($"/ws/sessions/{row.Id}"));
+
+    private static SocketPass PassFor(Guid id, CurrentUser user) => new(id, user.Email, user.May(Permissions.SessionsManage));
+
+    private static IResult NotFound(Guid id) => Problems.NotFound($"There is no session {id}.");
+
+    private static IResult Ok(HttpContext http, SessionRow row, PublicUrls urls) => Tagged(http, row, TypedResults.Ok(View(row, urls)));
+
+    private static IResult Created<T>(HttpContext http, SessionRow row, T body) => Tagged(http, row, TypedResults.Created($"/api/v1/sessions/{row.Id}", body));
+
+    private static IResult Conflict(HttpContext http, SessionRow row, PublicUrls urls, int status, string code, string detail) => Tagged(
+        http, row, Problems.Result(status, code, detail, allowedStates: SessionStates.AllowedFrom(row.State), session: View(row, urls)));
+
+    private static IResult Tagged(HttpContext http, SessionRow row, IResult result)
+    {
+        http.Response.GetTypedHeaders().ETag = new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{row.Version}\""));
+        return result;
+    }
+
+    private static string IllegalMove(SessionState from, SessionState to)
+    {
+        var allowed = SessionStates.AllowedFrom(from).Select(SnakeCaseText<SessionState>.Word).ToList();
+        var (a, b) = (SnakeCaseText<SessionState>.Word(from), SnakeCaseText<SessionState>.Word(to));
+        return allowed.Count == 0
+            ? $"The session is {a}: that is final, it cannot become {b}."
+            : $"The session is {a} and cannot become {b}; it can become {string.Join(" or ", allowed)}.";
+    }
+
+    /// <returns>False when there is an If-Match that is no ETag of ours.</returns>
+    private static bool TryReadIfMatch(HttpRequest request, out long? version)
+    {
+        version = null;
+        var tags = request.GetTypedHeaders().IfMatch;
+        if (tags.Count == 0)
+        {
+            return request.Headers.IfMatch.Count == 0;
+        }
+
+        if (tags is [var any] && any.Tag == "*")
+        {
+            return true;
+        }
+
+        if (tags is [{ IsWeak: false } tag] && long.TryParse(tag.Tag.AsSpan().Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var parsed))
+        {
+            version = parsed;
+            return true;
+        }
+
+        return false;
+    }
+}

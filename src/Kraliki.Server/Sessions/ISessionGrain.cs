@@ -1,0 +1,101 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Voice.Calls;
+using Orleans.Concurrency;
+
+namespace Kraliki.Server.Sessions;
+
+/// <summary>
+/// The owner of one session's decisions: its state machine, the order of its events, which call may speak for it. One at a
+/// time in the whole cluster; should there ever be two, the journal refuses the one that knows less.
+/// </summary>
+/// <remarks>Every method may throw <see cref="JournalUnavailableException"/>; all but <see cref="InstructAsync"/> may then be called again without harm.</remarks>
+[Alias("kraliki.session")]
+internal interface ISessionGrain : IGrainWithGuidKey
+{
+    /// <summary>Creates it; a session that exists already is returned as it is.</summary>
+    Task<SessionRow> CreateAsync(Guid organisation, SessionCreated facts);
+
+    /// <param name="ifVersion">Null changes it in any version.</param>
+    Task<ChangeOutcome> UpdateAsync(UpdateSession change, string by, long? ifVersion);
+
+    /// <summary>Ends the session as wanted; a running call is told to stop and its end completes the session.</summary>
+    Task<ChangeOutcome> EndAsync(string by, string? note);
+
+    /// <summary>A call takes the session over; whoever had it before can no longer write.</summary>
+    /// <returns>Null when there is no such session or it has ended.</returns>
+    Task<Attachment?> AttachAsync(INodeLink node);
+
+    /// <summary>The node still holds the call of this epoch.</summary>
+    /// <returns>False when the session went to someone else or has ended.</returns>
+    Task<bool> RenewAsync(long epoch, INodeLink node);
+
+    /// <returns>False when the session went to someone else: nothing of the batch is kept.</returns>
+    Task<bool> AppendAsync(FactBatch batch);
+
+    /// <summary>The call of this epoch has no more media and all its facts are appended.</summary>
+    Task CompleteAsync(long epoch, CallOutcome outcome);
+
+    /// <summary>The operator's line goes into the journal and to the AI.</summary>
+    Task<DeliveryOutcome> InstructAsync(string text, string by);
+
+    Task<DeliveryOutcome> ProvideToolResultAsync(string callId, string output);
+
+    /// <summary>Committed events go to the node from now on, for a while: call it again before <see cref="SessionLimits.OwnerExpires"/>.</summary>
+    /// <returns>The newest seq; -1 when there is no such session.</returns>
+    Task<long> WatchAsync(INodeLink node);
+
+    /// <summary>Brings the session to its end when no call speaks for it any more.</summary>
+    Task ReapAsync();
+}
+
+/// <summary>A node of the cluster as session grains see it: it holds calls and has people who watch.</summary>
+internal interface INodeLink : IGrainObserver
+{
+    /// <returns>False when the node does not hold this call.</returns>
+    Task<bool> CommandAsync(Guid session, long epoch, CallCommand command);
+
+    /// <summary>Committed events, in order. May be lost: each event's seq tells.</summary>
+    [OneWay]
+    Task PublishAsync(Guid session, Immutable<SessionEvent[]> events);
+}
+
+/// <summary>A call's right to speak for its session.</summary>
+/// <param name="History">Finished turns before this call, oldest first.</param>
+/// <param name="Continued">There was media before: a call was lost and has come back.</param>
+[GenerateSerializer, Immutable]
+internal sealed record Attachment(long Epoch, TurnFinished[] History, bool Continued);
+
+/// <param name="Before">How many facts of this epoch came before the batch.</param>
+[GenerateSerializer, Immutable]
+internal sealed record FactBatch(long Epoch, long Before, TimedFact[] Facts);
+
+[GenerateSerializer, Immutable]
+internal readonly record struct TimedFact(SessionFact Fact, DateTimeOffset At);
+
+[GenerateSerializer]
+internal enum ChangeResult
+{
+    Done,
+    NoSuchSession,
+
+    /// <summary>Somebody changed it since; the row is the current one.</summary>
+    VersionConflict,
+
+    /// <summary>The state machine does not allow it; the row is the current one.</summary>
+    IllegalMove,
+}
+
+/// <param name="Row">The session as it is now; null when there is none.</param>
+[GenerateSerializer, Immutable]
+internal sealed record ChangeOutcome(ChangeResult Result, SessionRow? Row);
+
+[GenerateSerializer]
+internal enum DeliveryOutcome
+{
+    Delivered,
+    NoSuchSession,
+
+    /// <summary>No call runs that could take it.</summary>
+    NoCall,
+}

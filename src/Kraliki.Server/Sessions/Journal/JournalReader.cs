@@ -1,0 +1,51 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace Kraliki.Server.Sessions.Journal;
+
+/// <summary>Reads the journal for the server itself, across organisations: who may see a session is decided before.</summary>
+internal sealed class JournalReader(KralikiDbFactory databases)
+{
+    /// <summary>Null when there is no such session.</summary>
+    public async Task<SessionRow?> RowAsync(Guid session, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        return await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, cancellationToken);
+    }
+
+    public async Task<List<SessionEvent>> EventsAsync(Guid session, long afterSeq, int limit, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var rows = await db.Set<SessionEventRow>().AsNoTracking()
+            .Where(row => row.SessionId == session && row.Seq > afterSeq)
+            .OrderBy(row => row.Seq)
+            .Take(limit)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToEvent());
+    }
+
+    /// <summary>The finished turns, oldest first.</summary>
+    public async Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var kind = JournalJson.KindOf<TurnFinished>();
+        var rows = await db.Set<SessionEventRow>().AsNoTracking()
+            .Where(row => row.SessionId == session && row.Kind == kind)
+            .OrderBy(row => row.Seq)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToEvent());
+    }
+
+    /// <summary>Sessions that a call is, or should be, part of; and unused ones created before <paramref name="unusedSince"/>.</summary>
+    public async Task<List<Guid>> UnfinishedAsync(DateTimeOffset unusedSince, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        return await db.Set<SessionRow>().AsNoTracking()
+            .Where(row => row.State == SessionState.Connecting || row.State == SessionState.Active
+                || row.State == SessionState.OnHold || row.State == SessionState.WrapUp
+                || (row.State == SessionState.Created && row.CreatedAt < unusedSince))
+            .Select(row => row.Id)
+            .ToListAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,191 @@
+using System.Text.Json;
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+
+namespace Kraliki.Server.Sessions.Journal;
+
+/// <summary>Which sides of the call are connected at present.</summary>
+[Flags]
+public enum MediaSides
+{
+    None = 0,
+    Carrier = 1,
+    Provider = 2,
+    Both = Carrier | Provider,
+}
+
+/// <summary>
+/// What a session's journal adds up to: the fold of its events, written in the same transaction as they are. Read it
+/// freely; only <see cref="JournalWriter"/> writes it.
+/// </summary>
+[GenerateSerializer, Immutable]
+public sealed record SessionRow : IOwned
+{
+    [Id(0)] public required Guid Id { get; init; }
+
+    [Id(1)] public required Guid OrganisationId { get; init; }
+
+    [Id(2)] public SessionState State { get; init; }
+
+    [Id(3)] public required string Provider { get; init; }
+
+    [Id(4)] public VoiceStrategy Strategy { get; init; }
+
+    [Id(5)] public required string TelephonyProvider { get; init; }
+
+    [Id(6)] public string? PhoneNumber { get; init; }
+
+    [Id(7)] public required Dictionary<string, string> Metadata { get; init; }
+
+    [Id(8)] public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When the newest write was made; for incremental sync.</summary>
+    [Id(9)] public required DateTimeOffset UpdatedAt { get; init; }
+
+    [Id(10)] public DateTimeOffset? StartedAt { get; init; }
+
+    [Id(11)] public DateTimeOffset? EndedAt { get; init; }
+
+    [Id(12)] public EndReason? EndReason { get; init; }
+
+    [Id(13)] public string? EndDetail { get; init; }
+
+    /// <summary>Sequence number of the newest event.</summary>
+    [Id(14)] public long LastSeq { get; init; }
+
+    /// <summary>Counts changes that people make or decide by: state, phone number, metadata. The <c>ETag</c>.</summary>
+    [Id(15)] public long Version { get; init; }
+
+    /// <summary>Counts media sockets that took the session over; what an earlier one still sends is refused.</summary>
+    [Id(16)] public long Epoch { get; init; }
+
+    /// <summary>How many facts of this epoch's owner are in the journal: a batch that arrives twice is recognised by it.</summary>
+    [Id(17)] public long OwnerFacts { get; init; }
+
+    [Id(18)] public MediaSides Media { get; init; }
+
+    /// <summary>The row after one more event. Pure: the same events always give the same row.</summary>
+    public SessionRow Apply(SessionEvent happened)
+    {
+        var next = happened.Data switch
+        {
+            SessionUpdated change => this with
+            {
+                PhoneNumber = change.PhoneNumber ?? PhoneNumber,
+                Metadata = change.Metadata is { } metadata ? new(metadata) : Metadata,
+                Version = Version + 1,
+            },
+            StateChanged move => Moved(move, happened.At),
+            CarrierConnected => this with { Media = Media | MediaSides.Carrier },
+            ProviderConnected => this with { Media = Media | MediaSides.Provider },
+            MediaEnded or ServerRestarted => this with { Media = MediaSides.None },
+            _ => this,
+        };
+        return next with { LastSeq = happened.Seq };
+    }
+
+    /// <summary>The row of a new session; its first event is still to be applied.</summary>
+    public static SessionRow Born(Guid id, Guid organisation, SessionCreated facts, DateTimeOffset at) => new()
+    {
+        Id = id,
+        OrganisationId = organisation,
+        State = SessionState.Created,
+        Provider = facts.Provider,
+        Strategy = facts.Strategy,
+        TelephonyProvider = facts.TelephonyProvider,
+        PhoneNumber = facts.PhoneNumber,
+        Metadata = new(facts.Metadata),
+        CreatedAt = at,
+        UpdatedAt = at,
+        Version = 1,
+    };
+
+    public SessionView ToView(string socketUrl) => new(
+        Id, State, Provider, Strategy, TelephonyProvider, PhoneNumber, Metadata, CreatedAt, UpdatedAt, StartedAt, EndedAt,
+        SessionStates.IsTerminal(State) ? EndReason : null,
+        SessionStates.IsTerminal(State) ? EndDetail : null,
+        LastSeq, socketUrl, Version);
+
+    private SessionRow Moved(StateChanged move, DateTimeOffset at) => this with
+    {
+        State = move.To,
+        Version = Version + 1,
+        StartedAt = move.To == SessionState.Active ? StartedAt ?? at : StartedAt,
+        EndedAt = SessionStates.IsTerminal(move.To) ? at : EndedAt,
+        EndReason = move.Reason ?? EndReason,
+        EndDetail = move.Detail ?? EndDetail,
+    };
+}
+
+/// <summary>One entry of the journal. Never changed, never removed but by retention.</summary>
+public sealed class SessionEventRow
+{
+    public required Guid SessionId { get; init; }
+
+    public required long Seq { get; init; }
+
+    /// <summary>The session's <see cref="SessionRow.Epoch"/> when it was written.</summary>
+    public required long Epoch { get; init; }
+
+    /// <summary>The <c>kind</c> of the payload, for queries.</summary>
+    public required string Kind { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>A <see cref="SessionFact"/> as JSON, as it also goes out on the wire.</summary>
+    public required string Payload { get; init; }
+
+    public SessionEvent ToEvent() => new(Seq, At, JournalJson.Read(Payload));
+}
+
+internal sealed class SessionRowTable : IEntityTypeConfiguration<SessionRow>
+{
+    public void Configure(EntityTypeBuilder<SessionRow> builder)
+    {
+        builder.ToTable("sessions");
+        builder.HasKey(row => row.Id);
+        builder.Property(row => row.Id).ValueGeneratedNever();
+        builder.Property(row => row.State).HasConversion<SnakeCaseText<SessionState>>();
+        builder.Property(row => row.Strategy).HasConversion<SnakeCaseText<VoiceStrategy>>();
+        builder.Property(row => row.EndReason).HasConversion<SnakeCaseText<EndReason>>();
+        builder.Property(row => row.Metadata).HasConversion(
+            map => JsonSerializer.Serialize(map, JsonSerializerOptions.Default),
+            json => JsonSerializer.Deserialize<Dictionary<string, string>>(json, JsonSerializerOptions.Default)!,
+            new ValueComparer<Dictionary<string, string>>(
+                (a, b) => ReferenceEquals(a, b),
+                map => map.Count));
+
+        // Ids are UUIDv7: their order is the order of creation.
+        builder.HasIndex(row => new { row.OrganisationId, row.Id });
+        builder.HasIndex(row => new { row.OrganisationId, row.UpdatedAt, row.Id });
+        builder.HasIndex(row => row.State);
+    }
+}
+
+internal sealed class SessionEventRowTable : IEntityTypeConfiguration<SessionEventRow>
+{
+    public void Configure(EntityTypeBuilder<SessionEventRow> builder)
+    {
+        builder.ToTable("session_events");
+        builder.HasKey(row => new { row.SessionId, row.Seq });
+        builder.HasOne<SessionRow>().WithMany().HasForeignKey(row => row.SessionId).OnDelete(DeleteBehavior.Cascade);
+    }
+}
+
+/// <summary>Stores an enum as the word that also goes over the wire.</summary>
+internal sealed class SnakeCaseText<T>() : ValueConverter<T, string>(value => Word(value), word => Value(word))
+    where T : struct, Enum
+{
+    private static readonly Dictionary<T, string> Words =
+        Enum.GetValues<T>().ToDictionary(value => value, value => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()));
+
+    private static readonly Dictionary<string, T> Values = Words.ToDictionary(pair => pair.Value, pair => pair.Key);
+
+    public static string Word(T value) => Words[value];
+
+    private static T Value(string word) => Values[word];
+}

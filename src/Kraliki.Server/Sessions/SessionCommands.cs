@@ -1,0 +1,46 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Sessions.Calls;
+using Kraliki.Server.Sessions.Journal;
+
+namespace Kraliki.Server.Sessions;
+
+/// <summary>What the rest of the server asks of sessions. Who may do it is decided before. Safe from any thread.</summary>
+/// <exception cref="JournalUnavailableException">Any of these, when the database is away for longer than the retries last.</exception>
+public sealed class SessionCommands
+{
+    private readonly IGrainFactory _grains;
+    private readonly NodeLink _node;
+    private readonly TimeProvider _time;
+
+    internal SessionCommands(IGrainFactory grains, NodeLink node, TimeProvider time)
+    {
+        _grains = grains;
+        _node = node;
+        _time = time;
+    }
+
+    public Task<SessionRow> CreateAsync(Guid organisation, SessionCreated facts, CancellationToken cancellationToken)
+    {
+        var grain = Grain(Guid.CreateVersion7(_time.GetUtcNow()));
+        return GrainCalls.RepeatAsync(() => grain.CreateAsync(organisation, facts), _time, cancellationToken);
+    }
+
+    internal Task<ChangeOutcome> UpdateAsync(Guid session, UpdateSession change, string by, long? ifVersion, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).UpdateAsync(change, by, ifVersion), _time, cancellationToken);
+
+    /// <summary>Ends it as wanted: a running call is told to stop. Harmless when it has ended.</summary>
+    internal Task<ChangeOutcome> EndAsync(Guid session, string by, string? note, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).EndAsync(by, note), _time, cancellationToken);
+
+    /// <summary>Not repeated by itself: the AI might be told twice.</summary>
+    internal Task<DeliveryOutcome> InstructAsync(Guid session, string text, string by) => Grain(session).InstructAsync(text, by);
+
+    internal Task<DeliveryOutcome> ProvideToolResultAsync(Guid session, string callId, string output) =>
+        Grain(session).ProvideToolResultAsync(callId, output);
+
+    /// <summary>Committed events of the session come to this node's feed.</summary>
+    internal Task<long> WatchAsync(Guid session) =>
+        GrainCalls.RepeatAsync(() => Grain(session).WatchAsync(_node.Reference(_grains)), _time, CancellationToken.None);
+
+    private ISessionGrain Grain(Guid session) => _grains.GetGrain<ISessionGrain>(session);
+}

@@ -1,0 +1,42 @@
+namespace Kraliki.Server.Sessions;
+
+/// <summary>Times and limits of sessions. A singleton; read when needed, so that a change applies to what begins after it.</summary>
+public sealed class SessionLimits
+{
+    /// <summary>How long a call whose server or carrier socket vanished may stay away before its session fails.</summary>
+    public TimeSpan RecoveryGrace { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long a session may wait for its first call.</summary>
+    public TimeSpan UnusedSessionLife { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>How often abandoned sessions are looked for.</summary>
+    public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often a node repeats to the grains which calls it holds and which sessions it watches.</summary>
+    public TimeSpan RenewInterval { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>After this long without a repetition a node is taken for dead.</summary>
+    public TimeSpan OwnerExpires => RenewInterval * 3;
+
+    /// <summary>Shortest time between two commits of the journal: a busy node gathers more per disk flush, an idle one commits at once.</summary>
+    public TimeSpan CommitSpacing { get; set; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Heartbeat that clients of the session socket are asked for.</summary>
+    public TimeSpan SocketHeartbeat { get; set; } = TimeSpan.FromSeconds(15);
+
+    public TimeSpan SocketIdentifyWithin { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A socket from which nothing came for so long is closed.</summary>
+    public TimeSpan SocketIdleTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>A client that takes longer than this for one message is cut off.</summary>
+    public TimeSpan SocketSendTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A live client that is this many events behind is cut off.</summary>
+    public int SocketMaxLag { get; set; } = 1_000;
+
+    /// <summary>Messages that a client may send within <see cref="SocketRateWindow"/>.</summary>
+    public int SocketMessagesPerWindow { get; set; } = 200;
+
+    public TimeSpan SocketRateWindow { get; set; } = TimeSpan.FromSeconds(10);
+}

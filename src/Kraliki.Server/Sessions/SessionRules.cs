@@ -1,0 +1,83 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Sessions.Journal;
+
+namespace Kraliki.Server.Sessions;
+
+/// <summary>Which moves of the state machine follow from what happened. Pure.</summary>
+internal static class SessionRules
+{
+    /// <summary>Endings that somebody wanted; all others are faults.</summary>
+    public static bool IsWanted(EndReason reason) => reason
+        is EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect;
+
+    /// <summary>The move that the newest fact of <paramref name="row"/> brings about, if any: carrier connected → connecting; carrier and provider connected → active.</summary>
+    public static StateChanged? Following(SessionRow row) => row switch
+    {
+        { State: SessionState.Created, Media: not MediaSides.None } => new(row.State, SessionState.Connecting, "call"),
+        { State: SessionState.Connecting, Media: MediaSides.Both } => new(row.State, SessionState.Active, "call"),
+        _ => null,
+    };
+
+    /// <summary>The way to the end once media has stopped: a wanted ending of a conversation over wrap-up to completed, everything else to failed.</summary>
+    public static IEnumerable<StateChanged> Ending(SessionState state, EndReason reason, string detail, string by)
+    {
+        switch (state)
+        {
+            case SessionState.Active or SessionState.OnHold when IsWanted(reason):
+                yield return new(state, SessionState.WrapUp, by, reason, detail);
+                yield return new(SessionState.WrapUp, SessionState.Completed, "server");
+                break;
+            case SessionState.WrapUp:
+                yield return new(state, SessionState.Completed, by);
+                break;
+            case SessionState.Completed or SessionState.Failed:
+                break;
+            default:
+                // What was never a conversation was not ended but cancelled.
+                var early = state is SessionState.Created or SessionState.Connecting && reason == EndReason.OperatorEnded;
+                yield return new(state, SessionState.Failed, by, early ? EndReason.CancelledBeforeConnect : reason, detail);
+                break;
+        }
+    }
+
+    /// <summary>Who brought this end about, as <see cref="StateChanged.By"/> says it.</summary>
+    public static string By(EndReason reason) => reason switch
+    {
+        EndReason.CallerHungUp or EndReason.TalkCarrierLost or EndReason.TalkCarrierIdle or EndReason.TalkCarrierProtocolError
+            or EndReason.ConnectCarrierRefused or EndReason.ConnectCarrierTimeout => "carrier",
+        EndReason.TalkServerStopping or EndReason.TalkServerLost or EndReason.TalkServerFault => "server",
+        _ => "call",
+    };
+}
+
+/// <summary>A write that is being put together: facts get their numbers, the row follows them.</summary>
+internal sealed class JournalDraft(SessionRow? before, SessionRow start)
+{
+    private readonly List<SessionEvent> _events = [];
+
+    public SessionRow Row { get; private set; } = start;
+
+    public SessionEvent[] Events => [.. _events];
+
+    public void Add(SessionFact fact, DateTimeOffset at)
+    {
+        Put(fact, at);
+        while (SessionRules.Following(Row) is { } move)
+        {
+            Put(move, at);
+        }
+    }
+
+    public JournalWrite ToWrite(DateTimeOffset now)
+    {
+        Row = Row with { UpdatedAt = now };
+        return new(before, Row, _events);
+    }
+
+    private void Put(SessionFact fact, DateTimeOffset at)
+    {
+        var happened = new SessionEvent(Row.LastSeq + 1, at, fact);
+        _events.Add(happened);
+        Row = Row.Apply(happened);
+    }
+}

@@ -1,0 +1,81 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Kraliki.Contracts;
+using Kraliki.Server.Sessions.Api;
+using Kraliki.Server.Sessions.Calls;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Server.Sessions.Live;
+using Kraliki.Server.Sessions.Sockets;
+using Kraliki.Voice.Calls;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Configuration;
+using Orleans.Serialization;
+
+namespace Kraliki.Server.Sessions;
+
+public static class SessionsSetup
+{
+    public static void AddSessions(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.TryAddSingleton(new SessionLimits());
+        services.AddSingleton(new SessionChoices(["openai", "local"], ["twilio"], ["live_transcript", "listen", "operator_text"]));
+        services.AddSingleton<JournalReader>();
+        services.AddSingleton<JournalWriter>();
+        services.AddSingleton<SessionFeeds>();
+        services.AddSingleton<SocketTickets>();
+        services.AddSingleton<NodeLink>();
+        services.AddSingleton(provider => new LiveCalls(
+            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<SessionFeeds>(),
+            provider.GetRequiredService<NodeLink>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<LiveCall>>()));
+        services.AddSingleton(provider => new SessionCommands(
+            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<NodeLink>(),
+            provider.GetRequiredService<TimeProvider>()));
+
+        // Warnings that say nothing here: the watchdog takes the machine's uptime for a stall when the process starts, and
+        // the silo recommends a garbage collector that costs a call path more memory than it gains.
+        builder.Logging.AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
+        builder.Logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
+
+        // Hosted services stop in reverse order: requests and sockets, presence and reaper, grains, and last the journal
+        // that all of them write to.
+        services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
+        builder.UseOrleans(ConfigureSilo);
+        services.AddHostedService<NodePresence>();
+        services.AddHostedService<SessionReaper>();
+    }
+
+    public static void MapSessions(this IEndpointRouteBuilder routes)
+    {
+        routes.MapSessionsApi();
+        routes.MapSessionSocket();
+        routes.MapAsyncApi();
+    }
+
+    private static void ConfigureSilo(ISiloBuilder silo)
+    {
+        // One node: membership lives in this process, and nobody connects from outside, so there is no gateway.
+        silo.UseLocalhostClustering(siloPort: FreePort(), gatewayPort: 0);
+        silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
+        silo.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
+            isSupported: type => type.Assembly == typeof(SessionFact).Assembly || type.IsAssignableTo(typeof(CallCommand)) || type == typeof(CallOutcome),
+            jsonSerializerOptions: new JsonSerializerOptions(ContractsJson.Default.Options)
+            {
+                TypeInfoResolver = JsonTypeInfoResolver.Combine(ContractsJson.Default, new DefaultJsonTypeInfoResolver()),
+            }));
+    }
+
+    /// <summary>Orleans wants to know its port before it opens it. Between the look and the opening another process could take it; then the start fails with a clear message.</summary>
+    private static int FreePort()
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+    }
+}

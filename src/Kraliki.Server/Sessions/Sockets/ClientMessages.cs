@@ -1,0 +1,62 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Kraliki.Contracts;
+
+namespace Kraliki.Server.Sessions.Sockets;
+
+/// <summary>Reads what a client of the session socket sends, and says what is wrong with it.</summary>
+internal static class ClientMessages
+{
+    private const int LongestText = 4_000;
+
+    private static readonly Dictionary<string, Type> Types = typeof(ClientMessage)
+        .GetCustomAttributes<JsonDerivedTypeAttribute>()
+        .ToDictionary(derived => (string)derived.TypeDiscriminator!, derived => derived.DerivedType);
+
+    /// <returns>Exactly one of the two.</returns>
+    public static (ClientMessage? Message, SocketError? Error) Read(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                return Wrong("invalid_json", "A message is a JSON object with a \"type\".");
+            }
+
+            if (!document.RootElement.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || !Types.ContainsKey(type.GetString()!))
+            {
+                return Wrong("unknown_type", $"\"type\" must be one of: {string.Join(", ", Types.Keys)}.");
+            }
+        }
+        catch (JsonException e)
+        {
+            return Wrong("invalid_json", $"The message is not JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}).");
+        }
+
+        try
+        {
+            var message = JsonSerializer.Deserialize(json.Span, ContractsJson.Default.ClientMessage)!;
+            return FaultOf(message) is { } fault ? Wrong("invalid_message", fault) : (message, null);
+        }
+        catch (JsonException e)
+        {
+            return Wrong("invalid_message", $"A field has the wrong type: {e.Path}.");
+        }
+    }
+
+    private static string? FaultOf(ClientMessage message) => message switch
+    {
+        Identify { Ticket: null } => "\"ticket\" is missing.",
+        Identify { AfterSeq: < 0 } => "\"after_seq\" must be 0 or more.",
+        TextMessage { Text: var text } when string.IsNullOrWhiteSpace(text) => "\"text\" is missing or empty.",
+        TextMessage { Text.Length: > LongestText } => $"\"text\" must have at most {LongestText} characters.",
+        FunctionResult { CallId: null } => "\"call_id\" is missing.",
+        FunctionResult { Output: null } => "\"output\" is missing.",
+        SuggestionAction { SuggestionId: null } => "\"suggestion_id\" is missing.",
+        _ => null,
+    };
+
+    private static (ClientMessage?, SocketError?) Wrong(string code, string message) => (null, new SocketError(code, message, Fatal: false));
+}

@@ -1,0 +1,47 @@
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Server.Sessions.Live;
+
+namespace Kraliki.Server.Sessions.Sockets;
+
+/// <summary><c>/ws/sessions/{id}</c>: the session socket. Anybody may connect; only a ticket lets in.</summary>
+internal static class SessionSocketApi
+{
+    public static void MapSessionSocket(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/ws/sessions/{id:guid}", ConnectAsync)
+            .AllowAnonymous() // The ticket in the first message is the authentication.
+            .ExcludeFromDescription(); // Described by /asyncapi.json.
+
+    private static async Task ConnectAsync(
+        Guid id,
+        HttpContext context,
+        PublicUrls urls,
+        SocketTickets tickets,
+        SessionFeeds feeds,
+        SessionCommands commands,
+        JournalReader journal,
+        SessionLimits limits,
+        TimeProvider time,
+        IHostApplicationLifetime lifetime,
+        ILogger<SessionWatcher> log)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            await Problems.Result(StatusCodes.Status400BadRequest, "websocket_expected", "Connect with a WebSocket client.").ExecuteAsync(context);
+            return;
+        }
+
+        // Browsers always send Origin; a page of another site must not be able to use our users' sockets. Programs send none.
+        if (context.Request.Headers.Origin is [{ } origin, ..] && !string.Equals(origin, urls.Origin, StringComparison.OrdinalIgnoreCase))
+        {
+            await Problems.Result(StatusCodes.Status403Forbidden, "foreign_origin", $"Sockets may be opened by pages of {urls.Origin} only.").ExecuteAsync(context);
+            return;
+        }
+
+        var url = urls.Socket($"/ws/sessions/{id}");
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, context.RequestAborted);
+        await using var watcher = new SessionWatcher(id, url, socket, tickets, feeds, commands, journal, limits, time, log);
+        await watcher.RunAsync(stopping.Token);
+    }
+}

@@ -1,0 +1,23 @@
+using Kraliki.Contracts;
+
+namespace Kraliki.Server.Tests.Sessions;
+
+internal static class Facts
+{
+    public static IReadOnlyList<SessionFact> OneOfEach { get; } =
+    [
+        new SessionUpdated("+420226259221", new Dictionary<string, string> { ["k"] = "ž" }),
+        new StateChanged(SessionState.Created, SessionState.Connecting, "call"),
+        new CarrierConnected("twilio", "CA1", "MZ1"),
+        new ProviderConnected("local", "m", "p", 12),
+        new TurnFinished("t1", LegRole.Ai, "Good \"morning\"\n", 10, 900, 0.75, true, 480),
+        new BargeIn("t1", 480, 900, 1000),
+        new FalseInterruption("t1", null, 5),
+        new DtmfReceived("#", 7),
+        new ToolCalled("c", "end_call", "{}", null),
+        new OperatorText("Be brief.", "a@b.example"),
+        new ProviderNotice("openai", "rate_limited", "Slow."),
+        new MediaEnded(EndReason.CallerHungUp, "The caller hung up.", 1, 2, 3, [400, 380], new ProviderUsage(1, 2, 3, 4.5, 6)),
+        new ServerRestarted("Back."),
+    ];
+}

@@ -1,0 +1,158 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Sessions;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Voice.Calls;
+
+namespace Kraliki.Server.Tests.Sessions;
+
+public sealed class LiveCallTests(SharedSessionServer shared)
+{
+    private readonly SessionServer _server = shared.Server;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_call_that_connects_talks_and_ends_takes_its_session_through_every_state()
+    {
+        var call = await _server.StartCallAsync(Cancelled);
+        call.Say(LegRole.Ai, "Hello.");
+        call.Say(LegRole.Caller, "Bye.");
+        await call.EndAsync(EndReason.CallerHungUp, "The caller hung up.");
+
+        var row = await _server.RowAsync(call.Id, Cancelled);
+        Assert.Equal((SessionState.Completed, EndReason.CallerHungUp, "The caller hung up."), (row.State, row.EndReason!.Value, row.EndDetail));
+        Assert.NotNull(row.StartedAt);
+        Assert.NotNull(row.EndedAt);
+        Assert.Equal(
+            ["created", "connecting", "active", "wrap_up", "completed"],
+            (await EventsAsync(call.Id)).Select(e => e.Data).OfType<StateChanged>().Select(move => SnakeCaseText<SessionState>.Word(move.To)).Prepend("created"));
+        Assert.Null(_server.Calls.Find(call.Id));
+    }
+
+    [Theory]
+    [InlineData(EndReason.TalkProviderLost, true, SessionState.Failed, EndReason.TalkProviderLost)]
+    [InlineData(EndReason.AssistantEnded, true, SessionState.Completed, EndReason.AssistantEnded)]
+    [InlineData(EndReason.ConnectProviderRefused, false, SessionState.Failed, EndReason.ConnectProviderRefused)]
+    [InlineData(EndReason.OperatorEnded, false, SessionState.Failed, EndReason.CancelledBeforeConnect)]
+    public async Task The_end_of_media_decides_the_end_of_the_session(EndReason outcome, bool talked, SessionState state, EndReason reason)
+    {
+        var row = await _server.CreateAsync(Cancelled);
+        var call = await _server.AttachAsync(row.Id, Cancelled);
+        call.Sink.Fact(new CarrierConnected("twilio", "CA1", "MZ1"));
+        if (talked)
+        {
+            call.Sink.Fact(new ProviderConnected("local", null, "p1", 12));
+        }
+
+        await call.EndAsync(outcome);
+
+        row = await _server.RowAsync(row.Id, Cancelled);
+        Assert.Equal((state, reason), (row.State, row.EndReason!.Value));
+    }
+
+    [Fact]
+    public async Task Events_are_numbered_without_gaps_and_add_up_to_the_row()
+    {
+        var random = new Random(7);
+        var call = await _server.StartCallAsync(Cancelled);
+        for (var i = 0; i < 300; i++)
+        {
+            call.Sink.Fact(Facts.OneOfEach[random.Next(4, Facts.OneOfEach.Count - 2)]);
+            if (i % 40 == 0)
+            {
+                await _server.Commands.UpdateAsync(call.Id, new UpdateSession(Metadata: new Dictionary<string, string> { ["i"] = $"{i}" }), "x@y.example", null, Cancelled);
+            }
+        }
+
+        await call.EndAsync(EndReason.TalkCarrierLost);
+
+        var events = await EventsAsync(call.Id);
+        var row = await _server.RowAsync(call.Id, Cancelled);
+        Assert.Equal(Enumerable.Range(1, events.Count).Select(i => (long)i), events.Select(e => e.Seq));
+        var folded = events.Aggregate(
+            SessionRow.Born(row.Id, row.OrganisationId, (SessionCreated)events[0].Data, row.CreatedAt), (sum, happened) => sum.Apply(happened));
+        Assert.Equal("280", folded.Metadata["i"]);
+        Assert.Equal(row.Metadata, folded.Metadata);
+        Assert.Equal(row, folded with { Metadata = row.Metadata, UpdatedAt = row.UpdatedAt, Epoch = row.Epoch, OwnerFacts = row.OwnerFacts });
+    }
+
+    [Fact]
+    public async Task A_batch_that_is_sent_twice_is_written_once()
+    {
+        var call = await _server.StartCallAsync(Cancelled);
+        var grain = _server.Get<IGrainFactory>().GetGrain<ISessionGrain>(call.Id);
+        var at = DateTimeOffset.UnixEpoch;
+        TimedFact[] three = [new(new DtmfReceived("1", 1), at), new(new DtmfReceived("2", 2), at), new(new DtmfReceived("3", 3), at)];
+
+        Assert.True(await grain.AppendAsync(new FactBatch(call.Live.Epoch, 2, three[..2])));
+        Assert.True(await grain.AppendAsync(new FactBatch(call.Live.Epoch, 2, three[..2])));
+        Assert.True(await grain.AppendAsync(new FactBatch(call.Live.Epoch, 2, three)));
+
+        Assert.Equal(["1", "2", "3"], (await EventsAsync(call.Id)).Select(e => e.Data).OfType<DtmfReceived>().Select(dtmf => dtmf.Digit));
+    }
+
+    [Fact]
+    public async Task A_call_that_comes_back_gets_the_history_and_silences_the_one_before()
+    {
+        var first = await _server.StartCallAsync(Cancelled);
+        first.Say(LegRole.Caller, "I want to order.");
+        first.Say(LegRole.Ai, "Gladly.");
+        await _server.UntilAsync(first.Id, row => row.LastSeq >= 7, "the turns were not written", Cancelled);
+
+        var second = await _server.AttachAsync(first.Id, Cancelled);
+
+        Assert.True(second.Live.Continued);
+        Assert.Equal(["I want to order.", "Gladly."], second.Live.History.Select(turn => turn.Text));
+        Assert.IsType<EndCall>(await first.CommandAsync(Cancelled));
+
+        first.Say(LegRole.Ai, "I am a zombie.");
+        await first.EndAsync(EndReason.TalkServerLost);
+        second.Connect();
+        second.Say(LegRole.Ai, "Where were we?");
+        await second.EndAsync(EndReason.CallerHungUp);
+
+        var events = (await EventsAsync(first.Id)).Select(e => e.Data).ToList();
+        Assert.Equal(["I want to order.", "Gladly.", "Where were we?"], events.OfType<TurnFinished>().Select(turn => turn.Text));
+        Assert.Single(events.OfType<ServerRestarted>());
+        Assert.Equal(SessionState.Completed, (await _server.RowAsync(first.Id, Cancelled)).State);
+    }
+
+    [Fact]
+    public async Task An_operator_ends_a_call_and_is_named_in_the_journal()
+    {
+        var call = await _server.StartCallAsync(Cancelled);
+
+        var outcome = await _server.Commands.EndAsync(call.Id, "operator@test.example", "Wrong number", Cancelled);
+
+        Assert.Equal(SessionState.WrapUp, outcome.Row!.State);
+        Assert.Equal(EndReason.OperatorEnded, Assert.IsType<EndCall>(await call.CommandAsync(Cancelled)).Reason);
+        await call.EndAsync(EndReason.OperatorEnded);
+        var row = await _server.RowAsync(call.Id, Cancelled);
+        Assert.Equal((SessionState.Completed, EndReason.OperatorEnded, "Ended by operator@test.example: Wrong number"), (row.State, row.EndReason!.Value, row.EndDetail));
+    }
+
+    [Fact]
+    public async Task A_session_without_a_call_ends_at_once_and_cannot_be_attached_to_any_more()
+    {
+        var row = await _server.CreateAsync(Cancelled);
+
+        var outcome = await _server.Commands.EndAsync(row.Id, "operator@test.example", null, Cancelled);
+
+        Assert.Equal((SessionState.Failed, EndReason.CancelledBeforeConnect), (outcome.Row!.State, outcome.Row.EndReason!.Value));
+        Assert.Null(await _server.Calls.AttachAsync(row.Id, Cancelled));
+        Assert.Null(await _server.Calls.AttachAsync(Guid.CreateVersion7(), Cancelled));
+    }
+
+    [Fact]
+    public async Task A_call_whose_code_fails_leaves_no_session_open()
+    {
+        var call = await _server.StartCallAsync(Cancelled);
+
+        await call.Live.DisposeAsync();
+
+        var row = await _server.RowAsync(call.Id, Cancelled);
+        Assert.Equal((SessionState.Failed, EndReason.TalkServerFault), (row.State, row.EndReason!.Value));
+    }
+
+    private Task<List<SessionEvent>> EventsAsync(Guid session) => _server.Journal.EventsAsync(session, 0, 10_000, Cancelled);
+}
