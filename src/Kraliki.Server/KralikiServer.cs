@@ -3,7 +3,9 @@ using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Rehearsals;
 using Kraliki.Server.Sessions;
+using Kraliki.Server.Telephony;
 
 namespace Kraliki.Server;
 
@@ -28,8 +30,10 @@ public static class KralikiServer
         builder.AddData(options);
         builder.AddIdentity();
         builder.AddOperations();
-        builder.AddProviders();
         builder.AddSessions();
+        builder.AddProviders();
+        builder.AddTelephony();
+        builder.AddRehearsals();
         change?.Invoke(builder);
 
         var app = builder.Build();
@@ -44,8 +48,10 @@ public static class KralikiServer
         app.MapIdentity();
         app.MapOperations();
         app.MapApiDescription();
-        app.MapProviders();
         app.MapSessions();
+        app.MapProviders();
+        app.MapTelephony();
+        app.MapRehearsals();
         return app;
     }
 }

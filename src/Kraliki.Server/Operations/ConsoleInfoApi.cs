@@ -10,7 +10,7 @@ internal static class ConsoleInfoApi
 
     public static void MapConsoleInfo(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/console-info", Info).AllowAnonymous()
-            .WithTags("operations").WithSummary("What the console shows before anybody signed in")
+            .WithTags("Operations").WithSummary("What the console shows before anybody signed in")
             .Produces<ConsoleInfo>();
 
     private static ConsoleInfo Info(KralikiOptions options)

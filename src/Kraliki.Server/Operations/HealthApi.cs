@@ -17,8 +17,8 @@ internal static class HealthApi
     {
         routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync }).AllowAnonymous();
         routes.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(Ready), ResponseWriter = WriteAsync }).AllowAnonymous();
-        routes.MapGet("/health/providers", (ProviderCatalog providers) => providers.List()).AllowAnonymous()
-            .WithTags("operations").WithSummary("Which AI voice providers can take calls")
+        routes.MapGet("/health/providers", (VoiceProviders providers) => providers.All()).AllowAnonymous()
+            .WithTags("Operations").WithSummary("Which AI voice providers can take calls")
             .Produces<IReadOnlyList<ProviderView>>();
     }
 
