@@ -23,6 +23,9 @@ public sealed class KralikiException : Exception
     /// <summary>Null when no answer came.</summary>
     public HttpStatusCode? Status { get; }
 
+    /// <summary>No answer came at all.</summary>
+    public bool IsUnreachable => Code == "unreachable";
+
     /// <summary>Null when the answer carried no problem details.</summary>
     public Problem? Problem { get; }
 

@@ -2,7 +2,10 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Providers;
+using Kraliki.Server.Rehearsals;
 using Kraliki.Server.Sessions;
+using Kraliki.Server.Telephony;
 
 namespace Kraliki.Server;
 
@@ -28,11 +31,15 @@ public static class KralikiServer
         builder.AddIdentity();
         builder.AddOperations();
         builder.AddSessions();
+        builder.AddProviders();
+        builder.AddTelephony();
+        builder.AddRehearsals();
         change?.Invoke(builder);
 
         var app = builder.Build();
-        app.UseHosting();
+        app.UseHosting(options);
         app.UseRouting();
+        app.UseRateLimiter();
         app.UseConsolePages();
         app.UseIdentity();
         app.UseWebSockets();
@@ -40,7 +47,11 @@ public static class KralikiServer
         app.MapStaticAssets().AllowAnonymous();
         app.MapIdentity();
         app.MapOperations();
+        app.MapApiDescription();
         app.MapSessions();
+        app.MapProviders();
+        app.MapTelephony();
+        app.MapRehearsals();
         return app;
     }
 }

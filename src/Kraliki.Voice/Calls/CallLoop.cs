@@ -30,7 +30,6 @@ public delegate Task<CallAdmission?> AdmitCall(StreamStart start, CancellationTo
 /// </remarks>
 public sealed partial class CallLoop : IMediaReceiver
 {
-    private static readonly TimeSpan TickEvery = TimeSpan.FromMilliseconds(100);
     private const int MaxLatencies = 500;
 
     private readonly Lock _gate = new();
@@ -53,7 +52,6 @@ public sealed partial class CallLoop : IMediaReceiver
     private readonly List<int> _firstAnswerMs = [];
     private readonly HearingMatrix _hearing = HearingMatrix.Autopilot;
 
-    private ITimer? _ticker;
     private ICallSink? _sink;
     private IProviderConnection? _provider;
     private ProviderCapabilities? _capabilities;
@@ -105,11 +103,12 @@ public sealed partial class CallLoop : IMediaReceiver
     /// <param name="stopping">The server is stopping: ends the call with <see cref="EndReason.TalkServerStopping"/>.</param>
     public async Task<CallOutcome> RunAsync(CancellationToken stopping)
     {
-        _ticker = _time.CreateTimer(static state => ((CallLoop)state!).Tick(), this, TickEvery, TickEvery);
+        var ticker = CallTicker.Of(_time);
+        ticker.Add(this);
         using var registration = stopping.Register(() => Post(new EndCall(EndReason.TalkServerStopping, "The server is shutting down.")));
         _carrier.Open(this);
         var outcome = await _completion.Task.ConfigureAwait(false);
-        await _ticker.DisposeAsync().ConfigureAwait(false);
+        ticker.Remove(this);
         _admission.Dispose();
         LogCallEnded(outcome.Reason, _framesIn, _player.FramesSent, _backlog.Dropped);
         return outcome;
@@ -331,7 +330,8 @@ public sealed partial class CallLoop : IMediaReceiver
     }
 
     /// <summary>Deadlines, pacing, meters: ten times a second.</summary>
-    private void Tick()
+    /// <summary>What time alone decides: deadlines, the pace of answers, judgements. Called by <see cref="CallTicker"/>.</summary>
+    internal void Tick()
     {
         using var scope = FlushScope.Enter();
         lock (_gate)

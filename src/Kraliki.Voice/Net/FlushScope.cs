@@ -25,9 +25,9 @@ internal readonly ref struct FlushScope
         {
             socket.Flush();
         }
-        else if (_dirty!.Count == 0 || !_dirty.Contains(socket))
+        else if (socket.TryClaimFlush())
         {
-            _dirty.Add(socket);
+            _dirty!.Add(socket);
         }
     }
 
@@ -42,7 +42,7 @@ internal readonly ref struct FlushScope
         // The depth stays 1 while flushing: what a failing flush sends elsewhere joins the same list.
         for (int i = 0; i < _dirty!.Count; i++)
         {
-            _dirty[i].Flush();
+            _dirty[i].FlushClaimed();
         }
 
         _dirty.Clear();

@@ -67,6 +67,7 @@ public sealed class MediaSocket
     private uint _maskState;
     private byte[] _out = new byte[4096];
     private int _outLength;
+    private int _flushClaimed;
     private bool _closeSent;
     private bool _finished;
     private bool _faulted;
@@ -158,6 +159,16 @@ public sealed class MediaSocket
     public void Abort() => _transport.Close();
 
     internal void Flush() => _transport.Flush();
+
+    /// <summary>For <see cref="FlushScope"/>: false when another scope, of this or another thread, already has this socket to flush.</summary>
+    internal bool TryClaimFlush() => Interlocked.Exchange(ref _flushClaimed, 1) == 0;
+
+    /// <summary>The claim ends before the queue is taken: what is appended after that is claimed anew, so nothing is left lying.</summary>
+    internal void FlushClaimed()
+    {
+        Interlocked.Exchange(ref _flushClaimed, 0);
+        _transport.Flush();
+    }
 
     /// <summary>Swaps the outgoing buffer for an empty one. Called by the transport, one flush at a time.</summary>
     /// <param name="spare">An empty buffer to fill next; receives the one to send.</param>

@@ -1,0 +1,146 @@
+using Kraliki.Contracts;
+
+namespace Kraliki.OperatorConsole.Calls;
+
+/// <summary>
+/// A call as it is read: the projection of its journal and of the partial words between. Pure; one thread.
+/// </summary>
+/// <remarks>
+/// A turn keeps the place of its first partial when it becomes final, so a reader's eye never has to jump. Events carry a
+/// gap-free seq: what is not newer than <see cref="LastSeq"/> was seen before and is ignored, so a replay is harmless.
+/// </remarks>
+public sealed class CallStory
+{
+    private readonly List<StoryEntry> _entries = [];
+    private readonly List<SessionEvent> _events = [];
+    private readonly HashSet<string> _finished = [];
+
+    public IReadOnlyList<StoryEntry> Entries => _entries;
+
+    /// <summary>The journal as far as it is here, in order.</summary>
+    public IReadOnlyList<SessionEvent> Events => _events;
+
+    public SessionView? Session { get; private set; }
+
+    public CallMeters? Meters { get; private set; }
+
+    public long LastSeq { get; private set; }
+
+    public void Apply(SessionView session)
+    {
+        // A view that was read before events already applied here would take the call back in time.
+        if (Session is null || session.LastSeq >= Session.LastSeq)
+        {
+            Session = session;
+        }
+    }
+
+    public void Apply(CallMeters meters) => Meters = meters;
+
+    public void Apply(PartialTranscript partial)
+    {
+        // Partials are not ordered against events: one may come after its turn is finished.
+        if (!_finished.Contains(partial.TurnId) && partial.Text.Length > 0)
+        {
+            Put(new SpokenEntry(TurnKey(partial.TurnId), partial.StartMs, partial.Speaker, partial.Text, Final: false));
+        }
+    }
+
+    /// <returns>False when the event was known.</returns>
+    public bool Apply(SessionEvent entry)
+    {
+        if (entry.Seq <= LastSeq)
+        {
+            return false;
+        }
+
+        LastSeq = entry.Seq;
+        _events.Add(entry);
+        Follow(entry);
+        switch (entry.Data)
+        {
+            case TurnFinished turn:
+                _finished.Add(turn.TurnId);
+                Finish(turn);
+                break;
+            case OperatorText text:
+                Put(new SpokenEntry($"e{entry.Seq}", SinceStart(entry.At), LegRole.Operator, text.Text, Final: true));
+                break;
+            default:
+                if (Moments.Of(entry, SinceStart(entry.At)) is { } moment)
+                {
+                    Put(moment);
+                }
+
+                break;
+        }
+
+        return true;
+    }
+
+    /// <summary>Unfinished words are over when the call is: nothing will finish them any more.</summary>
+    private void DropPartials() => _entries.RemoveAll(entry => entry is SpokenEntry { Final: false });
+
+    private void Finish(TurnFinished turn)
+    {
+        var key = TurnKey(turn.TurnId);
+        if (turn.Text.Length == 0)
+        {
+            _entries.RemoveAll(entry => entry.Key == key);
+            return;
+        }
+
+        Put(new SpokenEntry(key, turn.StartMs, turn.Speaker, turn.Text, Final: true, turn.Interrupted, turn.HeardMs));
+    }
+
+    private void Put(StoryEntry entry)
+    {
+        var place = _entries.FindLastIndex(other => other.Key == entry.Key);
+        if (place < 0)
+        {
+            _entries.Add(entry);
+        }
+        else
+        {
+            _entries[place] = entry;
+        }
+    }
+
+    /// <summary>Keeps the session's own fields in step with its events, so that nothing has to be asked for again.</summary>
+    private void Follow(SessionEvent entry)
+    {
+        if (Session is not { } session || entry.Seq <= session.LastSeq)
+        {
+            return;
+        }
+
+        session = session with { LastSeq = entry.Seq, UpdatedAt = entry.At };
+        Session = entry.Data switch
+        {
+            StateChanged change => session with
+            {
+                State = change.To,
+                StartedAt = change.To == SessionState.Active ? session.StartedAt ?? entry.At : session.StartedAt,
+                EndedAt = change.To is SessionState.WrapUp || SessionStates.IsTerminal(change.To) ? session.EndedAt ?? entry.At : session.EndedAt,
+                EndReason = change.Reason ?? session.EndReason,
+                EndDetail = change.Detail ?? session.EndDetail,
+            },
+            SessionUpdated update => session with
+            {
+                PhoneNumber = update.PhoneNumber ?? session.PhoneNumber,
+                Metadata = update.Metadata ?? session.Metadata,
+            },
+            ProviderConnected connected => session with { Provider = connected.Provider },
+            _ => session,
+        };
+        if (SessionStates.IsTerminal(Session.State))
+        {
+            DropPartials();
+        }
+    }
+
+    private long? SinceStart(DateTimeOffset at) =>
+        (Session?.StartedAt ?? Session?.CreatedAt) is { } start ? Math.Max(0, (long)(at - start).TotalMilliseconds) : null;
+
+    private static string TurnKey(string turnId) => "t" + turnId;
+}

@@ -1,0 +1,40 @@
+using Kraliki.OperatorConsole.Design;
+using Kraliki.OperatorConsole.Text;
+using Kraliki.Contracts;
+
+namespace Kraliki.OperatorConsole.Calls;
+
+/// <summary>Facts of the journal as moments of the transcript. Facts that say nothing new to a reader give null.</summary>
+public static class Moments
+{
+    public static MomentEntry? Of(SessionEvent entry, long? atMs) => entry.Data switch
+    {
+        SessionCreated fact => Quiet(entry, atMs, Glyphs.Phone, fact.Metadata.ContainsKey(Practice.MetadataKey)
+            ? "Practice call set up"
+            : "Call set up"),
+        CarrierConnected fact => Quiet(entry, atMs, Glyphs.Phone, $"Line open through {CallWords.Carrier(fact.Carrier)}"),
+        ProviderConnected fact => Quiet(entry, atMs, Glyphs.Plug, $"{CallWords.Provider(fact.Provider)} took the call · {CallWords.Seconds(fact.ConnectMs)} s to connect"),
+        BargeIn fact => Quiet(entry, fact.AtMs, Glyphs.Cut, $"The caller interrupted · the assistant stopped in {Milliseconds(fact.ClearMicros)} ms"),
+        FalseInterruption fact => Quiet(entry, fact.AtMs, Glyphs.Wave, fact.Heard is { Length: > 0 } heard
+            ? $"“{heard}” did not interrupt; the assistant went on"
+            : "A sound did not interrupt; the assistant went on"),
+        DtmfReceived fact => Quiet(entry, fact.AtMs, Glyphs.Keypad, $"The caller pressed {fact.Digit}"),
+        ToolCalled fact => Quiet(entry, atMs, Glyphs.Tool, fact.Result is null ? $"The assistant asked for {fact.Name}" : $"The assistant used {fact.Name}"),
+        ProviderNotice fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Info, $"{CallWords.Provider(fact.Provider)}: {fact.Message}"),
+        ServerRestarted fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Restart, fact.Detail),
+        StateChanged { To: SessionState.OnHold } => Quiet(entry, atMs, Glyphs.Clock, "The caller was put on hold"),
+        StateChanged { From: SessionState.OnHold, To: SessionState.Active } => Quiet(entry, atMs, Glyphs.Clock, "The caller is back from hold"),
+        StateChanged { To: SessionState.Failed } fact => new($"e{entry.Seq}", atMs, MomentTone.Fault, Glyphs.Warning, Ending(fact)),
+        StateChanged { To: SessionState.WrapUp or SessionState.Completed, Reason: not null } fact => Quiet(entry, atMs, Glyphs.EndCall, Ending(fact)),
+        _ => null,
+    };
+
+    private static MomentEntry Quiet(SessionEvent entry, long? atMs, string glyph, string sentence) =>
+        new($"e{entry.Seq}", atMs, MomentTone.Quiet, glyph, sentence);
+
+    private static string Ending(StateChanged fact) =>
+        fact.Reason is { } reason ? CallWords.Of(reason) : fact.Detail ?? "The call failed.";
+
+    private static string Milliseconds(long micros) =>
+        micros < 1000 ? "under 1" : ((micros + 500) / 1000).ToString(System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,154 @@
+using System.Net;
+using Kraliki.Client;
+using Kraliki.OperatorConsole.Frame;
+using Kraliki.Contracts;
+
+namespace Kraliki.OperatorConsole.Calls;
+
+/// <summary>One call on the screen: its story, and while it lives the socket that continues it. One thread.</summary>
+public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachability) : IAsyncDisposable
+{
+    // A call has some hundred events at most; the server's largest page saves round trips.
+    private const int EventPage = 500;
+
+    private readonly CancellationTokenSource _closed = new();
+    private SessionSocket? _socket;
+
+    public Guid Id { get; } = id;
+
+    public CallStory Story { get; } = new();
+
+    public SessionView? Session => Story.Session;
+
+    /// <summary>Null while there is no live socket: the call is over, or not loaded yet.</summary>
+    public SocketMetrics? Connection { get; private set; }
+
+    public KralikiException? Fault { get; private set; }
+
+    public bool Missing { get; private set; }
+
+    public bool Loaded { get; private set; }
+
+    public bool IsOver => Session is { } session && SessionStates.IsTerminal(session.State);
+
+    public event Action? Changed;
+
+    /// <summary>Loads the call and follows it to its end. Faults of the way are kept in <see cref="Fault"/>.</summary>
+    public async Task RunAsync()
+    {
+        var cancellationToken = _closed.Token;
+        try
+        {
+            Fault = null;
+            Story.Apply(await client.GetSessionAsync(Id, cancellationToken));
+            if (IsOver)
+            {
+                await LoadEventsAsync(cancellationToken);
+            }
+            else
+            {
+                await FollowAsync(Session!, cancellationToken);
+            }
+        }
+        catch (KralikiException fault)
+        {
+            Missing = fault.Status == HttpStatusCode.NotFound;
+            Fault = fault;
+            reachability.Failed(fault);
+        }
+        catch (OperationCanceledException) when (_closed.IsCancellationRequested)
+        {
+            // The reader went to another call.
+        }
+        finally
+        {
+            reachability.LiveConnectionIs(reconnecting: false);
+            Changed?.Invoke();
+        }
+    }
+
+    /// <returns>False when there was no live connection; nothing was sent.</returns>
+    public async Task<bool> TellAsync(string text) => _socket is { } socket && await socket.SendTextAsync(text, _closed.Token);
+
+    /// <exception cref="KralikiException">The server refused, or could not be reached.</exception>
+    public async Task EndAsync()
+    {
+        Story.Apply(await client.EndSessionAsync(Id, cancellationToken: _closed.Token));
+        Changed?.Invoke();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closed.CancelAsync();
+        if (_socket is { } socket)
+        {
+            await socket.DisposeAsync();
+        }
+
+        _closed.Dispose();
+    }
+
+    private async Task LoadEventsAsync(CancellationToken cancellationToken)
+    {
+        SessionEventPage page;
+        do
+        {
+            page = await client.GetEventsAsync(Id, Story.LastSeq, EventPage, cancellationToken);
+            foreach (var entry in page.Items)
+            {
+                Story.Apply(entry);
+            }
+        }
+        while (page.More);
+
+        Loaded = true;
+    }
+
+    private async Task FollowAsync(SessionView session, CancellationToken cancellationToken)
+    {
+        await using var socket = client.OpenSocket(session, Story.LastSeq);
+        _socket = socket;
+        socket.MetricsChanged += OnMetrics;
+        try
+        {
+            await foreach (var message in socket.ReadAsync(cancellationToken))
+            {
+                Apply(message);
+                Changed?.Invoke();
+            }
+        }
+        finally
+        {
+            socket.MetricsChanged -= OnMetrics;
+            _socket = null;
+            Connection = null;
+        }
+    }
+
+    private void Apply(ServerMessage message)
+    {
+        switch (message)
+        {
+            case Ready ready:
+                Loaded = true;
+                Story.Apply(ready.Session);
+                break;
+            case EventMessage entry:
+                Story.Apply(new SessionEvent(entry.Seq, entry.At, entry.Data));
+                break;
+            case PartialTranscript partial:
+                Story.Apply(partial);
+                break;
+            case CallMeters meters:
+                Story.Apply(meters);
+                break;
+        }
+    }
+
+    private void OnMetrics(SocketMetrics metrics)
+    {
+        Connection = metrics;
+        reachability.LiveConnectionIs(reconnecting: metrics.Quality == ConnectionQuality.Disconnected && metrics.TotalDisconnections > 0);
+        Changed?.Invoke();
+    }
+}

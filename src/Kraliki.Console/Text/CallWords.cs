@@ -1,0 +1,95 @@
+using System.Globalization;
+using Kraliki.Contracts;
+
+namespace Kraliki.OperatorConsole.Text;
+
+/// <summary>What happens in a call, in the operator's words: states, endings and facts as short sentences.</summary>
+public static class CallWords
+{
+    public static string Of(SessionState state) => state switch
+    {
+        SessionState.Created => "Waiting",
+        SessionState.Connecting => "Connecting",
+        SessionState.Active => "Live",
+        SessionState.OnHold => "On hold",
+        SessionState.WrapUp => "Wrapping up",
+        SessionState.Completed => "Ended",
+        SessionState.Failed => "Failed",
+        _ => state.ToString(),
+    };
+
+    /// <summary>Why a call ended: what happened, and whose side it was on.</summary>
+    public static string Of(EndReason reason) => reason switch
+    {
+        EndReason.CallerHungUp => "The caller hung up.",
+        EndReason.OperatorEnded => "An operator ended the call.",
+        EndReason.AssistantEnded => "The assistant ended the call.",
+        EndReason.CancelledBeforeConnect => "The call was cancelled before it connected.",
+        EndReason.ConnectCarrierRefused => "The telephone carrier refused the call.",
+        EndReason.ConnectCarrierTimeout => "The telephone carrier did not connect the call in time.",
+        EndReason.ConnectProviderRefused => "The AI provider refused the connection.",
+        EndReason.ConnectProviderUnauthorized => "The AI provider did not accept our key.",
+        EndReason.ConnectProviderTimeout => "The AI provider did not answer in time.",
+        EndReason.TalkCarrierLost => "The line to the telephone carrier broke.",
+        EndReason.TalkCarrierIdle => "The telephone carrier stopped sending audio.",
+        EndReason.TalkCarrierProtocolError => "The telephone carrier sent something that cannot be understood.",
+        EndReason.TalkProviderLost => "The connection to the AI provider broke.",
+        EndReason.TalkProviderError => "The AI provider reported an error it could not go on from.",
+        EndReason.TalkProviderExpired => "The AI provider's time limit for one call was reached.",
+        EndReason.TalkProviderStalled => "The AI provider stopped answering.",
+        EndReason.TalkServerStopping => "Our server was being stopped.",
+        EndReason.TalkServerLost => "Our server went down during the call.",
+        EndReason.TalkServerFault => "A fault on our server ended the call.",
+        _ => reason.ToString(),
+    };
+
+    /// <summary>An ending that nobody wanted.</summary>
+    public static bool IsFault(EndReason reason) =>
+        reason is not (EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect);
+
+    public static string Carrier(string name) => name switch
+    {
+        "twilio" => "Twilio",
+        "telnyx" => "Telnyx",
+        _ => name,
+    };
+
+    public static string Provider(string name) => name switch
+    {
+        "openai" => "OpenAI",
+        "gemini" => "Gemini",
+        "deepgram" => "Deepgram",
+        "local" => "Local assistant",
+        _ => name,
+    };
+
+    /// <summary>0:07, 12:34, 1:02:03; never negative, however the clocks differ.</summary>
+    public static string Clock(TimeSpan span)
+    {
+        var whole = span < TimeSpan.Zero ? TimeSpan.Zero : span;
+        return whole.TotalHours >= 1
+            ? string.Create(CultureInfo.InvariantCulture, $"{(int)whole.TotalHours}:{whole.Minutes:00}:{whole.Seconds:00}")
+            : string.Create(CultureInfo.InvariantCulture, $"{whole.Minutes}:{whole.Seconds:00}");
+    }
+
+    public static string Clock(long milliseconds) => Clock(TimeSpan.FromMilliseconds(milliseconds));
+
+    /// <summary>The machine-readable form for a <c>time</c> element.</summary>
+    public static string IsoDuration(TimeSpan span) =>
+        string.Create(CultureInfo.InvariantCulture, $"PT{Math.Max(0, (long)span.TotalSeconds)}S");
+
+    public static string Seconds(long milliseconds) => (milliseconds / 1000.0).ToString("0.0", CultureInfo.InvariantCulture);
+
+    /// <summary>+14155550123 → +1 415 555 0123: groups from the right, so that a number can be read aloud.</summary>
+    public static string Number(string? number)
+    {
+        if (number is not ['+', .. var digits] || digits.Length < 8)
+        {
+            return number ?? string.Empty;
+        }
+
+        var head = digits[..^7];
+        var prefix = head.Length > 3 ? $"{head[..^3]} {head[^3..]}" : head;
+        return $"+{prefix} {digits[^7..^4]} {digits[^4..]}";
+    }
+}

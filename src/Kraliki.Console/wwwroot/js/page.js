@@ -1,0 +1,21 @@
+// What only the page itself knows: whether the browser is online, and where the focus goes.
+let target = null;
+const online = () => target?.invokeMethodAsync('BrowserIs', true);
+const offline = () => target?.invokeMethodAsync('BrowserIs', false);
+
+export function watch(dotnet) {
+  target = dotnet;
+  addEventListener('online', online);
+  addEventListener('offline', offline);
+  return navigator.onLine;
+}
+
+export function unwatch() {
+  removeEventListener('online', online);
+  removeEventListener('offline', offline);
+  target = null;
+}
+
+export function focus(id) {
+  document.getElementById(id)?.focus();
+}
