@@ -77,7 +77,9 @@ public sealed record Words
     public string PracticeIntro { get; init; } = "A simulated caller follows a script and speaks real audio. Nobody real is called.";
     public string Script { get; init; } = "What the caller does";
     public string Provider { get; init; } = "Who answers";
-    public string ScriptFacts { get; init; } = "{0} lines, about {1} s";
+    public string ScriptSilent { get; init; } = "silent, about {1} s";
+    public string ScriptOneLine { get; init; } = "one line, about {1} s";
+    public string ScriptLines { get; init; } = "{0} lines, about {1} s";
     public string Simulated { get; init; } = "Simulated";
     public string StartCall { get; init; } = "Start the call";
     public string Dialling { get; init; } = "Dialling…";
