@@ -51,6 +51,7 @@ public sealed record Problem(
 [JsonSerializable(typeof(ServerMessage))]
 [JsonSerializable(typeof(ClientMessage))]
 [JsonSerializable(typeof(StartRehearsal))]
+[JsonSerializable(typeof(RehearsalReport))]
 [JsonSerializable(typeof(RehearsalView))]
 [JsonSerializable(typeof(Page<RehearsalView>))]
 [JsonSerializable(typeof(IReadOnlyList<CallerScriptView>))]

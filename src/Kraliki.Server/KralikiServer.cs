@@ -2,7 +2,10 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Providers;
+using Kraliki.Server.Rehearsals;
 using Kraliki.Server.Sessions;
+using Kraliki.Server.Telephony;
 
 namespace Kraliki.Server;
 
@@ -28,6 +31,9 @@ public static class KralikiServer
         builder.AddIdentity();
         builder.AddOperations();
         builder.AddSessions();
+        builder.AddProviders();
+        builder.AddTelephony();
+        builder.AddRehearsals();
         change?.Invoke(builder);
 
         var app = builder.Build();
@@ -41,6 +47,9 @@ public static class KralikiServer
         app.MapIdentity();
         app.MapOperations();
         app.MapSessions();
+        app.MapProviders();
+        app.MapTelephony();
+        app.MapRehearsals();
         return app;
     }
 }

@@ -139,7 +139,7 @@ internal sealed partial class SessionGrain(
         }
 
         var turns = continued ? await reader.TurnsAsync(row.Id, CancellationToken.None) : [];
-        return new(draft.Row.Epoch, [.. turns.Select(turn => (TurnFinished)turn.Data)], continued);
+        return new(draft.Row.Epoch, row.Provider, [.. turns.Select(turn => (TurnFinished)turn.Data)], continued);
     }
 
     public async Task<bool> RenewAsync(long epoch, INodeLink node)

@@ -181,7 +181,8 @@ public sealed class TwilioLink
         }
 
         if (start.TryGetProperty("mediaFormat", out var format)
-            && (format.GetProperty("encoding").GetString() != "audio/x-mulaw" || format.GetProperty("sampleRate").GetInt32() != 8000))
+            && !(format.TryGetProperty("encoding", out var encoding) && encoding.GetString() == "audio/x-mulaw"
+                && format.TryGetProperty("sampleRate", out var rate) && rate.TryGetInt32(out int hertz) && hertz == 8000))
         {
             return Malformed("only audio/x-mulaw at 8000 Hz is understood");
         }

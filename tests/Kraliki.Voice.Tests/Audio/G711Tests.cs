@@ -35,16 +35,16 @@ public sealed class G711Tests
     }
 
     [Fact]
-    public void Every_sample_encodes_to_the_nearest_code()
+    public void Every_sample_encodes_by_the_decision_values_of_the_recommendation()
     {
-        var values = Enumerable.Range(0, 256).Select(code => ItuValue((byte)code) * 4).ToArray();
+        // Column 4 of table 2a: the lowest magnitude, in the 14-bit domain, of each interval.
+        var decisions = Enumerable.Range(0, 128).Select(k => ((16 + (k % 16)) * Math.Pow(2, (k / 16) + 1)) - 33).ToArray();
         for (int sample = short.MinValue; sample <= short.MaxValue; sample++)
         {
-            int error = Math.Abs(G711.Decode(G711.Encode((short)sample)) - sample);
-            int best = values.Min(value => Math.Abs(value - sample));
-
-            // Decision values lie on the 14-bit grid, so a 16-bit sample may miss the nearest code by up to two steps of it.
-            Assert.InRange(error, best, best + 8);
+            double magnitude = Math.Min(Math.Abs(sample) / 4.0, 8158);
+            int interval = Array.FindLastIndex(decisions, decision => decision <= magnitude);
+            int expected = 255 - interval - (sample < 0 ? 128 : 0);
+            Assert.Equal((byte)expected, G711.Encode((short)sample));
         }
     }
 

@@ -34,6 +34,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly ILogger<LiveCall> _log;
     private readonly CancellationTokenSource _abandoned = new();
     private readonly Task _delivering;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _binding = new();
     private Action<CallCommand>? _post;
     private Action<bool>? _listen;
@@ -46,6 +47,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     {
         SessionId = sessionId;
         Epoch = attachment.Epoch;
+        Provider = attachment.Provider;
         History = attachment.History;
         Continued = attachment.Continued;
         _grain = grain;
@@ -58,11 +60,17 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     public Guid SessionId { get; }
 
+    /// <summary>Name of the session's AI voice provider.</summary>
+    public string Provider { get; }
+
     /// <summary>Finished turns of this session before this call, oldest first.</summary>
     public IReadOnlyList<TurnFinished> History { get; }
 
     /// <summary>The session had media before: the caller has come back.</summary>
     public bool Continued { get; }
+
+    /// <summary>Ends when the session has its end, or the call was given up.</summary>
+    public Task Ended => _ended.Task;
 
     internal long Epoch { get; }
 
@@ -115,6 +123,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         finally
         {
             _calls.Remove(this);
+            _ended.TrySetResult();
             await _abandoned.CancelAsync();
             _facts.Writer.TryComplete();
         }

@@ -1,0 +1,158 @@
+using System.Threading.Channels;
+using Kraliki.Contracts;
+using Kraliki.LocalSpeech;
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Sessions;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Simulators.Callers;
+using Kraliki.Simulators.Twilio;
+using Microsoft.EntityFrameworkCore;
+
+namespace Kraliki.Server.Rehearsals;
+
+/// <summary>Runs practice calls one after the other, two at a time, and writes their reports.</summary>
+internal sealed partial class RehearsalRunner(
+    KralikiDbFactory databases,
+    SessionCommands sessions,
+    JournalReader journal,
+    SimulatedCarrier carrier,
+    PublicUrls urls,
+    TimeProvider time,
+    ILogger<RehearsalRunner> logger) : BackgroundService
+{
+    private const string DialledNumber = "+12025550100";
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    // People press the button a few times; a suite may queue some dozens. Full: the request is refused with 503.
+    private readonly Channel<Guid> _queue = Channel.CreateBounded<Guid>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.Wait });
+
+    public bool TryQueue(Guid rehearsalId) => _queue.Writer.TryWrite(rehearsalId);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await FailInterruptedAsync(stoppingToken);
+
+        // Two at a time: each speaks, hears and thinks on this machine.
+        await Task.WhenAll(WorkAsync(stoppingToken), WorkAsync(stoppingToken));
+    }
+
+    private async Task WorkAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var id in _queue.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                await RunAsync(id, stoppingToken);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // The edge of a rehearsal: whatever went wrong is its result, and the next one still runs.
+                LogRehearsalFailed(e, id);
+                await UpdateAsync(id, row => Finish(row, RehearsalStatus.Failed, e is SpeechPartsMissingException ? e.Message : "The rehearsal could not be run by a fault of the server.", null), stoppingToken);
+            }
+        }
+    }
+
+    private async Task RunAsync(Guid id, CancellationToken cancellationToken)
+    {
+        var rehearsal = await UpdateAsync(id, row => row.Status = RehearsalStatus.Running, cancellationToken);
+        var script = CallerScripts.Find(rehearsal.Script);
+        var simulator = await carrier.StartedAsync(cancellationToken);
+        var session = await sessions.CreateAsync(
+            rehearsal.OrganisationId,
+            new SessionCreated(rehearsal.Provider, VoiceStrategy.Realtime, rehearsal.TelephonyProvider, script.From, new Dictionary<string, string> { ["rehearsal"] = id.ToString(), ["script"] = script.Name }),
+            cancellationToken);
+        await UpdateAsync(id, row => row.SessionId = session.Id, cancellationToken);
+
+        var call = await simulator.PlaceCallAsync(
+            new InboundCall(
+                urls.CarrierHttp($"/telephony/twilio/voice?session={session.Id}"),
+                DialledNumber,
+                script,
+                StatusUrl: urls.CarrierHttp("/telephony/twilio/status")),
+            cancellationToken);
+        SimulatedCallReport report;
+        try
+        {
+            report = await call.Completion.WaitAsync(Patience, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            call.HangUp(CallEnder.Caller, "hang_up");
+            report = await call.Completion.WaitAsync(cancellationToken);
+        }
+
+        var ended = await EndedAsync(session.Id, cancellationToken);
+        var turns = await journal.TurnsAsync(session.Id, cancellationToken);
+        var written = ReportWriter.Write(report, turns.ConvertAll(turn => (TurnFinished)turn.Data), ended.EndReason);
+        string? failure = FailureOf(report, written, ended);
+        await UpdateAsync(id, row => Finish(row, failure is null ? RehearsalStatus.Passed : RehearsalStatus.Failed, failure, written), cancellationToken);
+    }
+
+    private static string? FailureOf(SimulatedCallReport call, RehearsalReport report, SessionRow session)
+    {
+        if (session.State != SessionState.Completed)
+        {
+            return session.EndDetail ?? $"The session stands at {session.State} although the call is over.";
+        }
+
+        if (call.Violations.Count > 0)
+        {
+            return $"The carrier refused a message of ours: {call.Violations[0]}";
+        }
+
+        if (call.Errors.Count > 0)
+        {
+            return $"The carrier reported an error: {call.Errors[0]}";
+        }
+
+        int missed = report.Expectations.Count(expectation => !expectation.Met);
+        return missed == 0 ? null : $"{missed} of {report.Expectations.Count} expectations were not met.";
+    }
+
+    /// <summary>The carrier's call is over a moment before the session's end is written.</summary>
+    private async Task<SessionRow> EndedAsync(Guid sessionId, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15), time);
+        while (true)
+        {
+            await using var db = databases.OpenForSystem();
+            var row = await db.Set<SessionRow>().AsNoTracking().SingleAsync(row => row.Id == sessionId, cancellationToken);
+            if (SessionStates.IsTerminal(row.State) || patience.IsCancellationRequested)
+            {
+                return row;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
+        }
+    }
+
+    private async Task FailInterruptedAsync(CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var interrupted = await db.Set<RehearsalRow>().Where(row => row.Status == RehearsalStatus.Queued || row.Status == RehearsalStatus.Running).ToListAsync(cancellationToken);
+        interrupted.ForEach(row => Finish(row, RehearsalStatus.Failed, "The server was restarted in the middle of it.", null));
+        await db.SaveChangesAsync(cancellationToken);
+    }
+
+    private async Task<RehearsalRow> UpdateAsync(Guid id, Action<RehearsalRow> change, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var row = await db.Set<RehearsalRow>().SingleAsync(row => row.Id == id, cancellationToken);
+        change(row);
+        await db.SaveChangesAsync(cancellationToken);
+        return row;
+    }
+
+    private void Finish(RehearsalRow row, RehearsalStatus status, string? failure, RehearsalReport? report)
+    {
+        row.Status = status;
+        row.Failure = failure;
+        row.Report = report;
+        row.FinishedAt = time.GetUtcNow();
+    }
+
+    [LoggerMessage(EventId = 400, Level = LogLevel.Error, Message = "Rehearsal {RehearsalId} could not be run")]
+    private partial void LogRehearsalFailed(Exception exception, Guid rehearsalId);
+}

@@ -1,0 +1,107 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Identity;
+using Kraliki.Server.Providers;
+using Kraliki.Simulators.Callers;
+using Microsoft.EntityFrameworkCore;
+
+namespace Kraliki.Server.Rehearsals;
+
+/// <summary><c>/api/v1/rehearsals</c>: practice calls against a simulated caller.</summary>
+internal static class RehearsalsApi
+{
+    private const int MostListed = 200;
+
+    public static void MapRehearsals(this IEndpointRouteBuilder routes)
+    {
+        var rehearsals = routes.MapGroup("/api/v1/rehearsals").WithTags("Rehearsals");
+        rehearsals.MapPost("", StartAsync).RequireAuthorization(Permissions.RehearsalsRun).WithName("StartRehearsal").WithSummary("Starts a practice call")
+            .Produces<RehearsalView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        rehearsals.MapGet("", ListAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListRehearsals").WithSummary("Practice calls, newest first")
+            .Produces<Page<RehearsalView>>();
+        rehearsals.MapGet("/scripts", () => TypedResults.Ok(Scripts)).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListCallerScripts").WithSummary("What the simulated caller can play");
+        rehearsals.MapGet("/{id:guid}", GetAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("GetRehearsal").WithSummary("One practice call, with its report once it is over")
+            .Produces<RehearsalView>().ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static IReadOnlyList<CallerScriptView> Scripts { get; } =
+        [.. CallerScripts.All.Select(script => new CallerScriptView(script.Name, script.Title, script.Description, script.Lines, script.ApproximateSeconds))];
+
+    private static async Task<IResult> StartAsync(
+        StartRehearsal body, KralikiDb db, CurrentUser user, VoiceProviders providers, RehearsalRunner runner, TimeProvider time, CancellationToken cancellationToken)
+    {
+        // A path would read files of the server for whoever may run rehearsals: only the names that we ship.
+        string script = body.Script ?? CallerScripts.Default.Name;
+        if (Scripts.All(known => known.Name != script))
+        {
+            return Problems.Invalid("script", $"script must be one of {string.Join(", ", Scripts.Select(known => known.Name))}.");
+        }
+
+        string provider = body.Provider ?? providers.Default;
+        var known = providers.All();
+        if (known.FirstOrDefault(view => view.Name == provider) is not { } view)
+        {
+            return Problems.Invalid("provider", $"provider must be one of {string.Join(", ", known.Select(one => one.Name))}.");
+        }
+
+        if (view.Unavailable is { } reason)
+        {
+            return Problems.Invalid("provider", $"provider {provider} cannot be used: {reason}");
+        }
+
+        if (body.TelephonyProvider is not (null or "twilio"))
+        {
+            return Problems.Invalid("telephony_provider", "telephony_provider must be twilio.");
+        }
+
+        var row = new RehearsalRow
+        {
+            Id = Guid.CreateVersion7(time.GetUtcNow()),
+            OrganisationId = user.OrganisationId,
+            Script = script,
+            Provider = provider,
+            TelephonyProvider = "twilio",
+            CreatedAt = time.GetUtcNow(),
+        };
+        db.Add(row);
+        await db.SaveChangesAsync(cancellationToken);
+        if (!runner.TryQueue(row.Id))
+        {
+            db.Remove(row);
+            await db.SaveChangesAsync(CancellationToken.None);
+            return Problems.Result(StatusCodes.Status503ServiceUnavailable, "too_many_rehearsals", "Too many practice calls are waiting; try again when one has ended.");
+        }
+
+        return TypedResults.Accepted($"/api/v1/rehearsals/{row.Id}", row.ToView());
+    }
+
+    private static async Task<IResult> ListAsync(KralikiDb db, CancellationToken cancellationToken, int limit = 50, string? cursor = null)
+    {
+        if (limit is < 1 or > MostListed)
+        {
+            return Problems.Invalid("limit", $"limit must be from 1 to {MostListed}.");
+        }
+
+        // Ids are version 7: their order is the order of creation, so the last id is cursor enough.
+        if (cursor is not null && !Guid.TryParse(cursor, out _))
+        {
+            return Problems.Invalid("cursor", "cursor must be the next_cursor of an earlier answer.");
+        }
+
+        var rows = db.Set<RehearsalRow>().AsNoTracking();
+        if (cursor is not null)
+        {
+            var before = await rows.Where(row => row.Id == Guid.Parse(cursor)).Select(row => row.CreatedAt).FirstOrDefaultAsync(cancellationToken);
+            rows = rows.Where(row => row.CreatedAt < before);
+        }
+
+        var found = await rows.OrderByDescending(row => row.CreatedAt).Take(limit).ToListAsync(cancellationToken);
+        return TypedResults.Ok(new Page<RehearsalView>(found.ConvertAll(row => row.ToView()), found.Count == limit ? found[^1].Id.ToString() : null));
+    }
+
+    private static async Task<IResult> GetAsync(Guid id, KralikiDb db, CancellationToken cancellationToken)
+        => await db.Set<RehearsalRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is { } row
+            ? TypedResults.Ok(row.ToView())
+            : Problems.NotFound($"There is no rehearsal {id}.");
+}

@@ -1,0 +1,63 @@
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Operations;
+
+namespace Kraliki.Server.Telephony;
+
+/// <summary>Lets a webhook in, or refuses it with a status and an audit line and nothing else.</summary>
+/// <remarks>Scoped to one request. More layers (rate, source address, time stamp) belong here, in front of the signature.</remarks>
+internal sealed class TwilioWebhooks(TwilioAccounts accounts, PublicUrls urls, AuditLog audit)
+{
+    private const int MaxFields = 100;
+
+    /// <summary>What to answer when <see cref="ReadAsync"/> gave null.</summary>
+    public IResult Refusal { get; private set; } = Results.StatusCode(StatusCodes.Status403Forbidden);
+
+    /// <returns>The signed fields; null when the request was refused.</returns>
+    public async Task<IFormCollection?> ReadAsync(HttpContext http, CancellationToken cancellationToken)
+    {
+        if (!http.Request.HasFormContentType)
+        {
+            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "not a form", cancellationToken);
+            return null;
+        }
+
+        IFormCollection form;
+        try
+        {
+            form = await http.Request.ReadFormAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
+        {
+            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "an unreadable form", cancellationToken);
+            return null;
+        }
+
+        if (accounts.TokenOf(form["AccountSid"]) is not { } authToken)
+        {
+            await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "an account that is not ours", cancellationToken);
+            return null;
+        }
+
+        // Twilio signs the URL that it was given, which is the public one whatever a proxy made of it.
+        string url = urls.CarrierHttp(http.Request.Path + http.Request.QueryString);
+        if (!TwilioSignature.IsValid(authToken, url, form, http.Request.Headers["X-Twilio-Signature"]))
+        {
+            await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "a wrong or missing signature", cancellationToken);
+            return null;
+        }
+
+        if (form.Count > MaxFields || form["CallSid"].ToString() is not { Length: > 0 and <= 64 })
+        {
+            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "no CallSid, or too many fields", cancellationToken);
+            return null;
+        }
+
+        return form;
+
+        Task RefuseAsync(int status, string action, string why, CancellationToken token)
+        {
+            Refusal = Results.StatusCode(status);
+            return audit.WriteAsync(action, http.Request.Path, $"Refused a Twilio webhook with {why}.", actor: "carrier", cancellationToken: token);
+        }
+    }
+}

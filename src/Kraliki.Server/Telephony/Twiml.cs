@@ -1,0 +1,26 @@
+using System.Xml.Linq;
+
+namespace Kraliki.Server.Telephony;
+
+/// <summary>The TwiML documents that we answer with.</summary>
+internal static class Twiml
+{
+    /// <summary>Connects the caller to a media socket; when that ends, Twilio posts to <paramref name="actionUrl"/> for what comes next.</summary>
+    public static IResult Stream(string socketUrl, string token, string actionUrl) => Response(
+        new XElement("Connect",
+            new XAttribute("action", actionUrl),
+            new XAttribute("method", "POST"),
+            new XElement("Stream",
+                new XAttribute("url", socketUrl),
+                new XElement("Parameter", new XAttribute("name", "token"), new XAttribute("value", token)))));
+
+    public static IResult Hangup() => Response(new XElement("Hangup"));
+
+    /// <summary>A sentence in the carrier's own voice, then the end: never dead air.</summary>
+    public static IResult Apologise(string sentence) => Response(new XElement("Say", sentence), new XElement("Hangup"));
+
+    public static IResult Reject() => Response(new XElement("Reject", new XAttribute("reason", "rejected")));
+
+    private static IResult Response(params XElement[] verbs)
+        => Results.Text("""<?xml version="1.0" encoding="UTF-8"?>""" + new XElement("Response", verbs).ToString(SaveOptions.DisableFormatting), "text/xml");
+}
