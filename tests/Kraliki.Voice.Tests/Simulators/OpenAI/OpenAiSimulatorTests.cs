@@ -7,14 +7,12 @@ using System.Text.Json.Nodes;
 using Kraliki.LocalSpeech;
 using Kraliki.Simulators.Faults;
 using Kraliki.Simulators.OpenAI;
+using Kraliki.Voice.Tests.LocalSpeech;
 
 namespace Kraliki.Voice.Tests.Simulators.OpenAI;
 
 public sealed class OpenAiSimulatorTests
 {
-    // A decoder takes a second and 158 MB to load: one for all tests of the class.
-    private static readonly RecognizerPool Recognizers = new(capacity: 1);
-
     private static readonly OpenAiSimulatorOptions Quick = new()
     {
         Mind = _ => new("Yes."),
@@ -34,7 +32,7 @@ public sealed class OpenAiSimulatorTests
     public async Task A_question_is_heard_from_its_sound_and_answered_in_speech(string type, string detection)
     {
         await using var simulator = await OpenAiSimulator.StartAsync(
-            new() { ThinkTime = TimeSpan.Zero, OutputSpeed = 50, Recognizers = Recognizers }, Cancel);
+            new() { ThinkTime = TimeSpan.Zero, OutputSpeed = 50, Recognizers = SharedEar.Recognizers }, Cancel);
         await using var client = await RealtimeClient.ConnectAsync(simulator.BaseUrl);
         await client.SendAsync($$"""
             {"type":"session.update","session":{"type":"realtime","audio":{
