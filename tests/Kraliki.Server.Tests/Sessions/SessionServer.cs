@@ -42,10 +42,11 @@ public sealed class SessionServer : IAsyncDisposable
     internal JournalReader Journal => Get<JournalReader>();
 
     /// <param name="directory">Null makes a new one, which goes away with the server.</param>
-    internal static async Task<SessionServer> StartAsync(CancellationToken cancellationToken, string? directory = null, SessionLimits? limits = null)
+    internal static async Task<SessionServer> StartAsync(CancellationToken cancellationToken, string? directory = null, SessionLimits? limits = null, Uri? url = null)
     {
         var server = await RunningServer.StartAsync(cancellationToken, new ServerSetup(
             directory,
+            Settings: url is null ? null : new Dictionary<string, string> { ["urls"] = url.GetLeftPart(UriPartial.Authority) },
             Change: builder => builder.Services.Replace(ServiceDescriptor.Singleton(limits ?? new SessionLimits()))));
         using var api = server.Api();
         var user = await api.LoginAsync(RunningServer.Operator, server.Password, TokenTransport.Body, cancellationToken);

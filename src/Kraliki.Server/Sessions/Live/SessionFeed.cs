@@ -25,7 +25,7 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
 
     public bool HasListeners => Volatile.Read(ref _listeners) > 0;
 
-    public bool IsEmpty => _watchers.Length == 0;
+    public int Watchers => _watchers.Length;
 
     public void Join(WatcherOutbox watcher)
     {

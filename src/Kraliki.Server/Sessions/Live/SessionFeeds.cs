@@ -30,7 +30,7 @@ internal sealed class SessionFeeds
         lock (_joining)
         {
             feed.Leave(watcher);
-            if (feed.IsEmpty)
+            if (feed.Watchers == 0)
             {
                 _feeds.TryRemove(new(feed.SessionId, feed));
             }

@@ -376,6 +376,7 @@ internal sealed partial class SessionWatcher(
 
                 await socket.CloseOutputAsync(end.Status, end.Code, patience.Token);
                 await reading.WaitAsync(patience.Token);
+                await DrainAsync(patience.Token);
             }
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException or InvalidOperationException)
@@ -385,6 +386,16 @@ internal sealed partial class SessionWatcher(
 
         socket.Abort();
         await reading;
+    }
+
+    /// <summary>A socket that is closed with unread bytes is reset, and the client loses the reason that was just sent.</summary>
+    private async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        var scrap = new byte[4096];
+        while (socket.State == WebSocketState.CloseSent)
+        {
+            await socket.ReceiveAsync(scrap.AsMemory(), cancellationToken);
+        }
     }
 
     private async Task SendLastAsync(ServerMessage message, CancellationToken cancellationToken) =>
