@@ -37,8 +37,9 @@ public static class KralikiServer
         change?.Invoke(builder);
 
         var app = builder.Build();
-        app.UseHosting();
+        app.UseHosting(options);
         app.UseRouting();
+        app.UseRateLimiter();
         app.UseConsolePages();
         app.UseIdentity();
         app.UseWebSockets();
@@ -46,6 +47,7 @@ public static class KralikiServer
         app.MapStaticAssets().AllowAnonymous();
         app.MapIdentity();
         app.MapOperations();
+        app.MapApiDescription();
         app.MapSessions();
         app.MapProviders();
         app.MapTelephony();

@@ -106,7 +106,8 @@ public sealed class ScriptedCaller
             TimingKind.Speech => AgentSpokeSinceTurn && nowMs - _agentSpokeMs >= step.When.Offset.TotalMilliseconds,
             _ => AgentSpokeSinceTurn && !Ear.Speaking,
         };
-        if (due || !Silent(nowMs, step.Timeout))
+        // A step that counts time waits for nobody.
+        if (due || step.When.Kind == TimingKind.Elapsed || !Silent(nowMs, step.Timeout))
             return due;
         _progress(CallerProgress.TimedOut, $"step {_next + 1}: the agent was silent for {step.Timeout.TotalSeconds:0.#} s");
         return true;

@@ -95,7 +95,8 @@ internal sealed class Item
         foreach (var (words, ms) in Spoken)
         {
             // Words are taken to be equally long: right to about a word.
-            heard += left >= ms ? words : string.Concat(Tokens.Pieces(words).Take(Tokens.Pieces(words).Count() * left / ms));
+            var pieces = Tokens.Pieces(words).ToList();
+            heard += string.Concat(pieces.Take(left >= ms ? pieces.Count : (int)Math.Round((double)pieces.Count * left / ms)));
             left -= Math.Min(left, ms);
         }
 

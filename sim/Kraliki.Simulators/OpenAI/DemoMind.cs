@@ -18,7 +18,8 @@ internal static class DemoMind
         if (input.Turns is [.., { Role: MindRole.Tool } result])
             return new(Tell(result.Text));
 
-        List<TalkTurn> talk = [.. input.Turns.Where(turn => turn.Role != MindRole.Tool).Select(turn => new TalkTurn(
+        // A turn without words was a cough: small talk answers words only.
+        List<TalkTurn> talk = [.. input.Turns.Where(turn => turn.Role != MindRole.Tool && turn.Text.Length > 0).Select(turn => new TalkTurn(
             turn.Role switch { MindRole.User => TalkRole.Caller, MindRole.Assistant => TalkRole.Assistant, _ => TalkRole.Operator }, turn.Text))];
         if (talk.Count == 0 && SmallTalk.Literal(input.Instructions) is { } opening)
             return new(opening);

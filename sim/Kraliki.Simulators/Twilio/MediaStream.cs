@@ -11,7 +11,7 @@ namespace Kraliki.Simulators.Twilio;
 /// that playback reached, send 20 ms of the caller · 4 meanwhile read: media, mark, clear · 5 the application closes, or the
 /// call ends: stop, close. Everything but the socket itself happens under the call's gate.
 /// </remarks>
-internal sealed class MediaStream
+internal sealed class MediaStream : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
@@ -56,11 +56,9 @@ internal sealed class MediaStream
 
     public StreamSeen Seen { get; private set; }
 
-    /// <summary>Runs until the stream is over. Cancelling ends it as Twilio ends a stream: stop, then close.</summary>
     /// <returns>Null, or why the socket could not be opened.</returns>
-    public async Task<string?> RunAsync(TwimlVerb.ConnectStream verb, string signature, bool acceptAnyCertificate, CancellationToken cancellationToken)
+    public async Task<string?> OpenAsync(string url, string signature, bool acceptAnyCertificate, CancellationToken cancellationToken)
     {
-        using var socket = _socket;
         _socket.Options.SetRequestHeader("X-Twilio-Signature", signature);
         // Twilio sends no keep-alive messages: media flows all the time.
         _socket.Options.KeepAliveInterval = Timeout.InfiniteTimeSpan;
@@ -70,7 +68,8 @@ internal sealed class MediaStream
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await _socket.ConnectAsync(new Uri(verb.Url), both.Token).ConfigureAwait(false);
+            await _socket.ConnectAsync(new Uri(url), both.Token).ConfigureAwait(false);
+            return null;
         }
         catch (OperationCanceledException)
         {
@@ -80,21 +79,26 @@ internal sealed class MediaStream
         {
             return refused.InnerException is HttpRequestException { InnerException: SocketException unreachable } ? unreachable.Message : refused.Message;
         }
+    }
 
+    /// <summary>Runs until the stream is over. Cancelling ends it as Twilio ends a stream: stop, then close.</summary>
+    public async Task RunAsync(IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
+    {
         using var track = _track = _faults.Open(_identity.CallSid, fault => _call.Locked(() => Apply(fault)));
         _call.Locked(() =>
         {
             _startMs = _call.NowMs;
             Send(MediaMessages.Connected, "connected");
-            Send(MediaMessages.Start(_identity, verb.Parameters), "start");
+            Send(MediaMessages.Start(_identity, parameters), "start");
             _flowing = true;
         });
         var reading = ReadAsync();
         using (cancellationToken.Register(() => _ended.TrySetResult()))
             await Task.WhenAny(reading, _ended.Task).ConfigureAwait(false);
         await CloseAsync(reading).ConfigureAwait(false);
-        return null;
     }
+
+    public void Dispose() => _socket.Dispose();
 
     /// <summary>One beat, under the call's gate. Fills what the caller hears.</summary>
     public void Play(Span<byte> heard)

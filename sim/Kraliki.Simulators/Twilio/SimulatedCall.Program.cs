@@ -11,19 +11,16 @@ public sealed partial class SimulatedCall
     private const int MostDocuments = 100;
 
     private int _statusSequence;
+    private IDisposable? _beat;
 
     internal async Task RunAsync()
     {
-        IDisposable? beat = null;
         try
         {
             await RingAsync().ConfigureAwait(false);
-            if (_end is null)
-            {
-                if (_plan.Direction != "inbound")
-                    beat = await AnswerAsync().ConfigureAwait(false);
-                await CarryOutAsync(beat is null ? async () => beat = await AnswerAsync().ConfigureAwait(false) : null).ConfigureAwait(false);
-            }
+            if (_plan.Direction != "inbound" && _end is null)
+                await AnswerAsync().ConfigureAwait(false);
+            await CarryOutAsync(_plan.First).ConfigureAwait(false);
         }
         // The edge of a call: a bug in the simulator must show in the report of the call that met it.
         catch (Exception bug)
@@ -33,8 +30,7 @@ public sealed partial class SimulatedCall
         }
         finally
         {
-            beat?.Dispose();
-            HangUp(CallEnder.Carrier, "twiml_end");
+            _beat?.Dispose();
             await EndAsync().ConfigureAwait(false);
         }
     }
@@ -48,29 +44,25 @@ public sealed partial class SimulatedCall
         Status = "ringing";
         await SendStatusAsync("ringing", "ringing").ConfigureAwait(false);
         await WaitAsync(_parts.Options.RingTime, _over.Token).ConfigureAwait(false);
-        if (_end is not null && Status == "ringing")
-            Status = "canceled";
     }
 
-    private async Task<IDisposable> AnswerAsync()
+    private async Task AnswerAsync()
     {
         lock (_gate)
         {
             Status = "in-progress";
             _answeredAt = _parts.Time.GetTimestamp();
-            _answeredOn = _parts.Time.GetUtcNow();
+            AnsweredOn = _parts.Time.GetUtcNow();
         }
         Tell("answered", From);
-        var beat = _parts.Clock.Subscribe(Beat);
+        _beat = _parts.Clock.Subscribe(Beat);
         if (_plan.Direction != "inbound")
             await SendStatusAsync("answered", "in-progress").ConfigureAwait(false);
-        return beat;
     }
 
-    /// <param name="answer">Answers the call at the first verb that needs it; null when it is answered.</param>
-    private async Task CarryOutAsync(Func<Task>? answer)
+    private async Task CarryOutAsync(TwimlSource first)
     {
-        TwimlSource? source = _plan.First;
+        var source = first;
         for (var documents = 0; source is not null && _end is null; documents++)
         {
             if (documents == MostDocuments)
@@ -80,20 +72,11 @@ public sealed partial class SimulatedCall
                 return;
             }
             var (document, baseUrl) = await FetchAsync(source).ConfigureAwait(false);
-            source = null;
             if (document is null)
                 return;
-            foreach (var verb in document.Verbs)
-            {
-                if (answer is not null && verb is not (TwimlVerb.Reject or TwimlVerb.Redirect))
-                {
-                    await answer().ConfigureAwait(false);
-                    answer = null;
-                }
-                source = await PerformAsync(verb, baseUrl).ConfigureAwait(false);
-                if (source is not null || _end is not null)
-                    break;
-            }
+            source = null;
+            for (var i = 0; i < document.Verbs.Count && source is null && _end is null; i++)
+                source = await PerformAsync(document.Verbs[i], baseUrl).ConfigureAwait(false);
         }
         HangUp(CallEnder.App, "twiml_end");
     }
@@ -101,16 +84,22 @@ public sealed partial class SimulatedCall
     /// <returns>Where the next TwiML comes from; null goes on with the next verb.</returns>
     private async Task<TwimlSource?> PerformAsync(TwimlVerb verb, string? baseUrl)
     {
-        Trace(Describe(verb));
+        // An inbound call is answered by the first verb that needs the line.
+        if (_beat is null && verb is not (TwimlVerb.Reject or TwimlVerb.Redirect))
+            await AnswerAsync().ConfigureAwait(false);
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(_over.Token);
         lock (_gate)
         {
-            if (_redirect is null)
-                _verb = cut;
+            // A redirect by REST while the document was on its way.
+            if (_redirect is { } redirect)
+            {
+                _redirect = null;
+                return redirect;
+            }
+            _verb = cut;
         }
-        TwimlSource? next = null;
-        if (_verb is not null)
-            next = await CarryOutAsync(verb, baseUrl, cut.Token).ConfigureAwait(false);
+        Trace(Describe(verb));
+        var next = await CarryOutAsync(verb, baseUrl, cut.Token).ConfigureAwait(false);
         lock (_gate)
         {
             _verb = null;
@@ -147,25 +136,30 @@ public sealed partial class SimulatedCall
 
     private async Task StreamAsync(TwimlVerb.ConnectStream verb, string? baseUrl, CancellationToken cut)
     {
-        var stream = new MediaStream(this, new StreamIdentity(_parts.Options.AccountSid, Sid, Identifier("MZ")), _parts.Faults, _parts.Time);
+        var sid = Identifier("MZ");
+        using var stream = new MediaStream(this, new StreamIdentity(_parts.Options.AccountSid, Sid, sid), _parts.Faults, _parts.Time);
         lock (_gate)
-        {
             _streams.Add(stream);
-            _stream = stream;
-        }
-        var sid = stream.Seen.StreamSid;
-        Tell("stream_started", sid);
-        await StreamStatusAsync(verb, baseUrl, sid, "stream-started", null).ConfigureAwait(false);
         // The upgrade is signed over the URL alone (twilio.com/docs: Media Streams firewall page).
         var signature = TwilioSignature.Sign(_parts.Options.AuthToken, verb.Url, []);
-        var refused = await stream.RunAsync(verb, signature, _parts.Options.AcceptAnyCertificate, cut).ConfigureAwait(false);
+        var refused = await stream.OpenAsync(verb.Url, signature, _parts.Options.AcceptAnyCertificate, cut).ConfigureAwait(false);
+        if (refused is not null)
+        {
+            // 31920: handshake error. The call goes on with what follows the stream.
+            Fail($"31920: the media stream {verb.Url} could not be opened: {refused}");
+            await StreamStatusAsync(verb, baseUrl, sid, "stream-error", refused).ConfigureAwait(false);
+            return;
+        }
+        Tell("stream_started", sid);
+        var told = StreamStatusAsync(verb, baseUrl, sid, "stream-started", null);
+        lock (_gate)
+            _stream = stream;
+        await stream.RunAsync(verb.Parameters, cut).ConfigureAwait(false);
         lock (_gate)
             _stream = null;
-        // 31920: handshake error. The call goes on with what follows the stream.
-        if (refused is not null)
-            Fail($"31920: the media stream {verb.Url} could not be opened: {refused}");
         Tell("stream_ended", $"{stream.Seen.ClosedBy} {stream.Seen.CloseCode}".Trim());
-        await StreamStatusAsync(verb, baseUrl, sid, refused is null ? "stream-stopped" : "stream-error", refused).ConfigureAwait(false);
+        await told.ConfigureAwait(false);
+        await StreamStatusAsync(verb, baseUrl, sid, "stream-stopped", null).ConfigureAwait(false);
     }
 
     private async Task StreamStatusAsync(TwimlVerb.ConnectStream verb, string? baseUrl, string streamSid, string happened, string? error)
@@ -254,8 +248,9 @@ public sealed partial class SimulatedCall
 
     private async Task EndAsync()
     {
+        // Nobody answered: an inbound call was given up by the caller, an outbound one by the application.
         if (Status is "in-progress" or "ringing" or "queued")
-            Status = Status == "in-progress" || _plan.Direction == "inbound" ? "completed" : "canceled";
+            Status = AnsweredOn is not null || _end!.By == CallEnder.Carrier ? "completed" : "canceled";
         await SendStatusAsync("completed", Status).ConfigureAwait(false);
         Tell("ended", $"{Name(_end!.By)} {_end.How}");
         _completion.TrySetResult(Report());

@@ -37,7 +37,6 @@ public sealed partial class SimulatedCall
     private PlaybackBuffer? _announcement;
     private string _digits = "";
     private long _answeredAt;
-    private DateTimeOffset? _answeredOn;
     private CallEnd? _end;
 
     internal SimulatedCall(CallPlan plan, CarrierParts parts, IReadOnlyDictionary<ScriptStep, short[]> sounds)
@@ -64,7 +63,7 @@ public sealed partial class SimulatedCall
 
     public DateTimeOffset CreatedAt { get; }
 
-    public DateTimeOffset? AnsweredOn => _answeredOn;
+    public DateTimeOffset? AnsweredOn { get; private set; }
 
     /// <summary>Ends when the call is over and the application has been told.</summary>
     public Task<SimulatedCallReport> Completion => _completion.Task;

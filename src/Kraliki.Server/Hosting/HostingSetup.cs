@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kraliki.Contracts;
-using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Kraliki.Server.Hosting;
@@ -19,6 +18,9 @@ public static class HostingSetup
             kestrel.Limits.MaxRequestBodySize = LargestBody;
         });
         var services = builder.Services;
+        builder.AddLogs(options);
+        services.AddRateLimits();
+        services.AddApiDescription();
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Console.Out);
         services.AddSingleton<PublicUrls>();
@@ -26,12 +28,6 @@ public static class HostingSetup
         // Trusted from this machine only (the default): a proxy elsewhere must be made known before its word counts.
         services.Configure<ForwardedHeadersOptions>(forwarded =>
             forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost);
-        if (options.Demo)
-        {
-            // A page elsewhere whose name was pointed at this machine (DNS rebinding) must not reach the demo.
-            services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["localhost", "127.0.0.1", "[::1]", .. options.PublicUrl is { } url ? [url.Host] : Array.Empty<string>()]);
-        }
-
         // Throwing lets one place explain what is wrong with a body; by itself the answer would be an empty 400.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(json =>
@@ -47,7 +43,7 @@ public static class HostingSetup
         });
     }
 
-    public static void UseHosting(this WebApplication app)
+    public static void UseHosting(this WebApplication app, KralikiOptions options)
     {
         app.UseForwardedHeaders();
         app.UseMiddleware<RequestIds>();
@@ -60,5 +56,18 @@ public static class HostingSetup
             AllowStatusCode404Response = true,
         });
         app.UseStatusCodePages(ErrorAnswers.StatusAsync);
+        if (options.Demo)
+        {
+            app.Use((http, next) => RefuseStrangeHostAsync(http, next, options.PublicUrl?.Host));
+        }
+    }
+
+    /// <summary>A page elsewhere whose name was pointed at this machine (DNS rebinding) must not reach the demo.</summary>
+    private static Task RefuseStrangeHostAsync(HttpContext http, RequestDelegate next, string? publicHost)
+    {
+        var host = http.Request.Host.Host;
+        return host is "localhost" or "127.0.0.1" or "[::1]" || string.Equals(host, publicHost, StringComparison.OrdinalIgnoreCase)
+            ? next(http)
+            : Problems.WriteAsync(http, StatusCodes.Status400BadRequest, "unknown_host", "The demo answers at 127.0.0.1, localhost and the host of Kraliki:PublicUrl only.");
     }
 }

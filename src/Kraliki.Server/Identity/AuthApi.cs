@@ -14,8 +14,8 @@ internal static class AuthApi
 
     public static void MapIdentity(this IEndpointRouteBuilder routes)
     {
-        var auth = routes.MapGroup("/api/v1/auth").WithTags("auth");
-        auth.MapPost("/login", LoginAsync).AllowAnonymous().RequireRateLimiting(IdentitySetup.LoginLimit)
+        var auth = routes.MapGroup("/api/v1/auth").WithTags("Identity");
+        auth.MapPost("/login", LoginAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
             .WithSummary("Sign in")
             .WithDescription("With token_transport \"body\" the tokens are in the answer; with \"cookie\" (default) they are set as HttpOnly cookies.")
             .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
@@ -30,7 +30,7 @@ internal static class AuthApi
             .WithSummary("Who is signed in")
             .Produces<UserView>().Produces<Problem>(401, Problems.ContentType);
         routes.MapGet("/.well-known/jwks.json", (SigningKeys keys) => keys.Public).AllowAnonymous()
-            .WithTags("auth").WithSummary("Public keys of access tokens");
+            .WithTags("Identity").WithSummary("Public keys of access tokens");
     }
 
     private static async Task<IResult> LoginAsync(

@@ -1,5 +1,4 @@
 using System.Security.Claims;
-using System.Threading.RateLimiting;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
@@ -11,11 +10,6 @@ namespace Kraliki.Server.Identity;
 
 public static class IdentitySetup
 {
-    /// <summary>Sign-in tries per address and minute.</summary>
-    public const string LoginLimit = "login";
-
-    private const int LoginsPerMinute = 60;
-
     public static void AddIdentity(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
@@ -56,24 +50,11 @@ public static class IdentitySetup
                 Enum.TryParse<UserRole>(context.User.FindFirstValue("role"), ignoreCase: true, out var role)
                 && RolePermissions.Allow(role, permission)));
         }
-
-        services.AddRateLimiter(limits =>
-        {
-            limits.OnRejected = async (rejected, _) =>
-            {
-                rejected.HttpContext.Response.Headers.RetryAfter = "60";
-                await Problems.WriteAsync(rejected.HttpContext, StatusCodes.Status429TooManyRequests, "too_many_requests", "Too many requests from this address; try again in a minute.");
-            };
-            limits.AddPolicy(LoginLimit, http => RateLimitPartition.GetFixedWindowLimiter(
-                http.Connection.RemoteIpAddress?.ToString() ?? "",
-                _ => new FixedWindowRateLimiterOptions { PermitLimit = LoginsPerMinute, Window = TimeSpan.FromMinutes(1), QueueLimit = 0 }));
-        });
     }
 
     /// <summary>Who the request comes from, and what that person may do.</summary>
     public static void UseIdentity(this WebApplication app)
     {
-        app.UseRateLimiter();
         app.Use(AuthCookies.RefuseForgedAsync);
         app.UseAuthentication();
         app.UseAuthorization();

@@ -1,11 +1,38 @@
-using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 
 namespace Kraliki.Server.Operations;
 
 public static class OperationsSetup
 {
-    public static void AddOperations(this WebApplicationBuilder builder) => builder.Services.AddHealthChecks().Services.AddSingleton<AuditLog>();
+    /// <summary>Every ActivitySource and Meter of ours begins with this.</summary>
+    public const string TelemetryNames = "Kraliki.*";
 
-    public static void MapOperations(this IEndpointRouteBuilder routes) =>
-        routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+    public static void AddOperations(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<AuditLog>();
+        builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
+
+        // Nobody to send to: then nothing is measured, and the start does not load any of it.
+        if (!string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        {
+            AddTelemetry(builder.Services);
+        }
+    }
+
+    public static void MapOperations(this IEndpointRouteBuilder routes)
+    {
+        routes.MapHealth();
+        routes.MapConsoleInfo();
+        routes.MapErrorReports();
+    }
+
+    private static void AddTelemetry(IServiceCollection services) =>
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService("kraliki"))
+            .WithTracing(traces => traces.AddSource(TelemetryNames).AddAspNetCoreInstrumentation().AddOtlpExporter())
+            .WithMetrics(metrics => metrics
+                .AddMeter(TelemetryNames, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
+                .AddOtlpExporter());
 }

@@ -28,12 +28,11 @@ public static class MediaConnector
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         Stream? stream = null;
         try
         {
-            await socket.ConnectAsync(uri.IdnHost, uri.Port, cancellationToken).ConfigureAwait(false);
-            stream = new NetworkStream(socket, ownsSocket: true);
+            var polled = Poller.Supported ? await PolledStream.ConnectAsync(uri.IdnHost, uri.Port, cancellationToken).ConfigureAwait(false) : null;
+            stream = polled ?? await ConnectAsync(uri, cancellationToken).ConfigureAwait(false);
             if (uri.Scheme == Uri.UriSchemeWss)
             {
                 var tls = new SslStream(stream);
@@ -41,18 +40,39 @@ public static class MediaConnector
                 await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = uri.IdnHost }, cancellationToken).ConfigureAwait(false);
             }
 
-            var received = await HandshakeAsync(stream, uri, headers, cancellationToken).ConfigureAwait(false);
+            byte[] received;
+            using (cancellationToken.UnsafeRegister(static stream => ((Stream)stream!).Dispose(), stream))
+            {
+                received = await HandshakeAsync(stream, uri, headers, cancellationToken).ConfigureAwait(false);
+            }
+
+            polled?.Inline = true;
             return new MediaSocket(new StreamTransport(stream, received), isServer: false, options, time);
         }
         catch (Exception e)
         {
             stream?.Dispose();
-            socket.Dispose();
-            if (e is SocketException or IOException or System.Security.Authentication.AuthenticationException)
+            cancellationToken.ThrowIfCancellationRequested();
+            if (e is SocketException or IOException or ObjectDisposedException or System.Security.Authentication.AuthenticationException)
             {
                 throw new HandshakeException($"{uri.Host}:{uri.Port} cannot be reached: {e.Message}", inner: e);
             }
 
+            throw;
+        }
+    }
+
+    private static async Task<Stream> ConnectAsync(Uri uri, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(uri.IdnHost, uri.Port, cancellationToken).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
             throw;
         }
     }

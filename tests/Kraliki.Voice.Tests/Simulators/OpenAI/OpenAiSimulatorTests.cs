@@ -1,21 +1,18 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Kraliki.LocalSpeech;
 using Kraliki.Simulators.Faults;
 using Kraliki.Simulators.OpenAI;
+using Kraliki.Voice.Tests.LocalSpeech;
 
 namespace Kraliki.Voice.Tests.Simulators.OpenAI;
 
 public sealed class OpenAiSimulatorTests
 {
-    private const string Telephone = """
-        {"type":"session.update","session":{"type":"realtime","audio":{
-         "input":{"format":{"type":"audio/pcmu"},"transcription":{"model":"gpt-4o-mini-transcribe"}},"output":{"format":{"type":"audio/pcmu"}}}}}
-        """;
-
     private static readonly OpenAiSimulatorOptions Quick = new()
     {
         Mind = _ => new("Yes."),
@@ -28,28 +25,59 @@ public sealed class OpenAiSimulatorTests
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    [Fact]
-    public async Task A_question_is_heard_from_its_sound_and_answered_in_speech()
+    [Theory]
+    [InlineData("audio/pcmu", "server_vad")]
+    [InlineData("audio/pcma", "server_vad")]
+    [InlineData("audio/pcm", "semantic_vad")]
+    public async Task A_question_is_heard_from_its_sound_and_answered_in_speech(string type, string detection)
     {
-        await using var simulator = await OpenAiSimulator.StartAsync(new() { ThinkTime = TimeSpan.Zero, OutputSpeed = 50 }, Cancel);
+        await using var simulator = await OpenAiSimulator.StartAsync(
+            new() { ThinkTime = TimeSpan.Zero, OutputSpeed = 50, Recognizers = SharedEar.Recognizers }, Cancel);
         await using var client = await RealtimeClient.ConnectAsync(simulator.BaseUrl);
-        await client.SendAsync(Telephone);
+        await client.SendAsync($$"""
+            {"type":"session.update","session":{"type":"realtime","audio":{
+             "input":{"format":{"type":"{{type}}"},"transcription":{"model":"gpt-4o-mini-transcribe"},"turn_detection":{"type":"{{detection}}"} },
+             "output":{"format":{"type":"{{type}}"} } } } }
+            """);
         await client.ExpectAsync("session.updated");
+        var format = AudioFormat.Find(type)!;
 
-        await client.PlayAsync(Spoken("When are you open on Saturday?"));
+        short[] line = [.. new short[2_400], .. SpeechSynthesizer.Speak("When are you open on Saturday?", VoiceName.Rms), .. new short[8_000]];
+        await client.PlayAsync(format.Encode(line, new ThirdBand()), format.BytesPerMs);
 
         var heard = (string)(await client.ExpectAsync("conversation.item.input_audio_transcription.completed"))["transcript"]!;
         Assert.Contains("open", heard);
         Assert.Contains("saturday", heard);
         var answer = (string)(await client.ExpectAsync("response.output_audio_transcript.done"))["transcript"]!;
         Assert.Contains("nine", answer);
-        var done = await client.ExpectAsync("response.done");
-        Assert.Equal("completed", (string)done["response"]!["status"]!);
+        Assert.Equal("completed", (string)(await client.ExpectAsync("response.done"))["response"]!["status"]!);
 
-        // What was sent as sound says what was sent as text: a second pair of ears hears it.
-        var audio = client.Events.Where(e => (string)e["type"]! == "response.output_audio.delta").SelectMany(e => Convert.FromBase64String((string)e["delta"]!)).ToArray();
-        Assert.InRange(audio.Length / 8_000.0, 3, 20);
-        Assert.True(audio.Select(Companding.Mulaw.Decode).Max() > 3_000, "The answer is silence.");
+        var deltas = client.Events.Where(e => (string)e["type"]! == "response.output_audio.delta").Select(e => (string)e["delta"]!);
+        var spoken = format.Decode(deltas.SelectMany(Convert.FromBase64String).ToArray(), new ThirdBand());
+        Assert.InRange(spoken.Length / 8_000.0, 3, 20);
+        Assert.True(spoken.Max() > 3_000, "The answer is silence.");
+    }
+
+    [Fact]
+    public async Task The_server_pings_its_client()
+    {
+        await using var simulator = await OpenAiSimulator.StartAsync(Quick with { PingInterval = TimeSpan.FromMilliseconds(50) }, Cancel);
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(IPAddress.Loopback, simulator.BaseUrl.Port, Cancel);
+        var stream = tcp.GetStream();
+        await stream.WriteAsync(
+            "GET /v1/realtime?model=gpt-realtime HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer sk-test\r\n\r\n"u8.ToArray(),
+            Cancel);
+
+        var received = new List<byte>();
+        var buffer = new byte[8_192];
+        // RFC 6455 §5.5.2: 0x89 begins a PING; no byte of the JSON before it has the top bit set.
+        while (!received.SkipWhile(b => b != 0x81).Skip(1).Contains((byte)0x89))
+        {
+            var read = await stream.ReadAsync(buffer, Cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Cancel);
+            Assert.True(read > 0, "The server closed before it pinged.");
+            received.AddRange(buffer.AsSpan(0, read));
+        }
     }
 
     [Theory]
@@ -186,19 +214,21 @@ public sealed class OpenAiSimulatorTests
     }
 
     [Fact]
-    public async Task Open_sessions_are_listed_until_their_client_leaves()
+    public async Task An_open_session_is_listed_and_a_fault_can_be_aimed_at_it()
     {
         await using var simulator = await OpenAiSimulator.StartAsync(Quick, Cancel);
-        var client = await RealtimeClient.ConnectAsync(simulator.BaseUrl);
+        await using var bystander = await RealtimeClient.ConnectAsync(simulator.BaseUrl, "?model=gpt-realtime-mini");
+        await using var client = await RealtimeClient.ConnectAsync(simulator.BaseUrl);
+        await bystander.ExpectAsync("session.created");
         var id = (string)(await client.ExpectAsync("session.created"))["session"]!["id"]!;
+        Assert.Equal(id, Assert.Single(simulator.Sessions, session => session.Model == "gpt-realtime").Id);
 
-        Assert.Equal(id, Assert.Single(simulator.Sessions).Id);
-        simulator.Faults.Arm(new Fault(FaultKind.Close, Code: "1000", Connection: id));
-        while (await client.NextAsync("the close") is not null)
-        {
-        }
+        simulator.Faults.Arm(new Fault(FaultKind.Close, Code: "1012", Connection: id));
+        Assert.Null(await client.NextAsync("the close"));
+        Assert.Equal(1012, (int)client.CloseCode!.Value);
 
-        await client.DisposeAsync();
+        await bystander.SendAsync("""{"type":"input_audio_buffer.clear"}""");
+        await bystander.ExpectAsync("input_audio_buffer.cleared");
     }
 
     private static HttpClient Http(OpenAiSimulator simulator, string key)
@@ -206,12 +236,5 @@ public sealed class OpenAiSimulatorTests
         var http = new HttpClient { BaseAddress = new Uri(simulator.BaseUrl, "/") };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return http;
-    }
-
-    /// <summary>The sentence by the caller's voice between silences, as it comes over a telephone line.</summary>
-    private static byte[] Spoken(string sentence)
-    {
-        short[] pcm = [.. new short[2_400], .. SpeechSynthesizer.Speak(sentence, VoiceName.Rms), .. new short[6_400]];
-        return AudioFormat.Mulaw.Encode(pcm, new ThirdBand());
     }
 }

@@ -37,10 +37,10 @@ internal sealed class RealtimeClient : IAsyncDisposable
     public async Task SendBinaryAsync() =>
         await _socket.SendAsync(new byte[] { 1, 2, 3 }, WebSocketMessageType.Binary, true, TestContext.Current.CancellationToken);
 
-    /// <summary>Telephone audio in frames of 20 ms, as fast as the socket takes them.</summary>
-    public async Task PlayAsync(byte[] mulaw)
+    /// <summary>Audio in frames of 20 ms, as fast as the socket takes them.</summary>
+    public async Task PlayAsync(byte[] audio, int bytesPerMs = 8)
     {
-        foreach (var frame in mulaw.Chunk(160))
+        foreach (var frame in audio.Chunk(20 * bytesPerMs))
             await SendAsync($$"""{"type":"input_audio_buffer.append","audio":"{{Convert.ToBase64String(frame)}}"}""");
     }
 

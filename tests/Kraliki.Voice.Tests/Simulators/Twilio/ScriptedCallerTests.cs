@@ -58,6 +58,9 @@ public sealed class ScriptedCallerTests
     }
 
     [Fact]
+    public void A_long_wait_is_not_cut_by_the_agent_s_silence() => Assert.Equal(20_000, Run(Caller("- wait: 20s\n- hang_up: true\n  after: 0ms")));
+
+    [Fact]
     public void Keys_are_pressed_one_by_one_and_are_a_turn()
     {
         var caller = Caller("- dtmf: 1w2\n  after: 0ms\n- hang_up: true");

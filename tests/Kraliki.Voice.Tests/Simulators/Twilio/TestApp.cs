@@ -37,8 +37,13 @@ internal sealed class TestApp : IAsyncDisposable
     public static async Task<TestApp> StartAsync(TwilioSimulatorOptions? options = null)
     {
         var app = new TestApp();
+        options ??= new TwilioSimulatorOptions();
         app._host = await SimulatorHost.StartAsync(new SimulatorHostOptions(), app.Map, app._cancellation);
-        app.Carrier = await TwilioSimulator.StartAsync((options ?? new TwilioSimulatorOptions()) with { Speak = (_, _) => Tone(200), RingTime = TimeSpan.FromMilliseconds(20) }, app._cancellation);
+        app.Carrier = await TwilioSimulator.StartAsync(options with
+        {
+            Speak = options.Speak ?? ((_, _) => Tone(200)),
+            RingTime = TimeSpan.FromMilliseconds(20),
+        }, app._cancellation);
         app.Answers["/voice"] = _ => Twiml($"<Response><Connect><Stream url='{app.MediaUrl}'><Parameter name='token' value='t1'/></Stream></Connect></Response>");
         return app;
     }

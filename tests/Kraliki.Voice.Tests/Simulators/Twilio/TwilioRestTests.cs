@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Kraliki.LocalSpeech;
 using Kraliki.Simulators.Twilio;
 
 namespace Kraliki.Voice.Tests.Simulators.Twilio;
@@ -139,6 +140,21 @@ public sealed class TwilioRestTests
 
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("line 4, key 'shout'", (await refused.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_synthesizer_a_call_is_refused_with_the_remedy()
+    {
+        await using var app = await TestApp.StartAsync(new TwilioSimulatorOptions
+        {
+            Speak = (_, _) => throw new SpeechPartsMissingException([new MissingSpeechPart("speech synthesis", "Install libflite1.")]),
+        });
+        using var http = new HttpClient { BaseAddress = app.Carrier.BaseUrl };
+
+        using var refused = await http.PostAsJsonAsync("/_control/calls", new { voice_url = app.Url, script = "booking" }, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Contains("Install libflite1.", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 
     private static Task<(HttpStatusCode Status, JsonElement Body)> PostAsync(TestApp app, string path, params (string Name, string Value)[] form) =>

@@ -1,0 +1,117 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using Kraliki.Contracts;
+using Microsoft.AspNetCore.Builder;
+
+namespace Kraliki.Server.Tests.Hosting;
+
+public sealed class ErrorAnswerTests(ServerFixture fixture)
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("", 400, "invalid_json", null, "The body is missing; send a JSON object.")]
+    [InlineData("{\"email\":", 400, "invalid_json", null, "The body is not the JSON object that is expected here (line 1, byte 10).")]
+    [InlineData("[]", 400, "invalid_json", null, "The body is not the JSON object")]
+    [InlineData("{\"email\":\"a\"}", 400, "invalid_json", "password", "password is missing.")]
+    [InlineData("{}", 400, "invalid_json", "email", "email, password are missing.")]
+    [InlineData("{\"email\":5,\"password\":\"x\"}", 400, "invalid_json", "email", "email must be a text.")]
+    [InlineData("{\"email\":null,\"password\":\"x\"}", 400, "invalid_json", "email", "email must be a text.")]
+    [InlineData("{\"email\":\"a\",\"password\":\"x\",\"token_transport\":\"jar\"}", 400, "invalid_json", "token_transport", "token_transport must be one of cookie, body.")]
+    [InlineData("{\"email\":\" \",\"password\":\"x\"}", 400, "validation_failed", "email", "email must be an e-mail address of 1 to 254 characters.")]
+    public async Task A_bad_body_is_answered_with_the_field_and_what_it_should_be(string body, int status, string code, string? field, string detail)
+    {
+        using var client = fixture.Server.Anonymous();
+        using var answer = await client.PostAsync("api/v1/auth/login", new StringContent(body, Encoding.UTF8, "application/json"), Cancel);
+
+        var problem = await ProblemAsync(answer);
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal(code, problem.Code);
+        Assert.StartsWith(detail, problem.Detail);
+        if (field is not null)
+        {
+            Assert.Contains(field, problem.Errors!.Keys);
+        }
+    }
+
+    [Fact]
+    public async Task Every_kind_of_error_has_the_same_shape()
+    {
+        using var client = await fixture.Server.SignInAsync(Cancel);
+        await ExpectAsync(await client.GetAsync("api/v1/nothing-here", Cancel), 404, "not_found");
+        await ExpectAsync(await client.DeleteAsync("api/v1/auth/me", Cancel), 405, "method_not_allowed");
+        await ExpectAsync(await client.PostAsync("api/v1/error-reports", new StringContent("message=x"), Cancel), 415, "unsupported_media_type");
+        var large = new StringContent($"{{\"message\":\"{new string('x', 1024 * 1024)}\"}}", Encoding.UTF8, "application/json");
+        await ExpectAsync(await client.PostAsync("api/v1/error-reports", large, Cancel), 413, "body_too_large");
+        await ExpectAsync(await client.PostAsJsonAsync("api/v1/error-reports", new ErrorReport(""), ContractsJson.Default.ErrorReport, Cancel), 400, "validation_failed");
+        using var anonymous = fixture.Server.Anonymous();
+        await ExpectAsync(await anonymous.GetAsync("api/v1/auth/me", Cancel), 401, "not_signed_in");
+    }
+
+    [Fact]
+    public async Task A_bug_gives_nothing_away_but_the_request_id()
+    {
+        await using var server = await RunningServer.StartAsync(Cancel, new ServerSetup(Routes: routes =>
+            routes.MapGet("/api/v1/bug", string () => throw new InvalidOperationException("secret detail")).AllowAnonymous()));
+        using var client = server.Anonymous();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "api/v1/bug");
+        request.Headers.Add("X-Request-ID", "my-request-1");
+
+        using var answer = await client.SendAsync(request, Cancel);
+        await ExpectAsync(answer, 500, "internal_error");
+        Assert.Equal("my-request-1", Assert.Single(answer.Headers.GetValues("X-Request-ID")));
+        Assert.DoesNotContain("secret detail", await answer.Content.ReadAsStringAsync(Cancel));
+    }
+
+    [Theory]
+    [InlineData("abc-123_4.5", true)]
+    [InlineData("with blank", false)]
+    [InlineData("quote\"", false)]
+    public async Task A_harmless_request_id_comes_back_and_any_other_is_replaced(string id, bool kept)
+    {
+        using var client = fixture.Server.Anonymous();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "health/live");
+        request.Headers.TryAddWithoutValidation("X-Request-ID", id);
+        using var answer = await client.SendAsync(request, Cancel);
+        Assert.Equal(kept, Assert.Single(answer.Headers.GetValues("X-Request-ID")) == id);
+    }
+
+    [Theory]
+    [InlineData("health/live")]
+    [InlineData("api/v1/auth/me")]
+    public async Task Answers_tell_browsers_what_our_pages_never_do(string path)
+    {
+        using var client = fixture.Server.Anonymous();
+        using var answer = await client.GetAsync(path, Cancel);
+        var policy = Assert.Single(answer.Headers.GetValues("Content-Security-Policy"));
+        Assert.Contains("default-src 'self'", policy);
+        Assert.Contains("frame-ancestors 'none'", policy);
+        Assert.DoesNotContain("'unsafe-eval'", policy);
+        Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
+        Assert.False(answer.Headers.Contains("Server"));
+    }
+
+    [Fact]
+    public async Task A_name_that_was_pointed_at_the_demo_is_refused()
+    {
+        using var client = fixture.Server.Anonymous();
+        client.DefaultRequestHeaders.Host = "evil.example";
+        await ExpectAsync(await client.GetAsync("health/live", Cancel), 400, "unknown_host");
+    }
+
+    private static async Task ExpectAsync(HttpResponseMessage answer, int status, string code)
+    {
+        var problem = await ProblemAsync(answer);
+        Assert.Equal((status, status, code), ((int)answer.StatusCode, problem.Status, problem.Code));
+        Assert.NotNull(problem.Detail);
+        Assert.Equal(problem.RequestId, Assert.Single(answer.Headers.GetValues("X-Request-ID")));
+        Assert.NotEqual(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    private static async Task<Problem> ProblemAsync(HttpResponseMessage answer)
+    {
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+        return (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.Problem, Cancel))!;
+    }
+}
