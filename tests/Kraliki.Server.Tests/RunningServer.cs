@@ -4,6 +4,7 @@ using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Identity;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -12,13 +13,15 @@ namespace Kraliki.Server.Tests;
 /// <summary>How a test wants its server.</summary>
 /// <param name="DataDirectory">Null makes a fresh one that goes away with the server; a given one stays, for restarts.</param>
 /// <param name="Settings">Extra settings, <c>Kraliki:Demo</c> → <c>false</c>.</param>
-/// <param name="Time">Null means real time.</param>
+/// <param name="Time">The clock of tokens and sign-in delays; null means real time. Everything else keeps real time: Orleans' timers must fire.</param>
 /// <param name="Change">Last word on the services.</param>
+/// <param name="Routes">Routes besides the server's own.</param>
 public sealed record ServerSetup(
     string? DataDirectory = null,
     IReadOnlyDictionary<string, string>? Settings = null,
     TimeProvider? Time = null,
-    Action<WebApplicationBuilder>? Change = null);
+    Action<WebApplicationBuilder>? Change = null,
+    Action<IEndpointRouteBuilder>? Routes = null);
 
 /// <summary>The real server in this process: real Kestrel on a free port, its own data directory, demo accounts.</summary>
 public sealed class RunningServer : IAsyncDisposable
@@ -26,6 +29,9 @@ public sealed class RunningServer : IAsyncDisposable
     public const string Admin = "admin@demo.example";
     public const string Supervisor = "supervisor@demo.example";
     public const string Operator = "operator@demo.example";
+
+    /// <summary>For tests whose server is meant to complain.</summary>
+    public static IReadOnlyDictionary<string, string> Silent { get; } = new Dictionary<string, string> { ["Logging:Console:LogLevel:Default"] = "None" };
 
     private readonly WebApplication _app;
     private readonly bool _ownsData;
@@ -69,11 +75,14 @@ public sealed class RunningServer : IAsyncDisposable
             builder.Services.Replace(ServiceDescriptor.Singleton(TextWriter.Null));
             if (setup.Time is { } time)
             {
-                builder.Services.Replace(ServiceDescriptor.Singleton(time));
+                SetClock<AccessTokens>(builder.Services, time);
+                SetClock<RefreshTokens>(builder.Services, time);
+                SetClock<LoginDelays>(builder.Services, time);
             }
 
             setup.Change?.Invoke(builder);
         });
+        setup.Routes?.Invoke(app);
         await app.StartAsync(cancellationToken);
         return new(app, directory, ownsData: setup.DataDirectory is null);
     }
@@ -109,4 +118,8 @@ public sealed class RunningServer : IAsyncDisposable
             Directory.Delete(DataDirectory, recursive: true);
         }
     }
+
+    private static void SetClock<T>(IServiceCollection services, TimeProvider time)
+        where T : class =>
+        services.Replace(ServiceDescriptor.Singleton(provider => ActivatorUtilities.CreateInstance<T>(provider, time)));
 }

@@ -4,12 +4,13 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace Kraliki.Server.Data;
 
 /// <summary>
-/// What SQLite forgets with each connection. synchronous=FULL: with WAL it is what makes a commit survive a power cut
+/// What SQLite forgets with each connection (the journal mode it remembers, see <see cref="DatabaseStart"/>).
+/// synchronous=FULL: with WAL it is what makes a commit survive a power cut
 /// (https://sqlite.org/pragma.html#pragma_synchronous).
 /// </summary>
 internal sealed class SqlitePragmas : DbConnectionInterceptor
 {
-    private const string Pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=10000;";
+    private const string Pragmas = "PRAGMA synchronous=FULL; PRAGMA busy_timeout=10000;";
 
     public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData)
     {

@@ -43,6 +43,8 @@ internal static partial class ErrorAnswers
         {
             413 => ("body_too_large", "The body is larger than 1 MiB."),
             415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),
+            _ when http.Request.ContentLength is null or 0 && error.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>() is not null
+                => ("invalid_json", "The body is missing; send a JSON object."),
             _ => ("bad_request", bad.Message),
         };
         return Problems.WriteAsync(http, bad.StatusCode, code, detail);
@@ -57,7 +59,8 @@ internal static partial class ErrorAnswers
             return (names[0], names.Count == 1 ? $"{names[0]} is missing." : $"{string.Join(", ", names)} are missing.");
         }
 
-        var field = error.Path?.TrimStart('$').TrimStart('.');
+        // The reader's own exception inside means that the text is no JSON at all; the path is then only how far it came.
+        var field = error.InnerException is JsonException ? null : error.Path?.TrimStart('$').TrimStart('.');
         if (string.IsNullOrEmpty(field))
         {
             return (null, error.LineNumber is { } line

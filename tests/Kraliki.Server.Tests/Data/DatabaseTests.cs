@@ -1,4 +1,5 @@
 using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
 using Microsoft.Data.Sqlite;
@@ -77,6 +78,27 @@ public sealed class DatabaseTests(ServerFixture fixture)
 
         await Assert.ThrowsAsync<SqliteException>(() => db.Set<AuditEntry>().Where(entry => entry.Number == 1).ExecuteDeleteAsync(Cancel));
         await Assert.ThrowsAsync<SqliteException>(() => db.Database.ExecuteSqlRawAsync("UPDATE audit_entries SET actor = 'nobody'", Cancel));
+    }
+
+    [Fact]
+    public async Task A_database_of_another_version_is_refused_in_one_sentence()
+    {
+        var directory = Directory.CreateTempSubdirectory("kraliki-test-");
+        await using (var connection = new SqliteConnection($"Data Source={Path.Combine(directory.FullName, "kraliki.db")};Pooling=false"))
+        {
+            await connection.OpenAsync(Cancel);
+            await using var command = connection.CreateCommand();
+            command.CommandText =
+                """
+                CREATE TABLE __EFMigrationsHistory (MigrationId TEXT NOT NULL PRIMARY KEY, ProductVersion TEXT NOT NULL);
+                INSERT INTO __EFMigrationsHistory VALUES ('20990101000000_Future', '99');
+                """;
+            await command.ExecuteNonQueryAsync(Cancel);
+        }
+
+        var refusal = await Assert.ThrowsAsync<StartRefusedException>(() => RunningServer.StartAsync(Cancel, new ServerSetup(directory.FullName)));
+        Assert.Contains("made by another version of Kraliki (\"20990101000000_Future\"", Assert.Single(refusal.Reasons));
+        directory.Delete(recursive: true);
     }
 
     private static async Task<object?> PragmaAsync(KralikiDb db, string name)

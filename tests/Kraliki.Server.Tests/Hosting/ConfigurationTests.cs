@@ -68,8 +68,14 @@ public sealed class ConfigurationTests : IDisposable
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
 
-    private KralikiOptions Read(params (string Key, string Value)[] settings) =>
-        Configuration.Read(new ConfigurationBuilder()
-            .AddInMemoryCollection([new("Kraliki:DataDirectory", _data), .. settings.Select(setting => KeyValuePair.Create<string, string?>($"Kraliki:{setting.Key}", setting.Value))])
-            .Build());
+    private KralikiOptions Read(params (string Key, string Value)[] settings)
+    {
+        var all = new Dictionary<string, string?> { ["Kraliki:DataDirectory"] = _data };
+        foreach (var (key, value) in settings)
+        {
+            all[$"Kraliki:{key}"] = value;
+        }
+
+        return Configuration.Read(new ConfigurationBuilder().AddInMemoryCollection(all).Build());
+    }
 }
