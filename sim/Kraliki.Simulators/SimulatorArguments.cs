@@ -5,7 +5,7 @@ namespace Kraliki.Simulators;
 /// <summary>The command line of the executable: names of simulators, then options. <c>--name value</c> and <c>--name=value</c> are the same; an option of <see cref="Flags"/> takes no value.</summary>
 public sealed class SimulatorArguments
 {
-    private static readonly string[] Flags = ["tls", "echo", "accept-any-certificate"];
+    private static readonly string[] Flags = ["tls", "accept-any-certificate"];
 
     private readonly Dictionary<string, string> _options = [];
 

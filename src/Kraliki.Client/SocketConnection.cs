@@ -10,6 +10,8 @@ internal sealed class SocketConnection : IAsyncDisposable
 {
     private const int LatencySamples = 20;
 
+    private static readonly TimeSpan FirstBeat = TimeSpan.FromMilliseconds(500);
+
     private readonly ClientWebSocket _socket = new();
     private readonly TimeProvider _time;
     private readonly Action<SocketConnection> _changed;
@@ -103,7 +105,7 @@ internal sealed class SocketConnection : IAsyncDisposable
             await _socket.SendAsync(json, WebSocketMessageType.Text, endOfMessage: true, _closed.Token).ConfigureAwait(false);
             return true;
         }
-        catch (Exception e) when (IsLoss(e) || (e is OperationCanceledException && _closed.IsCancellationRequested))
+        catch (Exception e) when (IsLoss(e))
         {
             return false;
         }
@@ -121,7 +123,8 @@ internal sealed class SocketConnection : IAsyncDisposable
         _socket.Dispose();
     }
 
-    private static bool IsLoss(Exception e) => e is WebSocketException or ObjectDisposedException or InvalidOperationException;
+    /// <summary>A socket that was aborted here reports itself as cancelled.</summary>
+    private static bool IsLoss(Exception e) => e is WebSocketException or ObjectDisposedException or InvalidOperationException or OperationCanceledException;
 
     private async Task EnterAsync(Identify identify, bool listen, SessionSocketOptions options, CancellationToken cancellationToken)
     {
@@ -140,8 +143,8 @@ internal sealed class SocketConnection : IAsyncDisposable
         }
 
         ReadyAt = _time.GetUtcNow();
-        _changed(this);
         _heart = BeatAsync(_closed.Token);
+        _changed(this);
     }
 
     /// <summary>The next text message; audio goes to its receiver on the way.</summary>
@@ -165,7 +168,7 @@ internal sealed class SocketConnection : IAsyncDisposable
                 }
                 while (!part.EndOfMessage);
             }
-            catch (Exception e) when (IsLoss(e) || (e is OperationCanceledException && _closed.IsCancellationRequested))
+            catch (Exception e) when (IsLoss(e) && !cancellationToken.IsCancellationRequested)
             {
                 return null;
             }
@@ -207,41 +210,47 @@ internal sealed class SocketConnection : IAsyncDisposable
 
     private async Task BeatAsync(CancellationToken cancellationToken)
     {
-        // The first beat comes early, so that a quality is known; its random part keeps many clients from beating in step.
-        var wait = TimeSpan.FromMilliseconds(Math.Min(_heartbeat.TotalMilliseconds, 500) * Random.Shared.NextDouble());
-        while (true)
+        try
         {
-            try
-            {
-                await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+            using var timer = new PeriodicTimer(_heartbeat, _time);
 
-            wait = _heartbeat;
-            if (_pingSentAt != 0)
+            // The first beat comes early, so that a quality is known; its random part keeps many clients from beating in step.
+            await Task.Delay(FirstBeat * Random.Shared.NextDouble(), _time, cancellationToken).ConfigureAwait(false);
+            do
             {
-                if (_pongMissing)
+                if (!await BeatOnceAsync(cancellationToken).ConfigureAwait(false))
                 {
-                    // Two intervals without a pong: the path is dead although the socket looks open.
-                    _socket.Abort();
                     return;
                 }
-
-                _pongMissing = true;
-                _changed(this);
-                continue;
             }
+            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            // The connection is over.
+        }
+    }
 
+    /// <returns>False when the connection is dead.</returns>
+    private async Task<bool> BeatOnceAsync(CancellationToken cancellationToken)
+    {
+        if (_pingSentAt == 0)
+        {
             _pingSentAt = _time.GetTimestamp();
             LastPingAt = _time.GetUtcNow();
-            if (!await SendAsync(new Ping(_pingSentAt), cancellationToken).ConfigureAwait(false))
-            {
-                return;
-            }
+            return await SendAsync(new Ping(_pingSentAt), cancellationToken).ConfigureAwait(false);
         }
+
+        if (_pongMissing)
+        {
+            // Two intervals without a pong: the path is dead although the socket looks open.
+            _socket.Abort();
+            return false;
+        }
+
+        _pongMissing = true;
+        _changed(this);
+        return true;
     }
 
     private void OnPong(Pong pong)

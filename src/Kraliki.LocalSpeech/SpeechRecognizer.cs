@@ -30,6 +30,15 @@ public sealed unsafe class SpeechRecognizer : IDisposable
     // Measured: domain-only models collapse on unfamiliar wording, the general one alone mishears the domain.
     private const float DomainWeight = 0.7f;
 
+    // The shortest word ("yes", "two") has about 100 ms of vowel.
+    private const int LeastVoicedMs = 60;
+
+    // "uh-huh" has 380 ms, "okay" 500: before this, a first guess is mostly a wrong word, and would look like an interruption.
+    private const int TellingVoicedMs = 450;
+
+    // Short sounds of which the decoder makes words with less than this are no words: measured 0.1–0.25, real words above 0.35.
+    private const double LeastConfidence = 0.3;
+
     // The types of ngram_file_type_t: 0 lets the library look at the file.
     private const int AnyFileType = 0;
 
@@ -42,6 +51,7 @@ public sealed unsafe class SpeechRecognizer : IDisposable
     private readonly nint _decoder;
     private readonly nint _config;
     private readonly HalfBand.Doubler _doubler = new();
+    private readonly Voicing _voicing = new();
     private readonly short[] _pcm16k = new short[3200];
     private SpeakerMemory? _speaker;
     private bool _started;
@@ -72,6 +82,7 @@ public sealed unsafe class SpeechRecognizer : IDisposable
         }
 
         _doubler.Reset();
+        _voicing.Reset();
         _ = PocketSphinx.StartUtterance(_decoder);
         _started = true;
     }
@@ -79,6 +90,7 @@ public sealed unsafe class SpeechRecognizer : IDisposable
     /// <summary>Decodes a piece of the utterance: PCM16 at 8 kHz, any length.</summary>
     public void Feed(ReadOnlySpan<short> pcm8k)
     {
+        _voicing.Hear(pcm8k);
         while (!pcm8k.IsEmpty)
         {
             var piece = pcm8k[..Math.Min(pcm8k.Length, _pcm16k.Length / 2)];
@@ -92,8 +104,10 @@ public sealed unsafe class SpeechRecognizer : IDisposable
         }
     }
 
-    /// <summary>What was recognised so far; later words may change it.</summary>
-    public string Partial
+    /// <summary>What was recognised so far; later words may change it. Empty until enough was heard to tell a word from a mere sound.</summary>
+    public string Partial => _voicing.VoicedMs < TellingVoicedMs ? "" : Hypothesis;
+
+    private string Hypothesis
     {
         get
         {
@@ -119,8 +133,14 @@ public sealed unsafe class SpeechRecognizer : IDisposable
             speaker.CepstralMean = learned;
         }
 
-        string text = Partial;
-        return text.Length == 0 ? Recognition.Nothing : new(text, Confidence());
+        string text = Hypothesis;
+        if (text.Length == 0 || _voicing.VoicedMs < LeastVoicedMs)
+        {
+            return Recognition.Nothing;
+        }
+
+        double confidence = Confidence();
+        return confidence < LeastConfidence && _voicing.VoicedMs < TellingVoicedMs ? Recognition.Nothing : new(text, confidence);
     }
 
     public void Dispose()

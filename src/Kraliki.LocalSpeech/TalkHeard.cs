@@ -61,7 +61,7 @@ internal sealed class TalkHeard
 
     private static string[] Words(string text) =>
     [
-        .. new string([.. text.ToLowerInvariant().Select(letter => char.IsLetterOrDigit(letter) || letter == '\'' ? letter : ' ')])
+        .. new string([.. text.ToLowerInvariant().Select(letter => char.IsLetterOrDigit(letter) || letter is '\'' or '-' ? letter : ' ')])
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .SelectMany(word => char.IsAsciiDigit(word[0]) ? word.Where(char.IsAsciiDigit).Select(digit => DigitWords[digit - '0']) : [word]),
     ];

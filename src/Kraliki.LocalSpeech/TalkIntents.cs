@@ -55,7 +55,7 @@ internal static class TalkIntents
         Of(TalkIntent.Wait, "stop 1, wait 1, hold on 1, interrupt* 1, enough 0.9, never mind 1, forget it 1, just a moment 1, one moment 1, one second 1"),
         Of(TalkIntent.Question, "question* 1.3, excuse me 0.8, help me 1.1, need help 1, some help 1, information 1, something else 0.9, one more thing 1, hear me 1, anybody there 1, anyone there 1"),
         Of(TalkIntent.No, "no 1, nope 1, not really 1, wrong 0.7, don't 0.5, not right 0.9"),
-        Of(TalkIntent.Yes, "yes 1, yeah 1, yep 1, correct 1, that is right 1, exactly 0.8, sure 0.9, go ahead 1, okay 0.8, ok 0.8, please do 1, do it 0.8, do that 0.8, of course 0.9, sounds good 0.9, sounds perfect 0.9, would be great 0.9, all right 0.8, right 0.8, perfect 0.8, wonderful 0.8, excellent 0.8, great 0.8, uh huh 0.8, mm hmm 0.8, i would 0.3"),
+        Of(TalkIntent.Yes, "yes 1, yep 1, correct 1, that is right 1, exactly 0.8, sure 0.9, go ahead 1, okay 0.8, ok 0.8, please do 1, do it 0.8, do that 0.8, of course 0.9, sounds good 0.9, sounds perfect 0.9, would be great 0.9, all right 0.8, right 0.8, perfect 0.8, wonderful 0.8, excellent 0.8, great 0.8, uh-huh 0.8, mhm 0.8, aha 0.8, yeah 0.8, i would 0.3"),
         Of(TalkIntent.Thanks, "thank* 0.9, kind of you 0.9, helpful 0.9"),
         Of(TalkIntent.Hello, "hello 0.8, hi 0.8, name is 0.9, this is 0.8, good morning 0.8, good afternoon 0.8, good evening 0.8"),
     ];

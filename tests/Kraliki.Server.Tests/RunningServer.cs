@@ -30,6 +30,9 @@ public sealed class RunningServer : IAsyncDisposable
     public const string Supervisor = "supervisor@demo.example";
     public const string Operator = "operator@demo.example";
 
+    /// <summary>For tests whose server is meant to complain.</summary>
+    public static IReadOnlyDictionary<string, string> Silent { get; } = new Dictionary<string, string> { ["Logging:Console:LogLevel:Default"] = "None" };
+
     private readonly WebApplication _app;
     private readonly bool _ownsData;
 

@@ -68,7 +68,7 @@ internal sealed class AudioFormat
 
 /// <summary>
 /// G.711, from the definition of its levels: the encoder takes the nearest level, found in a table of all 16 bit samples.
-/// Written apart from the product's codec on purpose, so that one mistake cannot agree with itself.
+/// Written apart from the product's codec and from the simulated carrier's on purpose: one mistake cannot agree with itself.
 /// </summary>
 internal sealed class Companding
 {

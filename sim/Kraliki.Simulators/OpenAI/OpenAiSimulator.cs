@@ -92,8 +92,7 @@ public sealed class OpenAiSimulator : IAsyncDisposable
         app.MapGet("/v1/models/{model}", (HttpRequest request, string model) => Authorized(request, () => _options.Models.Contains(model)
             ? Results.Json(Describe(model))
             : Refuse(404, new("model_not_found", $"The model '{model}' does not exist or you do not have access to it.", "model"))));
-        app.MapPost("/v1/realtime/client_secrets", (HttpRequest request) =>
-            MintAsync(request));
+        app.MapPost("/v1/realtime/client_secrets", MintAsync);
     }
 
     private async Task<IResult> MintAsync(HttpRequest request)
@@ -101,9 +100,10 @@ public sealed class OpenAiSimulator : IAsyncDisposable
         if (!IsKey(BearerKey(request)))
             return Unauthorized(request);
         var body = await ClientSecrets.ReadAsync(request).ConfigureAwait(false);
-        return body is null
-            ? Refuse(400, new("invalid_json", "We could not parse the JSON body of your request."))
-            : _secrets.Mint(body, _options) is var (secret, error) && error is not null ? Refuse(400, error) : Results.Json(secret);
+        if (body is null)
+            return Refuse(400, new("invalid_json", "We could not parse the JSON body of your request."));
+        var (secret, error) = _secrets.Mint(body, _options);
+        return error is null ? Results.Json(secret) : Refuse(400, error);
     }
 
     private async Task AcceptAsync(HttpContext context)

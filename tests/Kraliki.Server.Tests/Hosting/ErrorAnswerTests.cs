@@ -52,7 +52,7 @@ public sealed class ErrorAnswerTests(ServerFixture fixture)
     [Fact]
     public async Task A_bug_gives_nothing_away_but_the_request_id()
     {
-        await using var server = await RunningServer.StartAsync(Cancel, new ServerSetup(Routes: routes =>
+        await using var server = await RunningServer.StartAsync(Cancel, new ServerSetup(Settings: RunningServer.Silent, Routes: routes =>
             routes.MapGet("/api/v1/bug", string () => throw new InvalidOperationException("secret detail")).AllowAnonymous()));
         using var client = server.Anonymous();
         using var request = new HttpRequestMessage(HttpMethod.Get, "api/v1/bug");

@@ -121,8 +121,9 @@ internal sealed partial class SessionWatcher(
                 }
             }
         }
-        catch (WebSocketException)
+        catch (Exception e) when (e is WebSocketException or OperationCanceledException)
         {
+            // A socket that was aborted here reports itself as cancelled.
             _end.TrySetResult(SocketEnd.ClientLost);
         }
         catch (Exception e) when (e is JournalUnavailableException || GrainCalls.IsTransient(e))

@@ -1,0 +1,123 @@
+using System.Net;
+using Kraliki.Client;
+using Kraliki.Contracts;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Kraliki.Server.Tests.Client;
+
+public sealed class KralikiClientTests
+{
+    private const string Info = """{"version":"1","demo":true,"notices":[]}""";
+    private const string Login = """{"user":{"id":"00000000-0000-0000-0000-000000000001","email":"a@b.example","name":"A","role":"agent","organisation_id":"00000000-0000-0000-0000-000000000002","organisation_name":"O"},"expires_in":900,"access_token":"first","refresh_token":"r1"}""";
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void Waits_double_from_one_second_to_thirty_with_up_to_thirty_percent_more()
+    {
+        var plain = Enumerable.Range(1, 8).Select(attempt => Backoff.Default.Delay(attempt, 0).TotalSeconds);
+        var late = Enumerable.Range(1, 8).Select(attempt => Math.Round(Backoff.Default.Delay(attempt, 1).TotalSeconds, 3));
+
+        Assert.Equal([1, 2, 4, 8, 16, 30, 30, 30], plain);
+        Assert.Equal([1.3, 2.6, 5.2, 10.4, 20.8, 39, 39, 39], late);
+        Assert.Equal(30, Backoff.Default.Delay(int.MaxValue, 0).TotalSeconds);
+    }
+
+    [Fact]
+    public async Task A_get_is_repeated_until_the_server_is_back()
+    {
+        var time = new FakeTimeProvider { AutoAdvanceAmount = TimeSpan.Zero };
+        var server = new ScriptedServer(
+            ScriptedServer.Unreachable, ScriptedServer.Status(HttpStatusCode.ServiceUnavailable), ScriptedServer.Json(Info));
+        using var client = Client(server, time);
+
+        var asking = client.GetConsoleInfoAsync(Cancelled);
+        Assert.Single(server.Requests);
+        time.Advance(TimeSpan.FromSeconds(0.99));
+        Assert.Single(server.Requests);
+        time.Advance(TimeSpan.FromSeconds(0.4));
+        time.Advance(TimeSpan.FromSeconds(2.7));
+
+        Assert.True((await asking.WaitAsync(TimeSpan.FromSeconds(5), Cancelled)).Demo);
+        Assert.Equal(3, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task What_is_not_safe_to_repeat_is_sent_once()
+    {
+        using var client = Client(new ScriptedServer(ScriptedServer.Unreachable));
+
+        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.CreateSessionAsync(new(), Cancelled));
+
+        Assert.Equal(("unreachable", null), (failure.Code, failure.Status));
+    }
+
+    [Fact]
+    public async Task A_refusal_is_not_repeated_and_carries_the_problem()
+    {
+        using var client = Client(new ScriptedServer(ScriptedServer.Json(
+            """{"title":"Not Found","status":404,"detail":"There is no session 1.","code":"not_found","request_id":"r"}""", HttpStatusCode.NotFound)));
+
+        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.GetSessionAsync(Guid.Empty, Cancelled));
+
+        Assert.Equal(("not_found", "There is no session 1.", "r"), (failure.Code, failure.Message, failure.Problem!.RequestId));
+    }
+
+    [Fact]
+    public async Task A_proxys_error_page_is_still_an_error_and_a_strange_answer_too()
+    {
+        using var client = Client(new ScriptedServer(
+            _ => new HttpResponseMessage(HttpStatusCode.InternalServerError) { Content = new StringContent("<html>") },
+            ScriptedServer.Json("<html>")));
+
+        Assert.Equal("http_500", (await Assert.ThrowsAsync<KralikiException>(() => client.GetConsoleInfoAsync(Cancelled))).Code);
+        Assert.Equal("unreadable_answer", (await Assert.ThrowsAsync<KralikiException>(() => client.GetConsoleInfoAsync(Cancelled))).Code);
+    }
+
+    [Fact]
+    public async Task A_worn_out_token_is_refreshed_once_and_the_request_sent_again()
+    {
+        var server = new ScriptedServer(
+            ScriptedServer.Json(Login),
+            ScriptedServer.Status(HttpStatusCode.Unauthorized),
+            ScriptedServer.Json(Login.Replace("first", "second", StringComparison.Ordinal)),
+            ScriptedServer.Json(Info));
+        using var client = Client(server);
+        await client.LoginAsync("a@b.example", "x", TokenTransport.Body, Cancelled);
+
+        await client.GetConsoleInfoAsync(Cancelled);
+
+        Assert.Equal(
+            ["POST /api/v1/auth/login", "GET /api/v1/console-info first", "POST /api/v1/auth/refresh first", "GET /api/v1/console-info second"],
+            server.Requests);
+    }
+
+    [Fact]
+    public async Task When_the_refresh_is_refused_too_the_sign_in_is_lost()
+    {
+        using var client = Client(new ScriptedServer(
+            ScriptedServer.Json(Login), ScriptedServer.Status(HttpStatusCode.Unauthorized), ScriptedServer.Status(HttpStatusCode.Unauthorized)));
+        var lost = 0;
+        client.SignInLost += () => lost++;
+        await client.LoginAsync("a@b.example", "x", TokenTransport.Body, Cancelled);
+
+        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.MeAsync(Cancelled));
+
+        Assert.Equal((HttpStatusCode.Unauthorized, 1), (failure.Status, lost));
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_no_lost_sign_in()
+    {
+        using var client = Client(new ScriptedServer(ScriptedServer.Json(
+            """{"title":"Unauthorized","status":401,"code":"invalid_credentials"}""", HttpStatusCode.Unauthorized)));
+        client.SignInLost += () => Assert.Fail("Nobody was signed in.");
+
+        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.LoginAsync("a@b.example", "x", cancellationToken: Cancelled));
+
+        Assert.Equal("invalid_credentials", failure.Code);
+    }
+
+    private static KralikiClient Client(HttpMessageHandler server, TimeProvider? time = null) =>
+        new(new HttpClient(server) { BaseAddress = new Uri("http://kraliki.test/") }, time);
+}

@@ -1,0 +1,46 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Sessions;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Voice.Calls;
+using Orleans.Serialization;
+
+namespace Kraliki.Server.Tests.Sessions;
+
+/// <summary>Within one node grain messages pass by reference; between nodes they are bytes. These tests make them bytes.</summary>
+public sealed class GrainMessageTests(SharedSessionServer shared)
+{
+    private readonly Serializer _serializer = shared.Server.Get<Serializer>();
+
+    [Fact]
+    public void Every_fact_survives_the_way_between_nodes()
+    {
+        var batch = new FactBatch(3, 17, [.. Facts.OneOfEach.Select(fact => new TimedFact(fact, DateTimeOffset.UnixEpoch.AddMilliseconds(5)))]);
+
+        var arrived = RoundTrip(batch);
+
+        Assert.Equal((3, 17), (arrived.Epoch, arrived.Before));
+        Assert.Equal(batch.Facts.Select(fact => (JournalJson.Write(fact.Fact), fact.At)), arrived.Facts.Select(fact => (JournalJson.Write(fact.Fact), fact.At)));
+    }
+
+    [Fact]
+    public void Commands_outcomes_and_changes_survive_the_way_between_nodes()
+    {
+        CallCommand[] commands = [new EndCall(EndReason.OperatorEnded, "Ended."), new InstructProvider("Be brief."), new ProvideToolResult("c", "{}")];
+        Assert.Equal(commands, commands.Select(RoundTrip));
+        Assert.Equal(new CallOutcome(EndReason.CallerHungUp, "x"), RoundTrip(new CallOutcome(EndReason.CallerHungUp, "x")));
+        Assert.Equal(new UpdateSession(SessionState.OnHold, "+420226259221"), RoundTrip(new UpdateSession(SessionState.OnHold, "+420226259221")));
+        Assert.Equal(DeliveryOutcome.NoCall, RoundTrip(DeliveryOutcome.NoCall));
+        Assert.Equal("Away.", RoundTrip(new JournalUnavailableException("Away.", new InvalidOperationException("Disk."))).Message);
+
+        var created = new SessionCreated("local", VoiceStrategy.Segmented, "twilio", null, new Dictionary<string, string> { ["a"] = "b" });
+        var row = SessionRow.Born(Guid.CreateVersion7(), Guid.CreateVersion7(), created, DateTimeOffset.UnixEpoch) with { EndReason = EndReason.TalkServerLost };
+        var outcome = RoundTrip(new ChangeOutcome(ChangeResult.VersionConflict, row));
+        Assert.Equal(row.Metadata, outcome.Row!.Metadata);
+        Assert.Equal(row, outcome.Row with { Metadata = row.Metadata });
+
+        var turn = new TurnFinished("t", LegRole.Ai, "Hello.", 1, 2);
+        Assert.Equal([turn], RoundTrip(new Attachment(2, "local", [turn], true)).History);
+    }
+
+    private T RoundTrip<T>(T message) => _serializer.Deserialize<T>(_serializer.SerializeToArray(message))!;
+}
