@@ -119,6 +119,7 @@ public sealed record Words
     public string CallNotConnected { get; init; } = "The call is not connected yet.";
     public string CallIsOver { get; init; } = "The call is over.";
     public string NotAllowedToControl { get; init; } = "Your role may watch calls, not control them.";
+    public string JoiningCall { get; init; } = "Joining the call…";
     public string LiveConnectionDown { get; init; } = "The live connection is down; reconnecting.";
 
     // Details
