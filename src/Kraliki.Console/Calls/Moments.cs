@@ -1,6 +1,6 @@
+using Kraliki.Contracts;
 using Kraliki.OperatorConsole.Design;
 using Kraliki.OperatorConsole.Text;
-using Kraliki.Contracts;
 
 namespace Kraliki.OperatorConsole.Calls;
 
