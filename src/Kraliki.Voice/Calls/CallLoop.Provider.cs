@@ -267,6 +267,15 @@ public sealed partial class CallLoop : IProviderEvents
         }
     }
 
+    void IProviderEvents.Faulted(Exception exception)
+    {
+        using var scope = FlushScope.Enter();
+        lock (_gate)
+        {
+            Fault(exception);
+        }
+    }
+
     void IProviderEvents.Closed(ProviderEnd end, string detail)
     {
         using var scope = FlushScope.Enter();

@@ -142,15 +142,15 @@ public sealed partial class CallLoop : IMediaReceiver
     {
         lock (_gate)
         {
-            try
-            {
-                OnCarrierMessage(message);
-            }
-            catch (Exception e)
-            {
-                // The edge of the carrier's side: a bug must end this call with a reason, not the process or in silence.
-                Fault(e);
-            }
+            OnCarrierMessage(message);
+        }
+    }
+
+    void IMediaReceiver.OnFault(Exception exception)
+    {
+        lock (_gate)
+        {
+            Fault(exception);
         }
     }
 
@@ -355,7 +355,7 @@ public sealed partial class CallLoop : IMediaReceiver
             }
             catch (Exception e)
             {
-                // The edge of the timer's side; see OnMessage.
+                // The edge of the timer: a bug must end this call with a reason, not the process or in silence.
                 Fault(e);
             }
         }

@@ -64,8 +64,7 @@ public sealed class MediaDoor(string path, MediaSocketOptions options, TimeProvi
         {
             lock (_gate)
             {
-                _id = _poller.Watch(socket, this);
-                _poller.Change(socket, _id, read: true, write: false);
+                _id = _poller.Watch(socket, this, read: true, write: false);
                 _timer = door._time.CreateTimer(static look => ((FirstLook)look!).PassOn(), this, Patience, Timeout.InfiniteTimeSpan);
             }
         }

@@ -21,6 +21,9 @@ public enum SocketEnd
 
     /// <summary>The peer stopped reading and the queue toward it reached its limit.</summary>
     TooSlow,
+
+    /// <summary>The receiver threw: a bug of ours, told by <see cref="IMediaReceiver.OnFault"/> before.</summary>
+    Fault,
 }
 
 /// <summary>Takes what a <see cref="MediaSocket"/> receives. Called from any thread, one call at a time per socket; must not block.</summary>
@@ -28,6 +31,9 @@ public interface IMediaReceiver
 {
     /// <summary>One whole text or binary message; valid during the call only.</summary>
     void OnMessage(ReadOnlySpan<byte> message);
+
+    /// <summary><see cref="OnMessage"/> threw this. The socket is closed; the process and the other calls go on.</summary>
+    void OnFault(Exception exception);
 
     /// <summary>The last call, exactly once.</summary>
     /// <param name="code">The peer's close code (RFC 6455 §7.4); 1005 when it gave none, 1006 when the connection broke.</param>
@@ -198,7 +204,20 @@ public sealed class MediaSocket
                 return;
             }
 
-            var fault = _reader.Feed(bytes, _deliver);
+            FrameFault fault;
+            try
+            {
+                fault = _reader.Feed(bytes, _deliver);
+            }
+            catch (Exception e)
+            {
+                // The edge between a socket's thread, which others share, and the code of one call.
+                _faulted = true;
+                _receiver!.OnFault(e);
+                Fail(SocketEnd.Fault, 1006, "a fault of ours");
+                return;
+            }
+
             if (fault != FrameFault.None)
             {
                 _faulted = true;

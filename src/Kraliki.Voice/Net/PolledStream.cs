@@ -15,7 +15,9 @@ internal sealed class PolledStream : Stream, IPolled, IValueTaskSource<int>, IVa
     private readonly Lock _gate = new();
     private readonly Poller _poller = Poller.Next();
     private readonly Socket _socket;
-    private readonly long _id;
+
+    // Watched from the first wait on, not before: a socket that does not yet connect is reported as hung up.
+    private long? _id;
 
     // Who turns a flag off, under the gate, completes the source.
     private bool _reading;
@@ -35,11 +37,6 @@ internal sealed class PolledStream : Stream, IPolled, IValueTaskSource<int>, IVa
         _socket = socket;
         socket.Blocking = false;
         Inline = false;
-        lock (_gate)
-        {
-            // Under the gate: an event on the poller's thread must find the number.
-            _id = _poller.Watch(socket, this);
-        }
     }
 
     /// <summary>
@@ -161,7 +158,7 @@ internal sealed class PolledStream : Stream, IPolled, IValueTaskSource<int>, IVa
             {
                 // A hang-up is reported although nobody asked, and would be again and again.
                 _forgotten = true;
-                _poller.Forget(_socket, _id);
+                _poller.Forget(_socket, _id!.Value);
                 return;
             }
             else
@@ -219,9 +216,9 @@ internal sealed class PolledStream : Stream, IPolled, IValueTaskSource<int>, IVa
             }
 
             _disposed = true;
-            if (!_forgotten)
+            if (_id is { } id && !_forgotten)
             {
-                _poller.Forget(_socket, _id);
+                _poller.Forget(_socket, id);
             }
 
             try
@@ -296,7 +293,14 @@ internal sealed class PolledStream : Stream, IPolled, IValueTaskSource<int>, IVa
         if (read != _wantsRead || write != _wantsWrite)
         {
             (_wantsRead, _wantsWrite) = (read, write);
-            _poller.Change(_socket, _id, read, write);
+            if (_id is { } id)
+            {
+                _poller.Change(_socket, id, read, write);
+            }
+            else
+            {
+                _id = _poller.Watch(_socket, this, read, write);
+            }
         }
     }
 

@@ -52,19 +52,20 @@ internal sealed partial class Poller
     /// <summary>The pollers of this process in turn; started when first asked for.</summary>
     public static Poller Next() => Pollers.Value[(uint)Interlocked.Increment(ref _next) % (uint)Pollers.Value.Length];
 
-    /// <summary>Starts to watch, for nothing yet but the end of the connection. Any thread; the first call may come before this returns.</summary>
+    /// <summary>Starts to watch. Any thread; the first call may come before this returns.</summary>
+    /// <remarks>Whatever is asked for, a hang-up is reported too, as readable.</remarks>
     /// <returns>A number for the other methods. The socket's descriptor would not do: the system gives it out again.</returns>
-    public long Watch(Socket socket, IPolled polled)
+    public long Watch(Socket socket, IPolled polled, bool read, bool write)
     {
         long id = Interlocked.Increment(ref _lastId);
         _watched[id] = polled;
-        Control(AddSocket, socket, id, 0);
+        Control(AddSocket, socket, id, Events(read, write));
         return id;
     }
 
     /// <summary>Says what to wait for. Any thread.</summary>
     public void Change(Socket socket, long id, bool read, bool write)
-        => Control(ModifySocket, socket, id, (read ? Readable : 0) | (write ? Writable : 0));
+        => Control(ModifySocket, socket, id, Events(read, write));
 
     /// <summary>Stops to watch. Before the socket is disposed.</summary>
     public void Forget(Socket socket, long id)
@@ -113,6 +114,8 @@ internal sealed partial class Poller
         BinaryPrimitives.WriteInt64LittleEndian(entry[(Stride - 8)..], id);
         Check(epoll_ctl(_epoll, operation, (int)socket.SafeHandle.DangerousGetHandle(), entry));
     }
+
+    private static uint Events(bool read, bool write) => (read ? Readable : 0) | (write ? Writable : 0);
 
     private static int Check(int result) => result >= 0 ? result : throw new Win32Exception();
 

@@ -107,6 +107,9 @@ public interface IProviderEvents
     /// <summary>Something went wrong that did not end the conversation.</summary>
     void Notice(string code, string message);
 
+    /// <summary>A bug of ours in the connection; <see cref="Closed"/> still follows.</summary>
+    void Faulted(Exception exception);
+
     /// <summary>The conversation is over, whatever the cause. The last event.</summary>
     void Closed(ProviderEnd end, string detail);
 }

@@ -361,6 +361,16 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task A_bug_in_one_call_ends_that_call_and_reaches_nobody_else()
+    {
+        var call = TestCall.Answered();
+        call.Provider.ClosedByLoop = () => call.Provider.Events.Closed(ProviderEnd.Requested, "");
+        call.Provider.Bug = new InvalidOperationException("boom");
+        call.Carrier.SendFrame();
+        Assert.Equal(EndReason.TalkServerFault, (await call.Outcome).Reason);
+    }
+
+    [Fact]
     public void A_listener_hears_both_sides_and_the_cut()
     {
         var call = TestCall.Answered();

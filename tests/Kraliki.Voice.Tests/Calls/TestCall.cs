@@ -153,8 +153,16 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
         return this;
     }
 
+    /// <summary>Thrown by the next audio.</summary>
+    public Exception? Bug { get; set; }
+
     public bool SendAudio(ReadOnlySpan<byte> base64Mulaw)
     {
+        if (Bug is not null)
+        {
+            throw Bug;
+        }
+
         FramesHeard += AcceptsAudio ? 1 : 0;
         return AcceptsAudio;
     }

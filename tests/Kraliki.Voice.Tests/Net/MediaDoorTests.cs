@@ -92,6 +92,8 @@ public sealed class MediaDoorTests : IAsyncDisposable
     {
         public void OnMessage(ReadOnlySpan<byte> message) => socket.Send(message);
 
+        public void OnFault(Exception exception) => Assert.Fail(exception.ToString());
+
         public void OnClosed(SocketEnd end, ushort code, string reason)
         {
         }

@@ -90,6 +90,30 @@ public sealed class PolledStreamTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Hundreds_connect_at_once()
+    {
+        var port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+        List<Socket> peers = [];
+        var accepting = Task.Run(
+            async () =>
+            {
+                while (peers.Count < 300)
+                {
+                    peers.Add(await _listener.AcceptSocketAsync(Cancel));
+                    await peers[^1].SendAsync("x"u8.ToArray(), Cancel);
+                }
+            },
+            Cancel);
+        await Task.WhenAll(Enumerable.Range(0, 300).Select(async _ =>
+        {
+            await using var stream = await PolledStream.ConnectAsync("127.0.0.1", port, Cancel);
+            Assert.Equal(1, await stream.ReadAsync(new byte[10], Cancel));
+        })).WaitAsync(Patience, Cancel);
+        await accepting;
+        peers.ForEach(peer => peer.Dispose());
+    }
+
+    [Fact]
     public async Task A_port_where_nobody_listens_refuses()
     {
         int port = ((IPEndPoint)_listener.LocalEndpoint).Port;

@@ -50,6 +50,8 @@ internal sealed class ProviderRecorder : IProviderEvents
         return await _answers.Reader.ReadAsync(TestContext.Current.CancellationToken);
     }
 
+    public void Faulted(Exception exception) => Write($"fault {exception.Message}");
+
     public void Connected(string providerSessionId, string? model) => Write("connected");
 
     public void SpeechStarted(string turnId) => Write($"started {Short(turnId)}");

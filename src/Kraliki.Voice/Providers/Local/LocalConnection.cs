@@ -162,7 +162,8 @@ internal sealed class LocalConnection : IProviderConnection
         catch (Exception e)
         {
             // The edge of the assistant: a bug in it ends this conversation with a reason, not in silence.
-            (end, detail) = (ProviderEnd.Error, $"The local assistant failed: {e.Message}");
+            _events.Faulted(e);
+            (end, detail) = (ProviderEnd.Error, "The local assistant failed by a fault of ours.");
         }
         finally
         {

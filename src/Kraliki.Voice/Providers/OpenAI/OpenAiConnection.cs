@@ -185,6 +185,8 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         }
     }
 
+    public void OnFault(Exception exception) => events.Faulted(exception);
+
     public void OnClosed(SocketEnd end, ushort code, string reason)
     {
         string detail = _knownDetail ?? (end == SocketEnd.PeerClosed && reason.Length > 0
