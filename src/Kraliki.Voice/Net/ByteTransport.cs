@@ -24,6 +24,7 @@ internal sealed class StreamTransport(Stream stream, byte[]? received = null) : 
     private const int ReadBufferBytes = 16 * 1024;
 
     private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _ended = new();
     private MediaSocket? _owner;
     private byte[] _sending = new byte[4096];
     private bool _writing;
@@ -65,7 +66,9 @@ internal sealed class StreamTransport(Stream stream, byte[]? received = null) : 
     {
         if (Interlocked.Exchange(ref _closed, 1) == 0)
         {
-            // Completes the pending read with an error; that is how the read loop learns of it.
+            // Ends the pending read with an error; that is how the read loop learns of it. Disposal ends it on our own
+            // stream, the token on one of the web server; not on this thread, which may stand inside a call's gate.
+            _ = _ended.CancelAsync();
             stream.Dispose();
         }
     }
@@ -81,7 +84,7 @@ internal sealed class StreamTransport(Stream stream, byte[]? received = null) : 
 
             var buffer = new byte[ReadBufferBytes];
             int count;
-            while ((count = await stream.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+            while ((count = await stream.ReadAsync(buffer, _ended.Token).ConfigureAwait(false)) > 0)
             {
                 _owner!.OnBytes(buffer.AsSpan(0, count));
             }

@@ -40,12 +40,18 @@ internal readonly ref struct FlushScope
         }
 
         // The depth stays 1 while flushing: what a failing flush sends elsewhere joins the same list.
-        for (int i = 0; i < _dirty!.Count; i++)
+        try
         {
-            _dirty[i].FlushClaimed();
+            for (int i = 0; i < _dirty!.Count; i++)
+            {
+                _dirty[i].FlushClaimed();
+            }
         }
-
-        _dirty.Clear();
-        _depth = 0;
+        finally
+        {
+            // Left at 1 it would keep back everything that this thread sends from now on.
+            _dirty!.Clear();
+            _depth = 0;
+        }
     }
 }

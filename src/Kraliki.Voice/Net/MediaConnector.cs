@@ -28,21 +28,27 @@ public static class MediaConnector
         TimeProvider time,
         CancellationToken cancellationToken)
     {
+        if (headers.FirstOrDefault(header => !header.Value.All(c => c is >= ' ' and <= '~')) is { Key: { } unfit })
+        {
+            throw new HandshakeException($"The header {unfit} for {uri.Host} holds a line break or a character outside of ASCII.");
+        }
+
         Stream? stream = null;
         try
         {
             var polled = Poller.Supported ? await PolledStream.ConnectAsync(uri.IdnHost, uri.Port, cancellationToken).ConfigureAwait(false) : null;
             stream = polled ?? await ConnectAsync(uri, cancellationToken).ConfigureAwait(false);
-            if (uri.Scheme == Uri.UriSchemeWss)
-            {
-                var tls = new SslStream(stream);
-                stream = tls;
-                await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = uri.IdnHost }, cancellationToken).ConfigureAwait(false);
-            }
 
             byte[] received;
-            using (cancellationToken.UnsafeRegister(static stream => ((Stream)stream!).Dispose(), stream))
+            using (cancellationToken.UnsafeRegister(static connection => ((Stream)connection!).Dispose(), stream))
             {
+                if (uri.Scheme == Uri.UriSchemeWss)
+                {
+                    var tls = new SslStream(stream);
+                    stream = tls;
+                    await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = uri.IdnHost }, cancellationToken).ConfigureAwait(false);
+                }
+
                 received = await HandshakeAsync(stream, uri, headers, cancellationToken).ConfigureAwait(false);
             }
 
@@ -87,7 +93,7 @@ public static class MediaConnector
     {
         string key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
         var request = new StringBuilder()
-            .Append("GET ").Append(uri.PathAndQuery).Append(" HTTP/1.1\r\nHost: ").Append(uri.Authority)
+            .Append("GET ").Append(uri.PathAndQuery).Append(" HTTP/1.1\r\nHost: ").Append(uri.IsDefaultPort ? uri.IdnHost : $"{uri.IdnHost}:{uri.Port}")
             .Append("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ").Append(key).Append("\r\n");
         foreach (var (name, value) in headers)
         {

@@ -97,6 +97,14 @@ public sealed class MediaDoor(string path, MediaSocketOptions options, TimeProvi
             PassOn();
         }
 
+        public void Dispose()
+        {
+            if (Decide())
+            {
+                socket.Dispose();
+            }
+        }
+
         private void PassOn()
         {
             if (Decide())

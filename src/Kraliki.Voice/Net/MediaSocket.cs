@@ -155,7 +155,6 @@ public sealed class MediaSocket
             _closeCode = code;
             _closeReason = reason;
             AppendClose(code, reason);
-            _closeTimer = _time.CreateTimer(static state => ((MediaSocket)state!)._transport.Close(), this, _options.CloseTimeout, Timeout.InfiniteTimeSpan);
         }
 
         FlushScope.Request(this);
@@ -252,7 +251,8 @@ public sealed class MediaSocket
             case Opcode.Ping:
                 lock (_outGate)
                 {
-                    if (!_closeSent)
+                    // Who does not read needs no answers.
+                    if (!_closeSent && _outLength <= _options.MaxQueuedBytes)
                     {
                         AppendFrame(Opcode.Pong, payload, default, default);
                     }
@@ -299,6 +299,9 @@ public sealed class MediaSocket
             {
                 AppendClose(code, reason);
             }
+
+            // Nothing more is queued, even should the transport take its time to end.
+            _closeSent = true;
         }
 
         if (code == 1006)
@@ -314,6 +317,7 @@ public sealed class MediaSocket
     private void AppendClose(ushort code, string reason)
     {
         _closeSent = true;
+        _closeTimer = _time.CreateTimer(static state => ((MediaSocket)state!)._transport.Close(), this, _options.CloseTimeout, Timeout.InfiniteTimeSpan);
         Span<byte> payload = stackalloc byte[125];
         BinaryPrimitives.WriteUInt16BigEndian(payload, code);
 

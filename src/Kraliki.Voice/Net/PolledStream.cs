@@ -12,6 +12,11 @@ namespace Kraliki.Voice.Net;
 /// </remarks>
 internal sealed class PolledStream : Stream, IPolled, IValueTaskSource<int>, IValueTaskSource
 {
+    // man 7 tcp, Linux: the system itself would try again for a quarter of an hour.
+    private const int TcpLevel = 6;
+    private const int TcpUserTimeout = 18;
+    private const int UnconfirmedMs = 15_000;
+
     private readonly Lock _gate = new();
     private readonly Poller _poller = Poller.Next();
     private readonly Socket _socket;
@@ -76,6 +81,8 @@ internal sealed class PolledStream : Stream, IPolled, IValueTaskSource<int>, IVa
             var stream = new PolledStream(new Socket(addresses[i].AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
             try
             {
+                // A call always has something to send, so a peer that vanished without a word is known by what it does not confirm.
+                stream._socket.SetRawSocketOption(TcpLevel, TcpUserTimeout, BitConverter.GetBytes(UnconfirmedMs));
                 using var registration = cancellationToken.UnsafeRegister(static stream => ((PolledStream)stream!).Dispose(), stream);
                 await stream.ConnectAsync(new IPEndPoint(addresses[i], port)).ConfigureAwait(false);
                 return stream;

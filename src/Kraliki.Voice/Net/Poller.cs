@@ -7,7 +7,8 @@ using System.Runtime.InteropServices;
 namespace Kraliki.Voice.Net;
 
 /// <summary>What a <see cref="Poller"/> calls when its socket is ready. On the poller's thread, one call at a time; must not block.</summary>
-internal interface IPolled
+/// <remarks>Disposed when <see cref="OnReady"/> throws.</remarks>
+internal interface IPolled : IDisposable
 {
     void OnReady(bool readable, bool writable);
 }
@@ -71,7 +72,14 @@ internal sealed partial class Poller
     public void Forget(Socket socket, long id)
     {
         _watched.TryRemove(id, out _);
-        Control(RemoveSocket, socket, id, 0);
+        try
+        {
+            Control(RemoveSocket, socket, id, 0);
+        }
+        catch (IOException)
+        {
+            // The system forgets a closed descriptor by itself, and an event of an unknown number is passed over.
+        }
     }
 
     private void Run()
@@ -100,7 +108,15 @@ internal sealed partial class Poller
                 if (_watched.TryGetValue(BinaryPrimitives.ReadInt64LittleEndian(entry[(Stride - 8)..]), out var polled))
                 {
                     // Errors and hang-ups are reported as other bits; the next read or write tells what they are.
-                    polled.OnReady((events & ~Writable) != 0, (events & Writable) != 0);
+                    try
+                    {
+                        polled.OnReady((events & ~Writable) != 0, (events & Writable) != 0);
+                    }
+                    catch (Exception)
+                    {
+                        // The edge between one connection and the thread that all share: that one ends, and whoever reads it learns so.
+                        polled.Dispose();
+                    }
                 }
             }
         }
@@ -117,7 +133,8 @@ internal sealed partial class Poller
 
     private static uint Events(bool read, bool write) => (read ? Readable : 0) | (write ? Writable : 0);
 
-    private static int Check(int result) => result >= 0 ? result : throw new Win32Exception();
+    // As any other failure of a connection's input and output: whoever reads or writes knows what to do with it.
+    private static int Check(int result) => result >= 0 ? result : throw new IOException("epoll failed.", new Win32Exception());
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_create1(int flags);
