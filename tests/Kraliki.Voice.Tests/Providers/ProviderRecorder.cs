@@ -22,6 +22,9 @@ internal sealed class ProviderRecorder : IProviderEvents
 
     public IReadOnlyList<string> Seen => _seen;
 
+    /// <summary>Every line so far; for connections that report on the test's own thread.</summary>
+    public List<string> Written { get; } = [];
+
     public async Task<string> Await(string start)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -93,7 +96,11 @@ internal sealed class ProviderRecorder : IProviderEvents
 
     private static string Short(string turnId) => turnId[(turnId.LastIndexOf('-') + 1)..];
 
-    private void Write(string line) => _lines.Writer.TryWrite(line);
+    private void Write(string line)
+    {
+        Written.Add(line);
+        _lines.Writer.TryWrite(line);
+    }
 }
 
 internal static class CallerAudio

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -29,13 +28,16 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     private readonly StringBuilder _callerText = new();
     private readonly StringBuilder _answerText = new();
     private readonly List<string> _committedWhileHeld = [];
+    private readonly List<string> _forgotten = [];
     private volatile MediaSocket? _socket;
     private bool _ready;
     private bool _closed;
     private bool _held;
     private bool _restoring;
     private volatile bool _responseActive;
+    private volatile bool _cancelSent;
     private bool _createWhenDone;
+    private string? _lateWords;
     private ProviderEnd? _knownEnd;
     private string? _knownDetail;
     private string? _sessionId;
@@ -43,7 +45,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     private string? _callerItem;
     private string? _answerItem;
     private byte[] _answerItemUtf8 = [];
-    private long _answerBytes;
+    private bool _answerOpen;
     private long _inputTokens;
     private long _outputTokens;
     private long _cachedTokens;
@@ -70,21 +72,21 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     {
         if (_responseActive)
         {
+            _cancelSent = true;
             Send(new ResponseCancel(), OpenAiJson.Default.ResponseCancel);
         }
     }
 
     public void Truncate(string turnId, int heardMs)
     {
-        // The server refuses an end behind the audio it produced, and a truncation at 0 where it produced none.
-        int producedMs = turnId == _answerItem ? (int)(_answerBytes / G711.BytesPerMs) : int.MaxValue;
+        // The server refuses a truncation at 0 where it produced no audio.
         if (heardMs <= 0)
         {
             Send(new ItemDelete(turnId), OpenAiJson.Default.ItemDelete);
         }
         else
         {
-            Send(new ItemTruncate(turnId, Math.Min(heardMs, producedMs)), OpenAiJson.Default.ItemTruncate);
+            Send(new ItemTruncate(turnId, heardMs), OpenAiJson.Default.ItemTruncate);
         }
     }
 
@@ -102,31 +104,49 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     public void ResumeAnswers(bool answerNow)
     {
-        List<string> committed;
+        List<string> committed = [];
+        string? lateWords;
+        bool held;
         lock (_gate)
         {
-            if (!_held)
+            held = _held;
+            (lateWords, _lateWords) = (_lateWords, null);
+            if (held)
             {
-                return;
+                _held = false;
+                _restoring = answerNow;
+                committed = [.. _committedWhileHeld];
+                _committedWhileHeld.Clear();
+                _forgotten.Clear();
+                _forgotten.AddRange(answerNow ? [] : committed);
             }
-
-            _held = false;
-            _restoring = answerNow;
-            committed = [.. _committedWhileHeld];
         }
 
-        SendTurnDetection(createResponse: true);
-        if (answerNow && committed.Count > 0)
+        if (held)
         {
-            Create(new ResponseCreate());
+            SendTurnDetection(createResponse: true);
         }
-        else if (!answerNow)
+
+        if (!answerNow)
         {
             // A cough or "uh-huh" in the history would look like an unanswered question.
             foreach (string item in committed)
             {
                 Send(new ItemDelete(item), OpenAiJson.Default.ItemDelete);
             }
+
+            return;
+        }
+
+        if (lateWords is not null)
+        {
+            // They were deleted as a cough before they were known.
+            Send(new ItemCreate(new RealtimeItem(Type: "message", Role: "user", Content: [new RealtimeContent("input_text", lateWords)])), OpenAiJson.Default.ItemCreate);
+        }
+
+        if (committed.Count > 0 || lateWords is not null)
+        {
+            Create(new ResponseCreate());
         }
     }
 
@@ -162,7 +182,6 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     {
         if (TryReadAudio(message, out var payload))
         {
-            _answerBytes += payload.Length / 4 * 3;
             _answerBytesTotal += payload.Length / 4 * 3;
             events.AnswerAudio(_answerItem!, payload);
             return;
@@ -205,7 +224,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         if (message[..Math.Min(message.Length, 256)].IndexOf("\"type\":\"response.output_audio.delta\""u8) < 0
             || !TryReadString(message, "\"item_id\":\""u8, out var item)
             || !TryReadString(message, "\"delta\":\""u8, out payload)
-            || payload.Length == 0 || item.Length == 0 || item.Contains((byte)'\\') || !Base64.IsValid(payload))
+            || payload.Length == 0 || item.Length == 0 || item.Contains((byte)'\\') || !PlainBase64.IsValid(payload))
         {
             return false;
         }
@@ -242,7 +261,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     {
         _answerItem = itemId;
         _answerItemUtf8 = Encoding.UTF8.GetBytes(itemId);
-        _answerBytes = 0;
+        _answerOpen = true;
         _answerText.Clear();
     }
 
@@ -259,7 +278,8 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             case "session.updated":
                 lock (_gate)
                 {
-                    _restoring = false;
+                    // The echo of an older "off" may come after we asked for "on".
+                    _restoring &= e.Session?.Audio?.Input?.TurnDetection?.CreateResponse == false;
                 }
 
                 if (!_ready)
@@ -293,7 +313,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 break;
 
             case "conversation.item.input_audio_transcription.completed" when e.ItemId is not null:
-                events.CallerFinal(e.ItemId, e.Transcript ?? "", null);
+                OnTranscript(e.ItemId, e.Transcript ?? "");
                 break;
 
             case "conversation.item.input_audio_transcription.failed" when e.ItemId is not null:
@@ -303,6 +323,13 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
             case "response.created":
                 _responseActive = true;
+                _cancelSent = false;
+                lock (_gate)
+                {
+                    // This answer knows them: they are neither to be answered again nor to be forgotten.
+                    _committedWhileHeld.Clear();
+                }
+
                 break;
 
             case "response.output_audio.delta" when e.ItemId is not null && e.Delta is not null:
@@ -313,9 +340,9 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 }
 
                 var audio = Encoding.ASCII.GetBytes(e.Delta);
-                if (Base64.IsValid(audio))
+                if (audio.Length > 0 && PlainBase64.IsValid(audio))
                 {
-                    _answerBytes += audio.Length / 4 * 3;
+                    _answerBytesTotal += audio.Length / 4 * 3;
                     events.AnswerAudio(e.ItemId, audio);
                 }
 
@@ -362,17 +389,34 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         }
     }
 
+    private void OnTranscript(string itemId, string text)
+    {
+        lock (_gate)
+        {
+            if (_forgotten.Remove(itemId))
+            {
+                _lateWords = text;
+            }
+        }
+
+        events.CallerFinal(itemId, text, null);
+    }
+
     private void OnResponseDone(RealtimeResponse? response)
     {
         _responseActive = false;
-        bool cancelled = response?.Status == "cancelled";
+
+        // A cancellation may cross the answer's own end; what the answer wanted then counts no more either.
+        bool cancelled = _cancelSent || response?.Status == "cancelled";
+        _cancelSent = false;
         foreach (var item in response?.Output ?? [])
         {
-            if (item.Type == "message" && item.Id is not null)
+            if (item is { Type: "message", Id: not null })
             {
-                string text = item.Content?.FirstOrDefault(content => content.Transcript is not null || content.Text is not null) is { } content
+                string text = item.Content?.FirstOrDefault(content => content is { Transcript: not null } or { Text: not null }) is { } content
                     ? content.Transcript ?? content.Text!
                     : item.Id == _answerItem ? _answerText.ToString() : "";
+                _answerOpen &= item.Id != _answerItem;
                 events.AnswerDone(item.Id, text, cancelled);
             }
             else if (item is { Type: "function_call", CallId: not null, Name: not null } && !cancelled)
@@ -381,9 +425,11 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             }
         }
 
-        if (cancelled && _answerItem is not null && response?.Output?.Any(item => item.Id == _answerItem) != true)
+        if (_answerOpen)
         {
-            events.AnswerDone(_answerItem, _answerText.ToString(), cancelled: true);
+            // Broken off without being listed; left open it would stand before every later answer.
+            _answerOpen = false;
+            events.AnswerDone(_answerItem!, _answerText.ToString(), cancelled: true);
         }
 
         if (response?.Usage is { } usage)
@@ -481,6 +527,17 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     private void Send<T>(T message, JsonTypeInfo<T> type) => _socket?.Send(JsonSerializer.SerializeToUtf8Bytes(message, type));
 
+    /// <summary>From now on the session lives on this socket, not yet opened.</summary>
+    internal void Attach(MediaSocket socket)
+    {
+        _socket = socket;
+        socket.Open(this);
+        if (_connecting.IsCancellationRequested)
+        {
+            socket.Close(1000, "");
+        }
+    }
+
     private async Task ConnectAsync()
     {
         try
@@ -495,12 +552,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             }.Uri;
             var socket = await MediaConnector.ConnectAsync(
                 uri, [new("Authorization", "Bearer " + options.ApiKey)], MediaSocketOptions.Provider, time, _connecting.Token).ConfigureAwait(false);
-            _socket = socket;
-            socket.Open(this);
-            if (_connecting.IsCancellationRequested)
-            {
-                socket.Close(1000, "");
-            }
+            Attach(socket);
         }
         catch (HandshakeException e)
         {
@@ -511,6 +563,12 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         catch (OperationCanceledException)
         {
             RaiseClosed(ProviderEnd.Requested, "The connection was given up.");
+        }
+        catch (Exception e)
+        {
+            // The edge of this task, which nobody awaits: a bug ends the call with a reason, not with a deadline.
+            events.Faulted(e);
+            RaiseClosed(ProviderEnd.Error, "The connection to OpenAI failed by a fault of ours.");
         }
     }
 

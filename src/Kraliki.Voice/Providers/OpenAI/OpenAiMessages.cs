@@ -15,7 +15,14 @@ internal sealed record ServerEvent(
     RealtimeResponse? Response,
     RealtimeError? Error);
 
-internal sealed record RealtimeSession(string? Id, string? Model);
+internal sealed record RealtimeSession(string? Id, string? Model, EchoedAudio? Audio);
+
+/// <summary>The server's echo of what is in force. Only <c>create_response</c> is of interest; other servers may leave all of it out.</summary>
+internal sealed record EchoedAudio(EchoedInput? Input);
+
+internal sealed record EchoedInput(EchoedTurnDetection? TurnDetection);
+
+internal sealed record EchoedTurnDetection(bool? CreateResponse);
 
 internal sealed record RealtimeItem(
     string? Id = null,
@@ -25,11 +32,11 @@ internal sealed record RealtimeItem(
     string? Name = null,
     string? Arguments = null,
     string? Output = null,
-    IReadOnlyList<RealtimeContent>? Content = null);
+    IReadOnlyList<RealtimeContent?>? Content = null);
 
 internal sealed record RealtimeContent(string? Type, string? Text = null, string? Transcript = null);
 
-internal sealed record RealtimeResponse(string? Id, string? Status, RealtimeStatusDetails? StatusDetails, IReadOnlyList<RealtimeItem>? Output, RealtimeUsage? Usage);
+internal sealed record RealtimeResponse(string? Id, string? Status, RealtimeStatusDetails? StatusDetails, IReadOnlyList<RealtimeItem?>? Output, RealtimeUsage? Usage);
 
 internal sealed record RealtimeStatusDetails(string? Type, string? Reason, RealtimeError? Error);
 
