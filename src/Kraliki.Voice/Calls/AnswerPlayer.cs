@@ -101,7 +101,7 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
     /// <summary>Appends audio of an utterance; the bytes are copied.</summary>
     public void Enqueue(Utterance utterance, ReadOnlySpan<byte> base64)
     {
-        int bytes = DecodedLength(base64);
+        int bytes = PlainBase64.DecodedLength(base64);
         if (bytes == 0)
         {
             return;
@@ -332,12 +332,6 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
         var rest = audio.AsSpan(heard, decoded - heard);
         Base64.EncodeToUtf8(rest, chunk.Buffer, out _, out int written);
         chunk = chunk with { Length = written, Start = _confirmed, Bytes = rest.Length };
-    }
-
-    private static int DecodedLength(ReadOnlySpan<byte> base64)
-    {
-        int padding = base64.Length == 0 || base64[^1] != '=' ? 0 : base64.Length > 1 && base64[^2] == '=' ? 2 : 1;
-        return (base64.Length / 4 * 3) - padding;
     }
 
     private record struct Chunk(byte[] Buffer, int Length, long Start, int Bytes, Utterance Utterance)

@@ -11,6 +11,8 @@ public sealed partial class CallLoop : IProviderEvents
     // A caller turn whose transcript never comes must not pile up; the oldest is given up.
     private const int MaxOpenTurns = 16;
 
+    // Taken for coughs when their words did not come in time.
+    private readonly List<string> _falseAlarms = [];
     private bool _resumed;
     private long _clearMicros;
     private long _interruptedAtMs;
@@ -26,7 +28,7 @@ public sealed partial class CallLoop : IProviderEvents
             }
 
             _providerReady = true;
-            _sink!.Fact(new ProviderConnected(_providerName, model, providerSessionId, (int)(Now() - _admittedAt)));
+            _sink!.Fact(new ProviderConnected(_providerName, model, providerSessionId, (int)(Now() - _connectingSince)));
             if (_capabilities!.SpeaksFirst && !_resumed)
             {
                 _provider!.Greet();
@@ -56,6 +58,7 @@ public sealed partial class CallLoop : IProviderEvents
 
             if (_turns.Count == MaxOpenTurns)
             {
+                GiveUp(_turns[0]);
                 _turns.RemoveAt(0);
             }
 
@@ -68,6 +71,8 @@ public sealed partial class CallLoop : IProviderEvents
 
             if (!_player.Speaking(now))
             {
+                // Who speaks up after the goodbye wants something more.
+                _hangUpAfterAnswer = false;
                 return;
             }
 
@@ -83,6 +88,7 @@ public sealed partial class CallLoop : IProviderEvents
             if (_player.UnheardMs(now) < _options.WorthResuming.TotalMilliseconds && current is { Done: true })
             {
                 // The answer was as good as over: an ordinary turn of the caller.
+                _hangUpAfterAnswer = false;
                 DropAnswers(now);
                 return;
             }
@@ -146,11 +152,15 @@ public sealed partial class CallLoop : IProviderEvents
 
             _judge.Heard(turnId, text, final: true);
             Judge(now);
-            if (turnId == _falseAlarmTurn && _outcome is null && !InterruptionJudge.IsBackchannel(text) && _player.Speaking(now))
+            if (_outcome is null && _falseAlarms.Remove(turnId) && !InterruptionJudge.IsBackchannel(text))
             {
-                // The words came after we had given up waiting for them and gone on talking: it was an interruption after all.
-                _player.Pause(now, _link, _carrier);
-                Interrupt(now);
+                // The words came after we had given up waiting for them: it was a turn after all, and an interruption if we went on talking.
+                if (_player.Speaking(now))
+                {
+                    _player.Pause(now, _link, _carrier);
+                    Interrupt(now);
+                }
+
                 _provider!.ResumeAnswers(answerNow: true);
             }
 
@@ -168,21 +178,7 @@ public sealed partial class CallLoop : IProviderEvents
                 return;
             }
 
-            var utterance = _player.Find(turnId);
-            if (utterance is null)
-            {
-                if (_player.Paused)
-                {
-                    // The provider took the caller's words for a turn and answers it: so it was one.
-                    double now = Now();
-                    Interrupt(now);
-                    _provider!.ResumeAnswers(answerNow: false);
-                }
-
-                utterance = _player.Begin(turnId);
-            }
-
-            _player.Enqueue(utterance, base64Mulaw);
+            _player.Enqueue(AnswerOf(turnId), base64Mulaw);
             PumpAnswers();
         }
     }
@@ -197,12 +193,9 @@ public sealed partial class CallLoop : IProviderEvents
                 return;
             }
 
-            var utterance = _player.Find(turnId) ?? (_player.Paused ? null : _player.Begin(turnId));
-            if (utterance is not null)
-            {
-                utterance.Text.Append(delta);
-                _sink?.Partial(new PartialTranscript(turnId, LegRole.Ai, utterance.Text.ToString(), utterance.Start < 0 ? _mediaMs : utterance.StartMediaMs));
-            }
+            var utterance = AnswerOf(turnId);
+            utterance.Text.Append(delta);
+            _sink?.Partial(new PartialTranscript(turnId, LegRole.Ai, utterance.Text.ToString(), utterance.Start < 0 ? _mediaMs : utterance.StartMediaMs));
         }
     }
 
@@ -295,6 +288,37 @@ public sealed partial class CallLoop : IProviderEvents
         }
     }
 
+    private Utterance AnswerOf(string turnId)
+    {
+        if (_player.Find(turnId) is { } known)
+        {
+            return known;
+        }
+
+        double now = Now();
+        if (_player.Paused)
+        {
+            // The provider took the caller's words for a turn and answers it: so it was one.
+            Interrupt(now);
+            _provider!.ResumeAnswers(answerNow: true);
+        }
+
+        var utterance = _player.Begin(turnId);
+        if (_turns is [.., { StoppedMs: null } speaking])
+        {
+            // The caller speaks on while the answer to the words before arrives: it is judged like speech over an answer,
+            // and waits meanwhile. The verdict comes with the next tick at the earliest, when there is something to drop.
+            _player.Pause(now, _link, _carrier);
+            _clearMicros = 0;
+            _interruptedAtMs = _mediaMs;
+            _judge.Begin(speaking.Id, now);
+            _judge.Heard(speaking.Id, speaking.Partial, final: false);
+            _provider!.HoldAnswers();
+        }
+
+        return utterance;
+    }
+
     /// <summary>(4) Hands over audio, books what was heard, hangs up when that was asked for.</summary>
     private void PumpAnswers()
     {
@@ -314,7 +338,10 @@ public sealed partial class CallLoop : IProviderEvents
         while (_player.TakeHeard(now) is { } utterance)
         {
             int length = (int)((utterance.End - Math.Max(0, utterance.Start)) / G711.BytesPerMs);
-            _sink?.Fact(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, HeardMs: length));
+            if (length > 0)
+            {
+                _sink?.Fact(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, HeardMs: length));
+            }
         }
 
         if (_hangUpAfterAnswer && _player.Current is null)
@@ -338,8 +365,9 @@ public sealed partial class CallLoop : IProviderEvents
                 break;
 
             case Verdict.FalseAlarm:
+                _falseAlarms.Clear();
+                _falseAlarms.AddRange(_judge.Turns);
                 _judge.Close();
-                _falseAlarmTurn = turnId;
                 _callerStoppedAt = null;
                 _sink!.Fact(new FalseInterruption(turnId, _turns.Find(turn => turn.Id == turnId)?.Partial, _interruptedAtMs));
                 _provider!.ResumeAnswers(answerNow: false);

@@ -32,6 +32,10 @@ public sealed partial class CallLoop : IMediaReceiver
 {
     private const int MaxLatencies = 500;
 
+    // A second: longer than the silence by which any provider ends a turn. 20 ms of μ-law silence (0xFF) a frame.
+    private const int LastSilenceFrames = 50;
+    private static readonly byte[] SilentFrame = Encoding.ASCII.GetBytes(Convert.ToBase64String([.. Enumerable.Repeat(G711.Silence, G711.FrameBytes)]));
+
     private readonly Lock _gate = new();
     private readonly CallOptions _options;
     private readonly TimeProvider _time;
@@ -62,18 +66,19 @@ public sealed partial class CallLoop : IMediaReceiver
     private bool _carrierClosed;
     private bool _hangUpAfterAnswer;
     private double _lastCarrierAt;
-    private double _admittedAt;
+    private double _connectingSince;
+    private double? _stalledSince;
     private double? _callerStoppedAt;
     private double? _digitsDueAt;
     private double? _endedAt;
     private string? _discardedTurn;
-    private string? _falseAlarmTurn;
     private CallOutcome? _outcome;
     private ProviderUsage? _usage;
     private long _mediaMs;
     private long _framesIn;
     private int _ticks;
     private bool _admitting;
+    private bool _completed;
     private bool _measureCaller;
 
     // The AI's level is taken from the first chunk after each report.
@@ -105,8 +110,10 @@ public sealed partial class CallLoop : IMediaReceiver
     {
         var ticker = CallTicker.Of(_time);
         ticker.Add(this);
-        using var registration = stopping.Register(() => Post(new EndCall(EndReason.TalkServerStopping, "The server is shutting down.")));
         _carrier.Open(this);
+
+        // After the opening: a server that is stopping already must be able to say goodbye.
+        using var registration = stopping.Register(() => Post(new EndCall(EndReason.TalkServerStopping, "The server is shutting down.")));
         var outcome = await _completion.Task.ConfigureAwait(false);
         ticker.Remove(this);
         _admission.Dispose();
@@ -125,10 +132,12 @@ public sealed partial class CallLoop : IMediaReceiver
                 case EndCall end:
                     Finish(end.Reason, end.Detail);
                     break;
+                case var _ when _outcome is not null:
+                    break;
                 case InstructProvider instruct when _providerReady:
                     _provider!.Instruct(instruct.Text);
                     break;
-                case InstructProvider instruct when _outcome is null:
+                case InstructProvider instruct:
                     _instructions.Add(instruct.Text);
                     break;
                 case ProvideToolResult result when _providerReady:
@@ -200,12 +209,13 @@ public sealed partial class CallLoop : IMediaReceiver
 
                 break;
 
-            case CarrierEventKind.Digit:
+            case CarrierEventKind.Digit when _started:
                 OnDigit(Encoding.ASCII.GetString(carrierEvent.Payload));
                 break;
 
             case CarrierEventKind.Started when !_started:
                 _started = _admitting = true;
+                _connectingSince = _lastCarrierAt;
                 _ = AdmitAsync(carrierEvent.Start!);
                 break;
 
@@ -221,8 +231,8 @@ public sealed partial class CallLoop : IMediaReceiver
                 Finish(EndReason.TalkCarrierProtocolError, "The carrier started the same stream twice.");
                 break;
 
-            case CarrierEventKind.Audio:
-                Finish(EndReason.TalkCarrierProtocolError, "The carrier sent audio before it started a stream.");
+            case CarrierEventKind.Audio or CarrierEventKind.Digit:
+                Finish(EndReason.TalkCarrierProtocolError, "The carrier sent audio or a digit before it started a stream.");
                 break;
         }
     }
@@ -242,9 +252,18 @@ public sealed partial class CallLoop : IMediaReceiver
             return;
         }
 
-        if (!_providerReady || !DrainBacklog() || !_provider!.SendAudio(base64))
+        if (!_providerReady)
         {
             _backlog.Add(base64);
+        }
+        else if (!DrainBacklog() || !_provider!.SendAudio(base64))
+        {
+            _stalledSince ??= _lastCarrierAt;
+            _backlog.Add(base64);
+        }
+        else
+        {
+            _stalledSince = null;
         }
     }
 
@@ -257,6 +276,7 @@ public sealed partial class CallLoop : IMediaReceiver
                 return false;
             }
 
+            _stalledSince = null;
             _backlog.RemoveFirst();
         }
 
@@ -273,10 +293,15 @@ public sealed partial class CallLoop : IMediaReceiver
         catch (Exception e)
         {
             // The edge of admission: database or grain may be away. The call cannot begin, and the log says why.
+            using var failing = FlushScope.Enter();
             lock (_gate)
             {
                 _admitting = false;
-                LogAdmissionFailed(e);
+                if (_outcome is null)
+                {
+                    LogAdmissionFailed(e);
+                }
+
                 Finish(EndReason.ConnectCarrierRefused, "The call could not be looked up.");
                 CompleteWhenClosed();
             }
@@ -302,12 +327,20 @@ public sealed partial class CallLoop : IMediaReceiver
                 return;
             }
 
-            _admittedAt = Now();
-            _sink.Fact(new CarrierConnected("twilio", start.CallSid, start.StreamSid));
-            _providerName = admission.Provider.Name;
-            _capabilities = admission.Provider.Capabilities;
-            _resumed = admission.Setup.History.Count > 0;
-            _provider = admission.Provider.Connect(admission.Setup, this);
+            try
+            {
+                _connectingSince = Now();
+                _sink.Fact(new CarrierConnected("twilio", start.CallSid, start.StreamSid));
+                _providerName = admission.Provider.Name;
+                _capabilities = admission.Provider.Capabilities;
+                _resumed = admission.Setup.History.Count > 0;
+                _provider = admission.Provider.Connect(admission.Setup, this);
+            }
+            catch (Exception e)
+            {
+                // The edge of this task, which nobody awaits: without a provider nothing else would ever end the call.
+                Fault(e);
+            }
         }
     }
 
@@ -321,7 +354,7 @@ public sealed partial class CallLoop : IMediaReceiver
 
     private void TellDigits(double now)
     {
-        if (_digitsDueAt is { } due && now >= due && _providerReady)
+        if (_digitsDueAt is { } due && now >= due && _providerReady && _outcome is null)
         {
             _provider!.Instruct($"The caller pressed {string.Join(' ', _digits.ToString().ToCharArray())} on the telephone keypad.");
             _digits.Clear();
@@ -329,7 +362,6 @@ public sealed partial class CallLoop : IMediaReceiver
         }
     }
 
-    /// <summary>Deadlines, pacing, meters: ten times a second.</summary>
     /// <summary>What time alone decides: deadlines, the pace of answers, judgements. Called by <see cref="CallTicker"/>.</summary>
     internal void Tick()
     {
@@ -377,9 +409,20 @@ public sealed partial class CallLoop : IMediaReceiver
         {
             Finish(EndReason.TalkCarrierIdle, string.Create(CultureInfo.InvariantCulture, $"The carrier sent nothing for {_options.CarrierIdleTimeout.TotalSeconds:0} seconds."));
         }
-        else if (_provider is not null && !_providerReady && now - _admittedAt >= _options.ProviderConnectTimeout.TotalMilliseconds)
+        else if (!_providerReady && now - _connectingSince >= _options.ProviderConnectTimeout.TotalMilliseconds)
         {
-            Finish(EndReason.ConnectProviderTimeout, string.Create(CultureInfo.InvariantCulture, $"{_providerName} did not answer within {_options.ProviderConnectTimeout.TotalSeconds:0} seconds."));
+            if (_provider is null)
+            {
+                Finish(EndReason.ConnectCarrierRefused, "The call could not be looked up in time.");
+            }
+            else
+            {
+                Finish(EndReason.ConnectProviderTimeout, string.Create(CultureInfo.InvariantCulture, $"{_providerName} did not answer within {_options.ProviderConnectTimeout.TotalSeconds:0} seconds."));
+            }
+        }
+        else if (_stalledSince is { } since && now - since >= _options.ProviderStallTimeout.TotalMilliseconds)
+        {
+            Finish(EndReason.TalkProviderStalled, string.Create(CultureInfo.InvariantCulture, $"{_providerName} took no audio for {_options.ProviderStallTimeout.TotalSeconds:0} seconds."));
         }
     }
 
@@ -452,21 +495,37 @@ public sealed partial class CallLoop : IMediaReceiver
         double now = Now();
         _endedAt = now;
         _outcome = new CallOutcome(reason, detail);
-        _admission.Cancel();
         if (!_player.Paused && _player.Speaking(now))
         {
             _player.Pause(now, _link, _carrier);
         }
 
         DropAnswers(now);
+        EndLastTurn();
         _carrier.Close(reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierRefused ? (ushort)1008 : (ushort)1000, reason == EndReason.CallerHungUp ? "" : detail);
+
+        // May come straight back through AdmitAsync: last.
+        _admission.Cancel();
         CompleteWhenClosed();
+    }
+
+    /// <summary>A provider ends a turn by silence, and from a closed line none comes: without it the last words would never be written down.</summary>
+    private void EndLastTurn()
+    {
+        if (_providerReady && !_providerClosed && _turns is [.., { StoppedMs: null }] && DrainBacklog())
+        {
+            // Nobody would hear an answer to them.
+            _provider!.HoldAnswers();
+            for (int i = 0; i < LastSilenceFrames && _provider.SendAudio(SilentFrame); i++)
+            {
+            }
+        }
     }
 
     /// <summary>Closes the provider once no words are awaited, and completes once both sides are closed or the deadline is over.</summary>
     private void CompleteWhenClosed()
     {
-        if (_outcome is null || _admitting || _completion.Task.IsCompleted)
+        if (_outcome is null || _admitting || _completed)
         {
             return;
         }
@@ -485,24 +544,31 @@ public sealed partial class CallLoop : IMediaReceiver
             return;
         }
 
+        // Before the abort, whose OnClosed may come back into here.
+        _completed = true;
         if (!_carrierClosed)
         {
             _carrier.Abort();
         }
 
-        foreach (var turn in _turns)
-        {
-            if (turn.Partial.Length > 0)
-            {
-                _sink?.Fact(new TurnFinished(turn.Id, LegRole.Caller, turn.Partial, turn.StartMs, turn.StoppedMs ?? _mediaMs, Interrupted: true));
-            }
-        }
-
+        _turns.ForEach(GiveUp);
         _turns.Clear();
         _sink?.Fact(MediaEndedFact());
+
+        // That was the last fact; a provider that was not waited for may still report.
+        _sink = null;
         _player.Dispose();
         _backlog.Dispose();
         _completion.TrySetResult(_outcome);
+    }
+
+    /// <summary>The transcript of a turn will not come: what is known of it is kept.</summary>
+    private void GiveUp(CallerTurn turn)
+    {
+        if (turn.Partial.Length > 0)
+        {
+            _sink?.Fact(new TurnFinished(turn.Id, LegRole.Caller, turn.Partial, turn.StartMs, turn.StoppedMs ?? _mediaMs, Interrupted: true));
+        }
     }
 
     private MediaEnded MediaEndedFact()

@@ -6,11 +6,14 @@ public sealed record CallOptions
     /// <summary>From the open socket to the carrier's <c>start</c> message. Default: 5 s.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>From admission to a provider that is ready for audio. Default: 10 s.</summary>
+    /// <summary>From the stream's start to its admission, and from there to a provider that is ready for audio. Default: 10 s.</summary>
     public TimeSpan ProviderConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Longest silence on the wire (not in the room) from the carrier, which sends frames all the time; each frame resets it. Default: 15 s.</summary>
     public TimeSpan CarrierIdleTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Longest time that a connected provider takes no audio at all. Default: 10 s.</summary>
+    public TimeSpan ProviderStallTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long both sides may take to close once the call is over. Default: 3 s.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(3);

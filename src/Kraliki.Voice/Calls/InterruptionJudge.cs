@@ -31,6 +31,9 @@ internal sealed class InterruptionJudge(CallOptions options)
     /// <summary>The caller's turn that began what is being judged; null when nothing is.</summary>
     public string? TurnId => _turns.Count > 0 ? _turns[0] : null;
 
+    /// <summary>The caller's turns that are judged together, in their order.</summary>
+    public IReadOnlyList<string> Turns => _turns;
+
     /// <summary>Speech began over an answer, or began again before the verdict: then both are judged as one.</summary>
     public void Begin(string turnId, double now)
     {

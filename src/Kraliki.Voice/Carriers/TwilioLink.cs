@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
+using Kraliki.Voice.Audio;
 using Kraliki.Voice.Net;
 
 namespace Kraliki.Voice.Carriers;
@@ -50,9 +51,9 @@ public sealed class TwilioLink
     /// <summary>Translates one message. Remembers the stream's name from <c>start</c>, which everything that we send must carry.</summary>
     public CarrierEvent Read(ReadOnlySpan<byte> message)
     {
-        if (TryReadMedia(message, out var media))
+        if (TryReadMedia(message, out var frequent) || TryReadMark(message, out frequent))
         {
-            return media;
+            return frequent;
         }
 
         try
@@ -98,7 +99,7 @@ public sealed class TwilioLink
 
         var payload = message[(at + 11)..];
         int end = payload.IndexOf((byte)'"');
-        if (end <= 0 || !Base64.IsValid(payload[..end]))
+        if (end <= 0 || !PlainBase64.IsValid(payload[..end]))
         {
             return false;
         }
@@ -111,6 +112,28 @@ public sealed class TwilioLink
         }
 
         media = new CarrierEvent { Kind = CarrierEventKind.Audio, Payload = payload[..end], TimestampMs = timestamp };
+        return true;
+    }
+
+    /// <summary>Five a second while the agent speaks: <c>{"event":"mark",…,"mark":{"name":"0:1600"}}</c>.</summary>
+    private static bool TryReadMark(ReadOnlySpan<byte> message, out CarrierEvent mark)
+    {
+        mark = default;
+        var needle = "\"mark\":{\"name\":\""u8;
+        int at = message.StartsWith("{\"event\":\"mark\","u8) && message.EndsWith("\"}}"u8) ? message.IndexOf(needle) : -1;
+        if (at < 0)
+        {
+            return false;
+        }
+
+        var name = message[(at + needle.Length)..];
+        int end = name.IndexOf((byte)'"');
+        if (name.Length - end != 3 || name[..end].Contains((byte)'\\'))
+        {
+            return false;
+        }
+
+        mark = new CarrierEvent { Kind = CarrierEventKind.Mark, Payload = name[..end] };
         return true;
     }
 
@@ -139,7 +162,7 @@ public sealed class TwilioLink
 
                 var audio = Encoding.UTF8.GetBytes(payload.GetString() ?? "");
                 long timestamp = media.TryGetProperty("timestamp", out var stamp) && long.TryParse(stamp.GetString(), out long ms) ? ms : -1;
-                return audio.Length > 0 && Base64.IsValid(audio)
+                return audio.Length > 0 && PlainBase64.IsValid(audio)
                     ? new CarrierEvent { Kind = CarrierEventKind.Audio, Payload = audio, TimestampMs = timestamp }
                     : Malformed("payload is not base64");
 
