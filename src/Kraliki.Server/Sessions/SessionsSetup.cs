@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
-using Kraliki.Server.Operations;
 using Kraliki.Server.Sessions.Api;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -50,7 +49,6 @@ public static class SessionsSetup
         builder.UseOrleans(ConfigureSilo);
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
-        services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);
     }
 
     public static void MapSessions(this IEndpointRouteBuilder routes)
