@@ -1,9 +1,15 @@
 using Kraliki.Server;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Rehearsals;
 using Microsoft.AspNetCore.Connections;
 
 try
 {
+    if (args is ["rehearse", .. var rest])
+    {
+        return await RehearseCommand.RunAsync(rest, Console.Out, Console.Error, Console.IsOutputRedirected ? null : Console.WindowWidth, CancellationToken.None);
+    }
+
     await using var app = KralikiServer.Build(args);
     await app.RunAsync();
     return 0;

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
@@ -17,6 +18,7 @@ internal sealed partial class RehearsalRunner(
     SessionCommands sessions,
     JournalReader journal,
     SimulatedCarrier carrier,
+    RehearsalScripts scripts,
     PublicUrls urls,
     TimeProvider time,
     ILogger<RehearsalRunner> logger) : BackgroundService
@@ -26,6 +28,9 @@ internal sealed partial class RehearsalRunner(
 
     // People press the button a few times; a suite may queue some dozens. Full: the request is refused with 503.
     private readonly Channel<Guid> _queue = Channel.CreateBounded<Guid>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.Wait });
+
+    // Made before the server listens: whatever is older was left over by the process before.
+    private readonly DateTimeOffset _startedAt = time.GetUtcNow();
 
     public bool TryQueue(Guid rehearsalId) => _queue.Writer.TryWrite(rehearsalId);
 
@@ -45,11 +50,11 @@ internal sealed partial class RehearsalRunner(
             {
                 await RunAsync(id, stoppingToken);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // The edge of a rehearsal: whatever went wrong is its result, and the next one still runs.
                 LogRehearsalFailed(e, id);
-                await UpdateAsync(id, row => Finish(row, RehearsalStatus.Failed, e is SpeechPartsMissingException ? e.Message : "The rehearsal could not be run by a fault of the server.", null), stoppingToken);
+                await FailAsync(id, e is SpeechPartsMissingException ? e.Message : "The rehearsal could not be run by a fault of the server.", stoppingToken);
             }
         }
     }
@@ -57,44 +62,60 @@ internal sealed partial class RehearsalRunner(
     private async Task RunAsync(Guid id, CancellationToken cancellationToken)
     {
         var rehearsal = await UpdateAsync(id, row => row.Status = RehearsalStatus.Running, cancellationToken);
-        var script = CallerScripts.Find(rehearsal.Script);
+        var script = scripts.Find(rehearsal.Script) ?? throw new InvalidOperationException($"The script {rehearsal.Script} was known when the rehearsal was asked for.");
         var simulator = await carrier.StartedAsync(cancellationToken);
         var session = await sessions.CreateAsync(
             rehearsal.OrganisationId,
             new SessionCreated(rehearsal.Provider, VoiceStrategy.Realtime, rehearsal.TelephonyProvider, script.From, new Dictionary<string, string> { ["rehearsal"] = id.ToString(), ["script"] = script.Name }),
             cancellationToken);
+        using var scope = logger.BeginScope(new LogScope("session_id", session.Id.ToString()));
         await UpdateAsync(id, row => row.SessionId = session.Id, cancellationToken);
 
-        var call = await simulator.PlaceCallAsync(
-            new InboundCall(
-                urls.CarrierHttp($"/telephony/twilio/voice?session={session.Id}"),
-                DialledNumber,
-                script,
-                StatusUrl: urls.CarrierHttp("/telephony/twilio/status")),
-            cancellationToken);
         SimulatedCallReport report;
+        SessionRow ended;
         try
         {
-            report = await call.Completion.WaitAsync(Patience, time, cancellationToken);
+            report = await CallAsync(simulator, script, session.Id, cancellationToken);
+            ended = await EndedAsync(session.Id, cancellationToken);
         }
-        catch (TimeoutException)
+        finally
         {
-            call.HangUp(CallEnder.Caller, "hang_up");
-            report = await call.Completion.WaitAsync(cancellationToken);
+            // A call that never reached us leaves its session waiting for it. One that has ended stays as it is.
+            await sessions.EndAsync(session.Id, "server", "The practice call is over.", CancellationToken.None);
         }
 
-        var ended = await EndedAsync(session.Id, cancellationToken);
         var turns = await journal.TurnsAsync(session.Id, cancellationToken);
         var written = ReportWriter.Write(report, turns.ConvertAll(turn => (TurnFinished)turn.Data), ended.EndReason);
         string? failure = FailureOf(report, written, ended);
         await UpdateAsync(id, row => Finish(row, failure is null ? RehearsalStatus.Passed : RehearsalStatus.Failed, failure, written), cancellationToken);
     }
 
+    private async Task<SimulatedCallReport> CallAsync(TwilioSimulator simulator, CallerScript script, Guid sessionId, CancellationToken cancellationToken)
+    {
+        var call = await simulator.PlaceCallAsync(
+            new InboundCall(
+                urls.CarrierHttp($"/telephony/twilio/voice?session={sessionId}"),
+                DialledNumber,
+                script,
+                StatusUrl: urls.CarrierHttp("/telephony/twilio/status")),
+            cancellationToken);
+        try
+        {
+            return await call.Completion.WaitAsync(Patience, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            call.HangUp(CallEnder.Caller, "hang_up");
+            return await call.Completion.WaitAsync(cancellationToken);
+        }
+    }
+
     private static string? FailureOf(SimulatedCallReport call, RehearsalReport report, SessionRow session)
     {
         if (session.State != SessionState.Completed)
         {
-            return session.EndDetail ?? $"The session stands at {session.State} although the call is over.";
+            string? carrier = call.Errors.FirstOrDefault() ?? call.Violations.FirstOrDefault();
+            return session.EndDetail ?? (carrier is null ? "The call never reached its session." : $"The call never reached its session. The carrier reports: {carrier}");
         }
 
         if (call.Violations.Count > 0)
@@ -128,10 +149,25 @@ internal sealed partial class RehearsalRunner(
         }
     }
 
+    private async Task FailAsync(Guid id, string failure, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await UpdateAsync(id, row => Finish(row, RehearsalStatus.Failed, failure, null), cancellationToken);
+        }
+        catch (DbException e)
+        {
+            // The next start marks it as interrupted.
+            LogRehearsalFailed(e, id);
+        }
+    }
+
     private async Task FailInterruptedAsync(CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();
-        var interrupted = await db.Set<RehearsalRow>().Where(row => row.Status == RehearsalStatus.Queued || row.Status == RehearsalStatus.Running).ToListAsync(cancellationToken);
+        var interrupted = await db.Set<RehearsalRow>()
+            .Where(row => row.CreatedAt < _startedAt && (row.Status == RehearsalStatus.Queued || row.Status == RehearsalStatus.Running))
+            .ToListAsync(cancellationToken);
         interrupted.ForEach(row => Finish(row, RehearsalStatus.Failed, "The server was restarted in the middle of it.", null));
         await db.SaveChangesAsync(cancellationToken);
     }

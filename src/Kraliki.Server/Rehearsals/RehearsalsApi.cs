@@ -3,7 +3,6 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Providers;
-using Kraliki.Simulators.Callers;
 using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Rehearsals;
@@ -20,22 +19,21 @@ internal static class RehearsalsApi
             .Produces<RehearsalView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         rehearsals.MapGet("", ListAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListRehearsals").WithSummary("Practice calls, newest first")
             .Produces<Page<RehearsalView>>();
-        rehearsals.MapGet("/scripts", () => TypedResults.Ok(Scripts)).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListCallerScripts").WithSummary("What the simulated caller can play");
+        rehearsals.MapGet("/scripts", (RehearsalScripts scripts) => TypedResults.Ok(Views(scripts))).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListCallerScripts").WithSummary("What the simulated caller can play");
         rehearsals.MapGet("/{id:guid}", GetAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("GetRehearsal").WithSummary("One practice call, with its report once it is over")
             .Produces<RehearsalView>().ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static IReadOnlyList<CallerScriptView> Scripts { get; } =
-        [.. CallerScripts.All.Select(script => new CallerScriptView(script.Name, script.Title, script.Description, script.Lines, script.ApproximateSeconds))];
+    private static IReadOnlyList<CallerScriptView> Views(RehearsalScripts scripts)
+        => [.. scripts.All.Select(script => new CallerScriptView(script.Name, script.Title, script.Description, script.Lines, script.ApproximateSeconds))];
 
     private static async Task<IResult> StartAsync(
-        StartRehearsal body, KralikiDb db, CurrentUser user, VoiceProviders providers, RehearsalRunner runner, TimeProvider time, CancellationToken cancellationToken)
+        StartRehearsal body, KralikiDb db, CurrentUser user, RehearsalScripts scripts, VoiceProviders providers, RehearsalRunner runner, TimeProvider time, CancellationToken cancellationToken)
     {
-        // A path would read files of the server for whoever may run rehearsals: only the names that we ship.
-        string script = body.Script ?? CallerScripts.Default.Name;
-        if (Scripts.All(known => known.Name != script))
+        string script = body.Script ?? scripts.All[0].Name;
+        if (scripts.Find(script) is null)
         {
-            return Problems.Invalid("script", $"script must be one of {string.Join(", ", Scripts.Select(known => known.Name))}.");
+            return Problems.Invalid("script", $"script must be one of {string.Join(", ", scripts.All.Select(known => known.Name))}.");
         }
 
         string provider = body.Provider ?? providers.Default;
