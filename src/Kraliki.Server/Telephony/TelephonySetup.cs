@@ -1,4 +1,6 @@
 using Kraliki.Voice.Calls;
+using Kraliki.Voice.Net;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kraliki.Server.Telephony;
@@ -11,6 +13,11 @@ public static class TelephonySetup
         builder.Services.AddSingleton<TwilioAccounts>();
         builder.Services.AddSingleton<StreamTokens>();
         builder.Services.AddScoped<TwilioWebhooks>();
+        builder.Services.AddSingleton<MediaCalls>();
+        if (MediaDoor.Supported)
+        {
+            builder.Services.AddSingleton<IConnectionListenerFactory, MediaTransport>();
+        }
     }
 
     public static void MapTelephony(this IEndpointRouteBuilder routes) => routes.MapTwilio();

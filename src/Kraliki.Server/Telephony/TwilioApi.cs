@@ -14,7 +14,6 @@ namespace Kraliki.Server.Telephony;
 internal static class TwilioApi
 {
     private const string AfterStream = "/telephony/twilio/after-stream";
-    private const string Media = "/telephony/twilio/media";
 
     public static void MapTwilio(this IEndpointRouteBuilder routes)
     {
@@ -147,7 +146,7 @@ internal static class TwilioApi
     }
 
     private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
-        => Twiml.Stream(urls.CarrierSocket(Media), tokens.Issue(call.SessionId, call.CallSid), urls.CarrierHttp(AfterStream));
+        => Twiml.Stream(urls.CarrierSocket(MediaEndpoint.Path), tokens.Issue(call.SessionId, call.CallSid), urls.CarrierHttp(AfterStream));
 
     private static bool IsFinal(string status) => status is "completed" or "busy" or "failed" or "no-answer" or "canceled";
 
