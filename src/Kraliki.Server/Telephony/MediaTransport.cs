@@ -5,133 +5,123 @@ using System.Threading.Channels;
 using Kraliki.Voice.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
 
 namespace Kraliki.Server.Telephony;
 
-/// <summary>The web server's TCP transport with the <see cref="MediaDoor"/> in front: audio goes to the call path, everything else to Kestrel.</summary>
-/// <remarks>
-/// Through Kestrel a call costs about twice the processor time (docs/performance.md): its pipes and the thread pool stand
-/// between the sockets. One port serves both, so nothing changes for carriers and proxies.
-/// </remarks>
-internal sealed partial class MediaTransport(IServiceProvider services, TimeProvider time, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+/// <summary>
+/// The web server's way to listen, with the <see cref="MediaDoor"/> before it: media sockets go to the call path, every other
+/// connection to Kestrel as always. Where the door is not supported the web server listens by itself.
+/// </summary>
+internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportOptions> options, TimeProvider time, ILoggerFactory logs)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint;
+    public bool CanBind(EndPoint endpoint) => MediaDoor.Supported && endpoint is IPEndPoint;
 
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
-        var address = (IPEndPoint)endpoint;
-        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            // "Any" of IPv6 means both families to Kestrel's users.
-            if (address.Address.Equals(IPAddress.IPv6Any))
-            {
-                socket.DualMode = true;
-            }
-
-            socket.Bind(address);
-            socket.Listen(512);
-            return ValueTask.FromResult<IConnectionListener>(new Listener(socket, services.GetRequiredService<MediaCalls>(), time, loggers));
+            var socket = options.Value.CreateBoundListenSocket(endpoint);
+            socket.Listen(options.Value.Backlog);
+            return ValueTask.FromResult<IConnectionListener>(new Listener(socket, calls, time, logs));
         }
-        catch (SocketException e)
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            socket.Dispose();
-            throw e.SocketErrorCode == SocketError.AddressAlreadyInUse ? new AddressInUseException(e.Message, e) : e;
+            throw new AddressInUseException(e.Message, e);
         }
     }
 
-    private sealed partial class Listener : IConnectionListener
+    private sealed class Listener : IConnectionListener
     {
-        private readonly Socket _socket;
-        private readonly MediaCalls _calls;
-        private readonly MediaDoor _door;
-        private readonly ILogger _logger;
+        private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
+
+        // Connections that Kestrel has not fetched yet; it fetches at once. Full: the newest is closed, as a full backlog would.
+        private readonly Channel<Socket> _others = Channel.CreateBounded<Socket>(512);
+        private readonly ConcurrentDictionary<Task, bool> _running = new();
         private readonly SocketConnectionContextFactory _connections;
-        private readonly ConcurrentDictionary<Task, byte> _running = new();
+        private readonly Socket _socket;
+        private readonly MediaDoor _door;
+        private readonly MediaCalls _calls;
+        private readonly TimeProvider _time;
         private readonly Task _accepting;
 
-        // As many as the system's own backlog holds; who comes beyond that is refused, as it would be there.
-        private readonly Channel<Socket> _others = Channel.CreateBounded<Socket>(new BoundedChannelOptions(512) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
-
-        public Listener(Socket socket, MediaCalls calls, TimeProvider time, ILoggerFactory loggers)
+        public Listener(Socket socket, MediaCalls calls, TimeProvider time, ILoggerFactory logs)
         {
             _socket = socket;
             _calls = calls;
-            _logger = loggers.CreateLogger<MediaTransport>();
-            _connections = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), _logger);
-            _door = new MediaDoor(MediaEndpoint.Path, MediaSocketOptions.Carrier, time, OnMedia, OnOther);
+            _time = time;
             EndPoint = socket.LocalEndPoint!;
-            _accepting = AcceptLoopAsync();
+            _connections = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), logs.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
+            _door = new MediaDoor(MediaCalls.Path, MediaSocketOptions.Carrier, time, OnMedia, OnOther);
+            _accepting = AcceptAllAsync();
         }
 
         public EndPoint EndPoint { get; }
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
-            => await _others.Reader.WaitToReadAsync(cancellationToken) && _others.Reader.TryRead(out var socket) ? _connections.Create(socket) : null;
+        {
+            try
+            {
+                return _connections.Create(await _others.Reader.ReadAsync(cancellationToken));
+            }
+            catch (ChannelClosedException)
+            {
+                // How Kestrel is told that nobody comes any more.
+                return null;
+            }
+        }
 
+        /// <summary>No new connections, and the calls here come to their ends: the server is stopping, which each of them knows.</summary>
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
             _socket.Dispose();
-            await _accepting.WaitAsync(cancellationToken);
+            await _accepting;
+            _others.Writer.TryComplete();
+            await Task.WhenAll(_running.Keys).WaitAsync(cancellationToken);
         }
 
-        /// <summary>The stopping server has told every call to end; each is waited for, so that its end is in the journal.</summary>
-        public async ValueTask DisposeAsync()
+        public ValueTask DisposeAsync()
         {
-            await UnbindAsync();
-            await Task.WhenAll(_running.Keys);
+            _socket.Dispose();
             _connections.Dispose();
+            return ValueTask.CompletedTask;
         }
 
-        private async Task AcceptLoopAsync()
+        private async Task AcceptAllAsync()
         {
             while (true)
             {
                 try
                 {
-                    var accepted = await _socket.AcceptAsync();
-                    accepted.NoDelay = true;
-                    _door.Enter(accepted);
+                    var connection = await _socket.AcceptAsync();
+                    connection.NoDelay = true;
+                    _door.Enter(connection);
                 }
-                catch (Exception e) when (e is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted })
+                catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.TooManyOpenSockets)
                 {
-                    _others.Writer.TryComplete();
+                    // That one was gone before it came in, or there is no room for now; at once would be a busy loop.
+                    await Task.Delay(RetryAfter, _time);
+                }
+                catch (Exception e) when (e is SocketException or ObjectDisposedException)
+                {
                     return;
                 }
-                catch (SocketException e)
-                {
-                    // The peer was gone before it was accepted, or descriptors are short for the moment.
-                    LogAcceptFailed(e.SocketErrorCode);
-                }
-            }
-        }
-
-        private void OnOther(Socket socket)
-        {
-            if (!_others.Writer.TryWrite(socket))
-            {
-                socket.Dispose();
             }
         }
 
         private void OnMedia(MediaSocket socket, IPAddress? address)
         {
-            // Off the media thread: attaching a call to its session takes locks and services of the server.
-            var call = Task.Run(() => RunCallAsync(socket, address));
-            _running[call] = 0;
-            call.ContinueWith(_ => _running.TryRemove(call, out var _), TaskScheduler.Default);
+            var call = _calls.RunAsync(socket, address);
+            _running[call] = true;
+            call.ContinueWith(static (ended, running) => ((ConcurrentDictionary<Task, bool>)running!).TryRemove(ended, out _), _running, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
-        private async Task RunCallAsync(MediaSocket socket, IPAddress? address)
+        private void OnOther(Socket connection)
         {
-            try
+            if (!_others.Writer.TryWrite(connection))
             {
-                await _calls.RunAsync(socket, address);
-            }
-            catch (Exception e)
-            {
-                // The edge of a call's life on this node; there is no request that would report it.
-                LogCallFailed(e);
+                connection.Dispose();
             }
         }
     }

@@ -1,5 +1,4 @@
 using Kraliki.Voice.Calls;
-using Kraliki.Voice.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -14,10 +13,7 @@ public static class TelephonySetup
         builder.Services.AddSingleton<StreamTokens>();
         builder.Services.AddScoped<TwilioWebhooks>();
         builder.Services.AddSingleton<MediaCalls>();
-        if (MediaDoor.Supported)
-        {
-            builder.Services.AddSingleton<IConnectionListenerFactory, MediaTransport>();
-        }
+        builder.Services.AddSingleton<IConnectionListenerFactory, MediaTransport>();
     }
 
     public static void MapTelephony(this IEndpointRouteBuilder routes) => routes.MapTwilio();
