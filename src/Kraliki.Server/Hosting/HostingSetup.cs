@@ -34,6 +34,7 @@ public static class HostingSetup
         {
             var serializer = json.SerializerOptions;
             serializer.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
+            serializer.Converters.Add(new UtcTimeConverter());
             serializer.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
             serializer.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
             serializer.NumberHandling = JsonNumberHandling.Strict;
