@@ -35,12 +35,15 @@ internal static class ApiDescription
             });
             description.AddSchemaTransformer((schema, context, _) =>
             {
-                // Written by a converter of ours, so the framework cannot know what they look like.
+                // The schema exporter cannot look into our converter of times.
                 var type = context.JsonTypeInfo.Type;
-                if (type == typeof(DateTimeOffset) || type == typeof(DateTimeOffset?))
+                if (type == typeof(DateTimeOffset) || (type == typeof(DateTimeOffset?) && context.ParameterDescription is not null))
                 {
-                    schema.Type = type == typeof(DateTimeOffset) || context.ParameterDescription is not null ? JsonSchemaType.String : JsonSchemaType.String | JsonSchemaType.Null;
-                    schema.Format = "date-time";
+                    schema.Type = JsonSchemaType.String;
+                }
+                else if (type == typeof(DateTimeOffset?))
+                {
+                    schema.Type = JsonSchemaType.String | JsonSchemaType.Null;
                 }
 
                 return Task.CompletedTask;

@@ -33,8 +33,8 @@ public static class HostingSetup
         services.ConfigureHttpJsonOptions(json =>
         {
             var serializer = json.SerializerOptions;
-            serializer.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
             serializer.Converters.Add(new UtcTimeConverter());
+            serializer.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
             serializer.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
             serializer.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
             serializer.NumberHandling = JsonNumberHandling.Strict;

@@ -10,18 +10,17 @@ namespace Kraliki.Server.Sessions.Sockets;
 /// <summary><c>/asyncapi.json</c>: the session socket as an AsyncAPI 3.0 document, made from the types that travel over it.</summary>
 internal static class AsyncApiDocument
 {
-    // First: the document below is made of it when the class is loaded.
+    private const string ChannelName = "session";
+
     private static readonly JsonSchemaExporterOptions SchemaOptions = new()
     {
         TreatNullObliviousAsNonNullable = true,
 
-        // Times are written by a converter of ours, so the exporter cannot know what they look like.
-        TransformSchemaNode = static (context, schema) => context.TypeInfo.Type == typeof(DateTimeOffset)
+        // The exporter cannot look into a converter of our own.
+        TransformSchemaNode = (context, schema) => (Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type) == typeof(DateTimeOffset)
             ? new JsonObject { ["type"] = "string", ["format"] = "date-time" }
             : schema,
     };
-
-    private const string ChannelName = "session";
 
     private static readonly JsonNode Messages = Build();
 
