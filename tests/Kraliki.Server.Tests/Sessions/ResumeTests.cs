@@ -111,7 +111,7 @@ public sealed class ResumeTests(SharedSessionServer shared)
     [Fact]
     public async Task A_client_that_does_not_read_is_cut_off_and_the_call_does_not_notice()
     {
-        await using var server = await SessionServer.StartAsync(Cancelled, limits: new() { SocketSendTimeout = TimeSpan.FromMilliseconds(300) });
+        await using var server = await SessionServer.StartAsync(Cancelled, limits: new() { SocketSendTimeout = TimeSpan.FromMilliseconds(300), SocketMessagesPerWindow = int.MaxValue });
         var call = await server.StartCallAsync(Cancelled);
         var (slow, _) = await RawSocket.EnterAsync(server, call.Id, Cancelled, receiveBuffer: 4_096);
         using var _1 = slow;
