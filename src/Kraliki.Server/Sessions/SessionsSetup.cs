@@ -52,6 +52,7 @@ public static class SessionsSetup
         builder.UseOrleans(ConfigureSilo);
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
+        services.AddHostedService<DemoConversations>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);
     }
 
