@@ -31,6 +31,7 @@ public static class Configuration
         var publicUrl = reader.Url("PublicUrl");
         var directory = reader.Text("DataDirectory") ?? "./data";
         var demo = reader.Flag("Demo");
+        var recovery = reader.Seconds("Sessions:RecoverySeconds", from: 1, to: 600);
         var openAI = new OpenAIKeys(
             reader.Secret("Providers:OpenAI:ApiKey"),
             reader.Url("Providers:OpenAI:BaseUrl"),
@@ -67,7 +68,7 @@ public static class Configuration
         }
 
         reader.ThrowIfRefused();
-        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio));
+        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery);
     }
 
     /// <summary>Demo accounts share a printed password and the simulators trust their callers: nothing of that may face a network.</summary>

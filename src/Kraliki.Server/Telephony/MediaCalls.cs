@@ -1,3 +1,4 @@
+using System.Net;
 using Kraliki.Contracts;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
@@ -25,7 +26,8 @@ internal sealed class MediaCalls(
     public const string Path = "/telephony/twilio/media";
 
     /// <summary>Runs from the upgraded, not yet opened socket to the written end of the session.</summary>
-    public async Task RunAsync(MediaSocket socket)
+    /// <param name="address">The peer's, for the audit.</param>
+    public async Task RunAsync(MediaSocket socket, IPAddress? address)
     {
         LiveCall? call = null;
         CallLoop? loop = null;
@@ -40,7 +42,7 @@ internal sealed class MediaCalls(
         }
         else if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
         {
-            await RefusedAsync(Path, outcome.Detail, CancellationToken.None);
+            await RefusedAsync(Path, outcome.Detail, address, CancellationToken.None);
         }
 
         async Task<CallAdmission?> AdmitAsync(StreamStart start, CancellationToken cancellationToken)
@@ -50,14 +52,14 @@ internal sealed class MediaCalls(
             var redeemed = tokens.Redeem(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, out var sessionId);
             if (redeemed != StreamTokenOutcome.Good)
             {
-                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", cancellationToken);
+                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", address, cancellationToken);
                 return null;
             }
 
             call = await live.AttachAsync(sessionId, cancellationToken);
             if (call is null)
             {
-                await RefusedAsync(start.CallSid, "The session has ended.", cancellationToken);
+                await RefusedAsync(start.CallSid, "The session has ended.", address, cancellationToken);
                 return null;
             }
 
@@ -84,7 +86,7 @@ internal sealed class MediaCalls(
     {
         if (await UpgradeAsync(http) is { } connection)
         {
-            await RunAsync(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time));
+            await RunAsync(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time), http.Connection.RemoteIpAddress);
         }
         else
         {
@@ -93,8 +95,8 @@ internal sealed class MediaCalls(
         }
     }
 
-    private Task RefusedAsync(string subject, string why, CancellationToken cancellationToken)
-        => audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", cancellationToken: cancellationToken);
+    private Task RefusedAsync(string subject, string why, IPAddress? address, CancellationToken cancellationToken)
+        => audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", address: address?.ToString(), cancellationToken: cancellationToken);
 
     /// <summary>RFC 6455 §4.2.1 by hand: the call path wants the connection, not the framework's socket on top of it.</summary>
     private static async Task<Stream?> UpgradeAsync(HttpContext http)
