@@ -1,6 +1,8 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Voice.Calls;
 using Kraliki.Voice.Carriers;
@@ -12,8 +14,10 @@ namespace Kraliki.Server.Telephony;
 
 /// <summary>Twilio's media socket. The request is the call's lifetime on this node.</summary>
 /// <remarks>Anyone may open the socket; only a <c>start</c> with a one-time token from our own TwiML makes it a call.</remarks>
-internal static class MediaEndpoint
+internal static partial class MediaEndpoint
 {
+    private const string Refused = "media_socket_refused";
+
     public static async Task RunAsync(
         HttpContext http,
         StreamTokens tokens,
@@ -32,20 +36,28 @@ internal static class MediaEndpoint
             return;
         }
 
+        var log = new CallLog(logger);
+        var request = ExecutionContext.Capture()!;
         LiveCall? call = null;
         CallLoop? loop = null;
-        loop = new CallLoop(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time), AdmitAsync, options, time, logger);
+        loop = new CallLoop(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time), AdmitInRequestAsync, options, time, log);
         var outcome = await loop.RunAsync(lifetime.ApplicationStopping);
         if (call is not null)
         {
-            await using (call)
-            {
-                await call.CompleteAsync(outcome);
-            }
+            await CompleteAsync(call, outcome, log);
         }
-        else if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
+
+        if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
         {
-            await audit.WriteAsync("media_socket_refused", "/telephony/twilio/media", outcome.Detail, actor: "carrier", cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(Refused, call?.SessionId.ToString() ?? http.Request.Path, outcome.Detail, actor: "carrier", cancellationToken: CancellationToken.None);
+        }
+
+        // The sockets' threads know nothing of the request; audit and log lines of the admission shall name it.
+        Task<CallAdmission?> AdmitInRequestAsync(StreamStart start, CancellationToken cancellationToken)
+        {
+            Task<CallAdmission?>? admission = null;
+            ExecutionContext.Run(request, _ => admission = AdmitAsync(start, cancellationToken), null);
+            return admission!;
         }
 
         async Task<CallAdmission?> AdmitAsync(StreamStart start, CancellationToken cancellationToken)
@@ -54,26 +66,44 @@ internal static class MediaEndpoint
             var redeemed = tokens.Redeem(token, start.CallSid, out var sessionId);
             if (redeemed != StreamTokenOutcome.Good)
             {
-                await audit.WriteAsync("media_socket_refused", start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", actor: "carrier", cancellationToken: cancellationToken);
+                await audit.WriteAsync(Refused, start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", actor: "carrier", cancellationToken: cancellationToken);
                 return null;
             }
 
-            call = await live.AttachAsync(sessionId, cancellationToken);
-            if (call is null)
+            log.Name(sessionId);
+            using var scope = log.BeginScope(new LogScope("session_id", sessionId.ToString()));
+            var attached = await live.AttachAsync(sessionId, cancellationToken);
+            if (attached is null)
             {
-                await audit.WriteAsync("media_socket_refused", start.CallSid, "The session has ended.", actor: "carrier", cancellationToken: cancellationToken);
+                await audit.WriteAsync(Refused, start.CallSid, "The session has ended.", actor: "carrier", cancellationToken: cancellationToken);
                 return null;
             }
 
-            if (providers.Find(call.Provider) is not { } provider)
+            if (providers.Find(attached.Provider) is not { } provider)
             {
                 // Its key was taken away since the session was made.
-                await call.CompleteAsync(new CallOutcome(EndReason.ConnectProviderRefused, $"The provider {call.Provider} is not configured here."));
+                await CompleteAsync(attached, new CallOutcome(EndReason.ConnectProviderRefused, $"The provider {attached.Provider} is not configured here."), log);
                 return null;
             }
 
-            call.Bind(loop!);
-            return new CallAdmission(call, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, call.History));
+            call = attached;
+            attached.Bind(loop!);
+            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History));
+        }
+    }
+
+    private static async Task CompleteAsync(LiveCall call, CallOutcome outcome, ILogger log)
+    {
+        await using (call)
+        {
+            try
+            {
+                await call.CompleteAsync(outcome);
+            }
+            catch (Exception e) when (GrainCalls.IsTransient(e))
+            {
+                LogEndNotRecorded(log, e);
+            }
         }
     }
 

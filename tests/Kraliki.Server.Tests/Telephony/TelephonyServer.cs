@@ -1,0 +1,111 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.Operations;
+using Kraliki.Server.Sessions;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Server.Telephony;
+using Kraliki.Server.Tests.Sessions;
+using Kraliki.Voice.Calls;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+[assembly: AssemblyFixture(typeof(Kraliki.Server.Tests.Telephony.SharedTelephonyServer))]
+
+namespace Kraliki.Server.Tests.Telephony;
+
+/// <summary>The real server between a <see cref="TestCarrier"/> and a <see cref="ScriptedOpenAI"/>.</summary>
+internal sealed class TelephonyServer : IAsyncDisposable
+{
+    // Long enough for a machine that is busy with other tests, short enough to be waited for.
+    public static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly RequestWatch _requests;
+
+    private TelephonyServer(ScriptedOpenAI openAI, SessionServer sessions, RequestWatch requests)
+    {
+        OpenAI = openAI;
+        Sessions = sessions;
+        _requests = requests;
+    }
+
+    public ScriptedOpenAI OpenAI { get; }
+
+    public SessionServer Sessions { get; }
+
+    /// <param name="key">The API key that the server is configured with.</param>
+    public static async Task<TelephonyServer> StartAsync(
+        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null)
+    {
+        var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
+        var requests = new RequestWatch();
+        var sessions = await SessionServer.StartAsync(
+            cancellationToken,
+            limits: limits,
+            settings: openAI.Settings(key),
+            change: services =>
+            {
+                services.AddSingleton<IStartupFilter>(requests);
+                services.Replace(ServiceDescriptor.Singleton(new CallOptions { StartTimeout = startTimeout ?? new CallOptions().StartTimeout }));
+            });
+        return new(openAI, sessions, requests);
+    }
+
+    public TestCarrier Carrier() => new(Sessions.Url);
+
+    public async Task<Guid> SessionOfAsync(TestCarrier carrier, CancellationToken cancellationToken)
+        => (await CarrierCall.FindAsync(Sessions.Get<KralikiDbFactory>(), carrier.CallSid, cancellationToken))?.SessionId
+            ?? throw new InvalidOperationException("The server does not know the call.");
+
+    public async Task<List<T>> FactsAsync<T>(Guid session, CancellationToken cancellationToken)
+        where T : SessionFact
+        => [.. (await Sessions.Journal.EventsAsync(session, 0, 10_000, cancellationToken)).Select(happened => happened.Data).OfType<T>()];
+
+    public Task<SessionRow> UntilAsync(Guid session, SessionState state, CancellationToken cancellationToken)
+        => Sessions.UntilAsync(session, row => row.State == state, $"the session did not become {state}", cancellationToken);
+
+    /// <summary>Waits for a finished turn with these words.</summary>
+    public Task UntilSaidAsync(Guid session, string words, CancellationToken cancellationToken)
+        => Sessions.UntilFactAsync<TurnFinished>(session, turn => turn.Text == words, $"nobody said \"{words}\"", cancellationToken);
+
+    /// <summary>A call in which the assistant has already greeted.</summary>
+    public async Task<(TestStream Stream, Guid Session)> TalkAsync(TestCarrier carrier, CancellationToken cancellationToken)
+    {
+        var stream = await carrier.TalkAsync(cancellationToken);
+        var session = await SessionOfAsync(carrier, cancellationToken);
+        await UntilAsync(session, SessionState.Active, cancellationToken);
+        await stream.ReceiveAsync("media", cancellationToken);
+        return (stream, session);
+    }
+
+    public async Task<AuditEntry> AuditOfAsync(string requestId, CancellationToken cancellationToken)
+    {
+        await using var db = Sessions.Get<KralikiDbFactory>().OpenForSystem();
+        return Assert.Single(await db.Set<AuditEntry>().AsNoTracking().Where(entry => entry.RequestId == requestId).ToListAsync(cancellationToken));
+    }
+
+    /// <summary>For what is written after the socket's end was told.</summary>
+    public async Task<AuditEntry> UntilAuditedAsync(string requestId, CancellationToken cancellationToken)
+    {
+        await _requests.EndedAsync(requestId, cancellationToken);
+        return await AuditOfAsync(requestId, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Sessions.DisposeAsync();
+        await OpenAI.DisposeAsync();
+    }
+}
+
+/// <summary>One server for all telephony tests that do not change it.</summary>
+public sealed class SharedTelephonyServer : IAsyncLifetime
+{
+    internal TelephonyServer Server { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Server = await TelephonyServer.StartAsync(
+        TestContext.Current.CancellationToken, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) }, startTimeout: TelephonyServer.StartTimeout);
+
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
+}
