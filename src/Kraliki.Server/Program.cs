@@ -24,3 +24,8 @@ catch (IOException problem) when (problem.InnerException is AddressInUseExceptio
     Console.Error.WriteLine($"{problem.Message} Stop the program that holds it, or choose another address: --urls http://127.0.0.1:5081.");
     return 1;
 }
+catch (OperationCanceledException)
+{
+    // Stopped by the person at the terminal before it was ready.
+    return 0;
+}

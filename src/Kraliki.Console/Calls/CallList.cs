@@ -1,6 +1,6 @@
 using Kraliki.Client;
-using Kraliki.OperatorConsole.Frame;
 using Kraliki.Contracts;
+using Kraliki.OperatorConsole.Frame;
 
 namespace Kraliki.OperatorConsole.Calls;
 

@@ -1,6 +1,6 @@
+using Kraliki.Contracts;
 using Kraliki.OperatorConsole.Design;
 using Kraliki.OperatorConsole.Text;
-using Kraliki.Contracts;
 
 namespace Kraliki.OperatorConsole.Calls;
 
@@ -19,6 +19,7 @@ public static class Moments
             ? $"“{heard}” did not interrupt; the assistant went on"
             : "A sound did not interrupt; the assistant went on"),
         DtmfReceived fact => Quiet(entry, fact.AtMs, Glyphs.Keypad, $"The caller pressed {fact.Digit}"),
+        ToolCalled { Name: "end_call" } => null, // the ending itself follows
         ToolCalled fact => Quiet(entry, atMs, Glyphs.Tool, fact.Result is null ? $"The assistant asked for {fact.Name}" : $"The assistant used {fact.Name}"),
         ProviderNotice fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Info, $"{CallWords.Provider(fact.Provider)}: {fact.Message}"),
         ServerRestarted fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Restart, fact.Detail),

@@ -1,7 +1,7 @@
 using System.Net;
 using Kraliki.Client;
-using Kraliki.OperatorConsole.Frame;
 using Kraliki.Contracts;
+using Kraliki.OperatorConsole.Frame;
 
 namespace Kraliki.OperatorConsole.Calls;
 

@@ -6,7 +6,7 @@ namespace Kraliki.OperatorConsole.Calls;
 public static class Practice
 {
     /// <summary>Metadata key under which the server keeps the rehearsal's id.</summary>
-    public const string MetadataKey = "rehearsal_id";
+    public const string MetadataKey = "rehearsal";
 
     public static Guid? RehearsalOf(SessionView session) =>
         session.Metadata.TryGetValue(MetadataKey, out var text) && Guid.TryParse(text, out var id) ? id : null;

@@ -80,7 +80,7 @@ public static class CallWords
 
     public static string Seconds(long milliseconds) => (milliseconds / 1000.0).ToString("0.0", CultureInfo.InvariantCulture);
 
-    /// <summary>+14155550123 → +1 415 555 0123: groups from the right, so that a number can be read aloud.</summary>
+    /// <summary>+14155550123 → +1 415 555 0123, +420777123456 → +420 777 123 456: grouped, so that a number can be read aloud.</summary>
     public static string Number(string? number)
     {
         if (number is not ['+', .. var digits] || digits.Length < 8)
@@ -88,8 +88,24 @@ public static class CallWords
             return number ?? string.Empty;
         }
 
-        var head = digits[..^7];
-        var prefix = head.Length > 3 ? $"{head[..^3]} {head[^3..]}" : head;
-        return $"+{prefix} {digits[^7..^4]} {digits[^4..]}";
+        if (digits is ['1', .. { Length: 10 } american])
+        {
+            return $"+1 {american[..3]} {american[3..6]} {american[6..]}";
+        }
+
+        var code = CountryCodeLength(digits);
+        return $"+{digits[..code]} {string.Join(' ', digits[code..].Chunk(3).Select(group => new string(group)))}";
     }
+
+    // ITU-T E.164: zones 1 and 7 are one digit; these are the two-digit codes; every other has three.
+    private static int CountryCodeLength(string digits) => digits[..2] switch
+    {
+        ['1' or '7', _] => 1,
+        "20" or "27" or "30" or "31" or "32" or "33" or "34" or "36" or "39" => 2,
+        "40" or "41" or "43" or "44" or "45" or "46" or "47" or "48" or "49" => 2,
+        "51" or "52" or "53" or "54" or "55" or "56" or "57" or "58" => 2,
+        "60" or "61" or "62" or "63" or "64" or "65" or "66" => 2,
+        "81" or "82" or "84" or "86" or "90" or "91" or "92" or "93" or "94" or "95" or "98" => 2,
+        _ => 3,
+    };
 }

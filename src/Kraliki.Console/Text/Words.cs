@@ -77,7 +77,9 @@ public sealed record Words
     public string PracticeIntro { get; init; } = "A simulated caller follows a script and speaks real audio. Nobody real is called.";
     public string Script { get; init; } = "What the caller does";
     public string Provider { get; init; } = "Who answers";
-    public string ScriptFacts { get; init; } = "{0} lines, about {1} s";
+    public string ScriptSilent { get; init; } = "silent, about {1} s";
+    public string ScriptOneLine { get; init; } = "one line, about {1} s";
+    public string ScriptLines { get; init; } = "{0} lines, about {1} s";
     public string Simulated { get; init; } = "Simulated";
     public string StartCall { get; init; } = "Start the call";
     public string Dialling { get; init; } = "Dialling…";
@@ -117,6 +119,7 @@ public sealed record Words
     public string CallNotConnected { get; init; } = "The call is not connected yet.";
     public string CallIsOver { get; init; } = "The call is over.";
     public string NotAllowedToControl { get; init; } = "Your role may watch calls, not control them.";
+    public string JoiningCall { get; init; } = "Joining the call…";
     public string LiveConnectionDown { get; init; } = "The live connection is down; reconnecting.";
 
     // Details

@@ -53,8 +53,10 @@ internal static class ApiDescription
         {
             page.Title = "Kraliki API";
             page.OpenApiRoutePattern = $"/openapi/{Document}.json";
-            // Fonts would come from another host.
+            // Fonts, the assistant and the tools would send readers, and what they look at, to another host.
             page.DefaultFonts = false;
+            page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
+            page.DisableAgent();
         }).AllowAnonymous();
     }
 }

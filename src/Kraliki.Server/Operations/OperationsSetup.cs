@@ -12,9 +12,7 @@ public static class OperationsSetup
     public static void AddOperations(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<AuditLog>();
-        builder.Services.AddHealthChecks()
-            .AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready])
-            .AddCheck<GrainCheck>("grains", tags: [HealthApi.Ready]);
+        builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
 
         // Nobody to send to: then nothing is measured, and the start does not load any of it.
         if (!string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))

@@ -1,4 +1,5 @@
 using Kraliki.Voice.Calls;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kraliki.Server.Telephony;
@@ -11,6 +12,8 @@ public static class TelephonySetup
         builder.Services.AddSingleton<TwilioAccounts>();
         builder.Services.AddSingleton<StreamTokens>();
         builder.Services.AddScoped<TwilioWebhooks>();
+        builder.Services.AddSingleton<MediaCalls>();
+        builder.Services.AddSingleton<IConnectionListenerFactory, MediaTransport>();
     }
 
     public static void MapTelephony(this IEndpointRouteBuilder routes) => routes.MapTwilio();

@@ -14,7 +14,6 @@ namespace Kraliki.Server.Telephony;
 internal static class TwilioApi
 {
     private const string AfterStream = "/telephony/twilio/after-stream";
-    private const string Media = "/telephony/twilio/media";
 
     private static readonly string[] FinalStatuses = ["completed", "busy", "failed", "no-answer", "canceled"];
 
@@ -27,7 +26,7 @@ internal static class TwilioApi
         webhooks.MapPost("/voice", VoiceAsync);
         webhooks.MapPost("/status", StatusAsync);
         webhooks.MapPost("/after-stream", AfterStreamAsync);
-        webhooks.MapGet("/media", MediaEndpoint.RunAsync);
+        routes.MapGet(MediaCalls.Path, (HttpContext http, MediaCalls calls) => calls.RunAsync(http)).AllowAnonymous().ExcludeFromDescription();
     }
 
     /// <summary>A call wants to know what to do: it gets a media stream, and a session of its own unless the URL names one.</summary>
@@ -147,7 +146,7 @@ internal static class TwilioApi
     }
 
     private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
-        => Twiml.Stream(urls.CarrierSocket(Media), tokens.Issue(call.SessionId, call.CallSid), urls.CarrierHttp(AfterStream));
+        => Twiml.Stream(urls.CarrierSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.CarrierHttp(AfterStream));
 
     private static bool IsFinal(string status) => FinalStatuses.Contains(status);
 

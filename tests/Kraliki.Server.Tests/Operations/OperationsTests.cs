@@ -16,7 +16,7 @@ public sealed class OperationsTests(ServerFixture fixture)
     {
         using var client = fixture.Server.Anonymous();
         Assert.Equal("""{"status":"healthy","checks":{}}""", await client.GetStringAsync("health/live", Cancel));
-        Assert.Equal("""{"status":"healthy","checks":{"database":"healthy","grains":"healthy"}}""", await client.GetStringAsync("health/ready", Cancel));
+        Assert.Equal("""{"status":"healthy","checks":{"database":"healthy","sessions":"healthy"}}""", await client.GetStringAsync("health/ready", Cancel));
     }
 
     [Fact]

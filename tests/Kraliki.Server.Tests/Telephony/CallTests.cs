@@ -108,7 +108,7 @@ public sealed class CallTests(SharedTelephonyServer shared)
 
         Assert.Equal(1000, (await first.ClosedAsync(Cancelled)).Code);
         await second.SpeakAsync(Cancelled);
-        await second.ReceiveAsync("media", Cancelled);
+        try { await second.ReceiveAsync("media", Cancelled); } catch (Exception) { foreach (var e in await _server.Sessions.Journal.EventsAsync(session, 0, 1000, Cancelled)) { Console.WriteLine(e); } throw; }
         Assert.Single(await _server.FactsAsync<ServerRestarted>(session, Cancelled));
         await second.HangUpAsync(carrier.CallSid, Cancelled);
         Assert.Equal(EndReason.CallerHungUp, (await _server.UntilAsync(session, SessionState.Completed, Cancelled)).EndReason);

@@ -7,6 +7,8 @@ namespace Kraliki.Server.Tests.Telephony;
 
 public sealed class MediaSocketTests(SharedTelephonyServer shared)
 {
+    private const string MediaPath = "/telephony/twilio/media";
+
     private readonly TelephonyServer _server = shared.Server;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -23,9 +25,7 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         await stream.StartAsync(carrier.CallSid, token, Cancelled);
 
         Assert.Equal(1008, (await stream.ClosedAsync(Cancelled)).Code);
-        var entry = await _server.AuditOfAsync(stream.RequestId, Cancelled);
-        Assert.Equal(("media_socket_refused", "carrier", carrier.CallSid, "The stream's token is unknown."), (entry.Action, entry.Actor, entry.Subject, entry.Detail));
-        Assert.NotNull(entry.Address);
+        await _server.UntilRefusedAsync(carrier.CallSid, "The stream's token is unknown.", Cancelled);
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         await using var second = await carrier.StreamAsync(answer, Cancelled);
 
         Assert.Equal(1008, (await second.ClosedAsync(Cancelled)).Code);
-        Assert.Equal("The stream's token is used.", (await _server.AuditOfAsync(second.RequestId, Cancelled)).Detail);
+        await _server.UntilRefusedAsync(carrier.CallSid, "The stream's token is used.", Cancelled);
         await first.SpeakAsync(Cancelled);
         await first.ReceiveAsync("media", Cancelled);
     }
@@ -55,7 +55,7 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         await using var stolen = await thief.StreamAsync(answer, Cancelled);
 
         Assert.Equal(1008, (await stolen.ClosedAsync(Cancelled)).Code);
-        Assert.Equal("The stream's token is unknown.", (await _server.AuditOfAsync(stolen.RequestId, Cancelled)).Detail);
+        await _server.UntilRefusedAsync(thief.CallSid, "The stream's token is unknown.", Cancelled);
         await using var own = await carrier.StreamAsync(answer, Cancelled);
         await own.ReceiveAsync("media", Cancelled);
     }
@@ -73,8 +73,7 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         var row = await _server.UntilAsync(session, SessionState.Failed, Cancelled);
         Assert.Equal(EndReason.TalkCarrierProtocolError, row.EndReason);
         Assert.Equal(["Say", "Hangup"], (await carrier.AfterStreamAsync(Cancelled)).Verbs);
-        var entry = await _server.UntilAuditedAsync(stream.RequestId, Cancelled);
-        Assert.Equal(("media_socket_refused", session.ToString()), (entry.Action, entry.Subject));
+        await _server.UntilRefusedAsync(session.ToString(), row.EndDetail!, Cancelled);
     }
 
     [Fact]
@@ -87,7 +86,7 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         await stream.SpeakUntilClosedAsync(Cancelled);
 
         Assert.Equal(1008, (await stream.ClosedAsync(Cancelled)).Code);
-        Assert.Equal("The carrier sent audio before it started a stream.", (await _server.UntilAuditedAsync(stream.RequestId, Cancelled)).Detail);
+        await _server.UntilRefusedAsync(MediaPath, "The carrier sent audio before it started a stream.", Cancelled);
     }
 
     [Fact]
@@ -100,20 +99,20 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         await stream.SendAsync(new string(' ', 65 * 1024), Cancelled);
 
         Assert.Equal(1009, (await stream.ClosedAsync(Cancelled)).Code);
-        Assert.Equal(EndReason.TalkCarrierProtocolError, (await _server.UntilAsync(session, SessionState.Failed, Cancelled)).EndReason);
-        Assert.Contains("message too big", (await _server.UntilAuditedAsync(stream.RequestId, Cancelled)).Detail, StringComparison.Ordinal);
+        var row = await _server.UntilAsync(session, SessionState.Failed, Cancelled);
+        Assert.Equal((EndReason.TalkCarrierProtocolError, "The carrier sent something that is not a valid WebSocket message (message too big)."), (row.EndReason!.Value, row.EndDetail));
+        await _server.UntilRefusedAsync(session.ToString(), row.EndDetail!, Cancelled);
     }
 
     [Fact]
     public async Task A_client_that_does_not_mask_its_frames_is_refused_and_audited()
     {
-        string request = Guid.NewGuid().ToString("N");
         using var client = new TcpClient();
         await client.ConnectAsync(_server.Sessions.Url.Host, _server.Sessions.Url.Port, Cancelled);
         var connection = client.GetStream();
         await connection.WriteAsync(Encoding.ASCII.GetBytes(
             $"GET /telephony/twilio/media HTTP/1.1\r\nHost: {_server.Sessions.Url.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Request-ID: {request}\r\n\r\n"), Cancelled);
+            + $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"), Cancelled);
 
         // FIN and text, two bytes, no mask bit (RFC 6455 §5.1: a server must fail such a connection).
         await connection.WriteAsync(new byte[] { 0x81, 0x02, (byte)'{', (byte)'}' }, Cancelled);
@@ -122,7 +121,7 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         Assert.Contains("101 Switching Protocols", answer, StringComparison.Ordinal);
         Assert.Contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", answer, StringComparison.Ordinal);
         Assert.Contains("\u0003\u00EA", answer, StringComparison.Ordinal);
-        Assert.Contains("not a valid WebSocket", (await _server.UntilAuditedAsync(request, Cancelled)).Detail, StringComparison.Ordinal);
+        await _server.UntilRefusedAsync(MediaPath, "The carrier sent something that is not a valid WebSocket message (not a valid WebSocket frame).", Cancelled);
     }
 
     [Fact]
@@ -133,7 +132,7 @@ public sealed class MediaSocketTests(SharedTelephonyServer shared)
         await using var stream = await TestStream.OpenAsync(answer.StreamUrl, Cancelled);
 
         Assert.Equal((1000, "The carrier opened a socket and started no stream."), await stream.ClosedAsync(Cancelled));
-        Assert.Equal("The carrier opened a socket and started no stream.", (await _server.UntilAuditedAsync(stream.RequestId, Cancelled)).Detail);
+        await _server.UntilRefusedAsync(MediaPath, "The carrier opened a socket and started no stream.", Cancelled);
     }
 
     [Fact]

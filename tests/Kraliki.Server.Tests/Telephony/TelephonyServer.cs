@@ -6,10 +6,10 @@ using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Telephony;
 using Kraliki.Server.Tests.Sessions;
 using Kraliki.Voice.Calls;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 
 [assembly: AssemblyFixture(typeof(Kraliki.Server.Tests.Telephony.SharedTelephonyServer))]
 
@@ -21,13 +21,13 @@ internal sealed class TelephonyServer : IAsyncDisposable
     // Long enough for a machine that is busy with other tests, short enough to be waited for.
     public static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(2);
 
-    private readonly RequestWatch _requests;
+    private readonly LogWatch _log;
 
-    private TelephonyServer(ScriptedOpenAI openAI, SessionServer sessions, RequestWatch requests)
+    private TelephonyServer(ScriptedOpenAI openAI, SessionServer sessions, LogWatch log)
     {
         OpenAI = openAI;
         Sessions = sessions;
-        _requests = requests;
+        _log = log;
     }
 
     public ScriptedOpenAI OpenAI { get; }
@@ -39,17 +39,17 @@ internal sealed class TelephonyServer : IAsyncDisposable
         CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null)
     {
         var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
-        var requests = new RequestWatch();
+        var log = new LogWatch();
         var sessions = await SessionServer.StartAsync(
             cancellationToken,
             limits: limits,
             settings: openAI.Settings(key),
             change: services =>
             {
-                services.AddSingleton<IStartupFilter>(requests);
+                services.AddLogging(logging => logging.AddProvider(log).AddFilter<LogWatch>("Kraliki.Voice.Calls.CallLoop", LogLevel.Information));
                 services.Replace(ServiceDescriptor.Singleton(new CallOptions { StartTimeout = startTimeout ?? new CallOptions().StartTimeout }));
             });
-        return new(openAI, sessions, requests);
+        return new(openAI, sessions, log);
     }
 
     public TestCarrier Carrier() => new(Sessions.Url);
@@ -85,12 +85,19 @@ internal sealed class TelephonyServer : IAsyncDisposable
         return Assert.Single(await db.Set<AuditEntry>().AsNoTracking().Where(entry => entry.RequestId == requestId).ToListAsync(cancellationToken));
     }
 
-    /// <summary>For what is written after the socket's end was told.</summary>
-    public async Task<AuditEntry> UntilAuditedAsync(string requestId, CancellationToken cancellationToken)
-    {
-        await _requests.EndedAsync(requestId, cancellationToken);
-        return await AuditOfAsync(requestId, cancellationToken);
-    }
+    /// <summary>The entry about a refused media socket, once it is written.</summary>
+    /// <param name="subject">The call's id, the session's, or the path when the socket never said whose it is.</param>
+    public Task<AuditEntry> UntilRefusedAsync(string subject, string detail, CancellationToken cancellationToken)
+        => _log.UntilAsync(
+            async () =>
+            {
+                await using var db = Sessions.Get<KralikiDbFactory>().OpenForSystem();
+                return await db.Set<AuditEntry>().AsNoTracking().FirstOrDefaultAsync(
+                    entry => entry.Action == "media_socket_refused" && entry.Actor == "carrier" && entry.Subject == subject && entry.Detail == detail,
+                    cancellationToken);
+            },
+            $"No audit entry says of {subject}: {detail}",
+            cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

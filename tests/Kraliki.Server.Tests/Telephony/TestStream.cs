@@ -17,13 +17,9 @@ internal sealed class TestStream : IAsyncDisposable
 
     public string StreamSid { get; } = $"MZ{Guid.NewGuid():N}";
 
-    /// <summary>The <c>X-Request-ID</c> of the upgrade, by which its audit entry is found.</summary>
-    public string RequestId { get; } = Guid.NewGuid().ToString("N");
-
     public static async Task<TestStream> OpenAsync(Uri url, CancellationToken cancellationToken)
     {
         var stream = new TestStream();
-        stream._socket.Options.SetRequestHeader("X-Request-ID", stream.RequestId);
         await stream._socket.ConnectAsync(url, cancellationToken);
         stream._reading = stream.ReadAsync();
         return stream;

@@ -13,12 +13,14 @@ public sealed class TwilioRestTests
     [Fact]
     public async Task A_created_call_is_queued_and_its_events_are_numbered()
     {
-        await using var app = await TestApp.StartAsync(new TwilioSimulatorOptions { CalleeScript = TestApp.Script("- wait: 50ms\n- hang_up: true\n  after: 0ms") });
+        await using var app = await TestApp.StartAsync(new TwilioSimulatorOptions { CalleeScript = TestApp.Script("- hang_up: true\n  after: speech+50ms") });
 
         var (status, call) = await PostAsync(app, "Calls.json",
             ("To", "+12025550101"), ("From", "+12025550100"), ("Url", $"{app.Url}/voice"), ("StatusCallback", $"{app.Url}/status"),
             ("StatusCallbackEvent", "initiated"), ("StatusCallbackEvent", "ringing"), ("StatusCallbackEvent", "answered"), ("StatusCallbackEvent", "completed"));
         var stream = await app.StreamAsync();
+        await stream.StartAsync();
+        await stream.SpeakAsync(TestApp.Speech(100));
         await stream.DrainAsync();
 
         Assert.Equal(HttpStatusCode.Created, status);

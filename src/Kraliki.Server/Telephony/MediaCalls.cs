@@ -1,0 +1,133 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Operations;
+using Kraliki.Server.Providers;
+using Kraliki.Server.Sessions.Calls;
+using Kraliki.Voice.Calls;
+using Kraliki.Voice.Carriers;
+using Kraliki.Voice.Net;
+using Kraliki.Voice.Providers;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Kraliki.Server.Telephony;
+
+/// <summary>Makes calls of Twilio's media sockets, whichever way they came in. Safe from any thread.</summary>
+/// <remarks>Anyone may open a socket; only a <c>start</c> with a one-time token from our own TwiML makes it a call.</remarks>
+internal sealed partial class MediaCalls(
+    StreamTokens tokens,
+    LiveCalls live,
+    VoiceProviders providers,
+    CallOptions options,
+    AuditLog audit,
+    TimeProvider time,
+    IHostApplicationLifetime lifetime,
+    ILogger<CallLoop> logger)
+{
+    public const string Path = "/telephony/twilio/media";
+
+    /// <summary>Runs from the upgraded, not yet opened socket to the written end of the session.</summary>
+    public async Task RunAsync(MediaSocket socket)
+    {
+        var log = new CallLog(logger);
+        LiveCall? call = null;
+        CallLoop? loop = null;
+        loop = new CallLoop(socket, AdmitAsync, options, time, log);
+        var outcome = await loop.RunAsync(lifetime.ApplicationStopping);
+        try
+        {
+            if (call is not null)
+            {
+                await CompleteAsync(call, outcome);
+            }
+
+            if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
+            {
+                await RefusedAsync(call?.SessionId.ToString() ?? Path, outcome.Detail, log, CancellationToken.None);
+            }
+        }
+        catch (Exception e)
+        {
+            // The edge of a call: nobody waits for it who could be told.
+            LogEndNotRecorded(log, e);
+        }
+
+        async Task<CallAdmission?> AdmitAsync(StreamStart start, CancellationToken cancellationToken)
+        {
+            // Off the media thread: what follows asks grains and the database.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            var redeemed = tokens.Redeem(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, out var sessionId);
+            if (redeemed != StreamTokenOutcome.Good)
+            {
+                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", log, cancellationToken);
+                return null;
+            }
+
+            log.Name(sessionId);
+            using var scope = log.BeginScope(new LogScope("session_id", sessionId.ToString()));
+            var attached = await live.AttachAsync(sessionId, cancellationToken);
+            if (attached is null)
+            {
+                await RefusedAsync(start.CallSid, "The session has ended.", log, cancellationToken);
+                return null;
+            }
+
+            if (providers.Find(attached.Provider) is not { } provider)
+            {
+                // Its key was taken away since the session was made.
+                await CompleteAsync(attached, new CallOutcome(EndReason.ConnectProviderRefused, $"The provider {attached.Provider} is not configured here."));
+                return null;
+            }
+
+            call = attached;
+            attached.Bind(loop!);
+            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History));
+        }
+    }
+
+    /// <summary>The route of the same path, for connections that the web server has kept: TLS, a proxy that reuses them.</summary>
+    public async Task RunAsync(HttpContext http)
+    {
+        if (await UpgradeAsync(http) is { } connection)
+        {
+            await RunAsync(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time));
+        }
+        else
+        {
+            http.Response.StatusCode = StatusCodes.Status400BadRequest;
+            await http.Response.WriteAsync("This address takes Twilio media streams: a WebSocket, version 13.", http.RequestAborted);
+        }
+    }
+
+    private static async Task CompleteAsync(LiveCall call, CallOutcome outcome)
+    {
+        await using (call)
+        {
+            await call.CompleteAsync(outcome);
+        }
+    }
+
+    private async Task RefusedAsync(string subject, string why, ILogger log, CancellationToken cancellationToken)
+    {
+        await audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", cancellationToken: cancellationToken);
+        LogRefused(log, why);
+    }
+
+    /// <summary>RFC 6455 §4.2.1 by hand: the call path wants the connection, not the framework's socket on top of it.</summary>
+    private static async Task<Stream?> UpgradeAsync(HttpContext http)
+    {
+        var headers = http.Request.Headers;
+        string key = headers.SecWebSocketKey.ToString();
+        if (http.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true } upgrade
+            || !headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase)
+            || headers.SecWebSocketVersion != "13"
+            || key.Length != 24)
+        {
+            return null;
+        }
+
+        http.Response.Headers.Connection = "Upgrade";
+        http.Response.Headers.Upgrade = "websocket";
+        http.Response.Headers.SecWebSocketAccept = MediaConnector.AcceptKey(key);
+        return await upgrade.UpgradeAsync();
+    }
+}

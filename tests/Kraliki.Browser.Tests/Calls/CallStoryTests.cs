@@ -1,0 +1,80 @@
+using Kraliki.Contracts;
+using Kraliki.OperatorConsole.Calls;
+
+namespace Kraliki.Browser.Tests.Calls;
+
+public sealed class CallStoryTests
+{
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 9, 0, 0, TimeSpan.Zero);
+    private readonly CallStory _story = new();
+    private long _seq;
+
+    [Fact]
+    public void A_turn_keeps_its_place_from_the_first_partial_to_the_end()
+    {
+        _story.Apply(new PartialTranscript("a", LegRole.Ai, "We are", 100));
+        _story.Apply(new PartialTranscript("c", LegRole.Caller, "Wait", 900));
+        _story.Apply(new PartialTranscript("a", LegRole.Ai, "We are open", 100));
+        Happens(new TurnFinished("c", LegRole.Caller, "Wait a moment.", 900, 1500));
+        Happens(new TurnFinished("a", LegRole.Ai, "We are open", 100, 900, Interrupted: true, HeardMs: 800));
+
+        Assert.Collection(
+            _story.Entries.OfType<SpokenEntry>(),
+            ai => Assert.Equal(("We are open", true, true, 800), (ai.Text, ai.Final, ai.Interrupted, ai.HeardMs)),
+            caller => Assert.Equal(("Wait a moment.", true, false), (caller.Text, caller.Final, caller.Interrupted)));
+    }
+
+    [Fact]
+    public void A_partial_that_comes_late_does_not_unfinish_its_turn()
+    {
+        Happens(new TurnFinished("a", LegRole.Ai, "Good morning.", 0, 900));
+        _story.Apply(new PartialTranscript("a", LegRole.Ai, "Good", 0));
+
+        Assert.Equal("Good morning.", Assert.IsType<SpokenEntry>(Assert.Single(_story.Entries)).Text);
+    }
+
+    [Fact]
+    public void A_replay_changes_nothing()
+    {
+        var turn = Happens(new TurnFinished("a", LegRole.Ai, "Good morning.", 0, 900));
+
+        Assert.False(_story.Apply(turn));
+        Assert.Single(_story.Entries);
+        Assert.Single(_story.Events);
+    }
+
+    [Fact]
+    public void The_session_follows_its_events_and_words_left_open_go_at_the_end()
+    {
+        _story.Apply(Session(SessionState.Connecting));
+        Happens(new StateChanged(SessionState.Connecting, SessionState.Active, "call"), 1);
+        _story.Apply(new PartialTranscript("c", LegRole.Caller, "I would", 400));
+        Happens(new StateChanged(SessionState.Active, SessionState.Failed, "call", EndReason.TalkProviderLost, "The socket closed."), 9);
+
+        var session = _story.Session!;
+        Assert.Equal((SessionState.Failed, EndReason.TalkProviderLost, "The socket closed."), (session.State, session.EndReason, session.EndDetail));
+        Assert.Equal(TimeSpan.FromSeconds(8), session.EndedAt - session.StartedAt);
+        Assert.DoesNotContain(_story.Entries, entry => entry is SpokenEntry { Final: false });
+        Assert.Contains(_story.Entries, entry => entry is MomentEntry { Tone: MomentTone.Fault });
+    }
+
+    [Fact]
+    public void A_view_older_than_what_is_known_does_not_take_the_call_back()
+    {
+        _story.Apply(Session(SessionState.Connecting));
+        Happens(new StateChanged(SessionState.Connecting, SessionState.Active, "call"), 1);
+        _story.Apply(Session(SessionState.Connecting));
+
+        Assert.Equal(SessionState.Active, _story.Session!.State);
+    }
+
+    private SessionEvent Happens(SessionFact fact, int second = 0)
+    {
+        var entry = new SessionEvent(++_seq, Start.AddSeconds(second), fact);
+        Assert.True(_story.Apply(entry));
+        return entry;
+    }
+
+    private static SessionView Session(SessionState state) => new(
+        Guid.Empty, state, "local", VoiceStrategy.Realtime, "twilio", null, new Dictionary<string, string>(), Start, Start, null, null, null, null, 0, "ws://127.0.0.1/");
+}
