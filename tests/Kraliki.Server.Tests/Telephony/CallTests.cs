@@ -23,7 +23,7 @@ public sealed class CallTests(SharedTelephonyServer shared)
         var row = await _server.UntilAsync(session, SessionState.Completed, Cancelled);
         Assert.Equal((EndReason.CallerHungUp, "The caller hung up."), (row.EndReason!.Value, row.EndDetail));
         var ended = Assert.Single(await _server.FactsAsync<MediaEnded>(session, Cancelled));
-        Assert.Equal((EndReason.CallerHungUp, 80, 0), (ended.Reason, ended.FramesIn, ended.FramesDropped));
+        Assert.Equal((EndReason.CallerHungUp, TestStream.FramesPerTurn, 0), (ended.Reason, ended.FramesIn, ended.FramesDropped));
         Assert.Equal(carrier.CallSid, Assert.Single(await _server.FactsAsync<CarrierConnected>(session, Cancelled)).CallSid);
     }
 
@@ -108,7 +108,7 @@ public sealed class CallTests(SharedTelephonyServer shared)
 
         Assert.Equal(1000, (await first.ClosedAsync(Cancelled)).Code);
         await second.SpeakAsync(Cancelled);
-        try { await second.ReceiveAsync("media", Cancelled); } catch (Exception) { foreach (var e in await _server.Sessions.Journal.EventsAsync(session, 0, 1000, Cancelled)) { Console.WriteLine(e); } throw; }
+        await second.ReceiveAsync("media", Cancelled);
         Assert.Single(await _server.FactsAsync<ServerRestarted>(session, Cancelled));
         await second.HangUpAsync(carrier.CallSid, Cancelled);
         Assert.Equal(EndReason.CallerHungUp, (await _server.UntilAsync(session, SessionState.Completed, Cancelled)).EndReason);

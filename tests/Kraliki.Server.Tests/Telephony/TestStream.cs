@@ -9,6 +9,9 @@ namespace Kraliki.Server.Tests.Telephony;
 /// <summary>The carrier's end of a media socket. Echoes every mark at once, as if all audio were played the moment it comes.</summary>
 internal sealed class TestStream : IAsyncDisposable
 {
+    // Less than the second that waits toward a provider: more goes on only with the frames that follow, and none follow here.
+    public const int FramesPerTurn = 48;
+
     private readonly ClientWebSocket _socket = new();
     private readonly Channel<JsonNode> _received = Channel.CreateBounded<JsonNode>(100_000);
     private readonly SemaphoreSlim _sending = new(1);
@@ -57,9 +60,9 @@ internal sealed class TestStream : IAsyncDisposable
     /// <summary>A tone that turn detection takes for speech, and then a silence that ends the turn. Faster than real time.</summary>
     public async Task SpeakAsync(CancellationToken cancellationToken)
     {
-        for (int frame = 0; frame < 80; frame++)
+        for (int frame = 0; frame < FramesPerTurn; frame++)
         {
-            string payload = Convert.ToBase64String(frame < 30 ? TestTone.Frame(frame) : TestTone.SilentFrame);
+            string payload = Convert.ToBase64String(frame < 20 ? TestTone.Frame(frame) : TestTone.SilentFrame);
             await SendAsync($$$"""{"event":"media","streamSid":"{{{StreamSid}}}","media":{"track":"inbound","timestamp":"{{{_timestamp += 20}}}","payload":"{{{payload}}}"}}""", cancellationToken);
         }
     }
