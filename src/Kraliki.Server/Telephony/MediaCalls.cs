@@ -1,3 +1,4 @@
+using System.Net;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
@@ -26,7 +27,8 @@ internal sealed partial class MediaCalls(
     public const string Path = "/telephony/twilio/media";
 
     /// <summary>Runs from the upgraded, not yet opened socket to the written end of the session.</summary>
-    public async Task RunAsync(MediaSocket socket)
+    /// <param name="address">The peer's, for the audit.</param>
+    public async Task RunAsync(MediaSocket socket, IPAddress? address)
     {
         var log = new CallLog(logger);
         LiveCall? call = null;
@@ -42,7 +44,7 @@ internal sealed partial class MediaCalls(
 
             if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
             {
-                await RefusedAsync(call?.SessionId.ToString() ?? Path, outcome.Detail, log, CancellationToken.None);
+                await RefusedAsync(call?.SessionId.ToString() ?? Path, outcome.Detail, address, log, CancellationToken.None);
             }
         }
         catch (Exception e)
@@ -58,7 +60,7 @@ internal sealed partial class MediaCalls(
             var redeemed = tokens.Redeem(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, out var sessionId);
             if (redeemed != StreamTokenOutcome.Good)
             {
-                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", log, cancellationToken);
+                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", address, log, cancellationToken);
                 return null;
             }
 
@@ -67,7 +69,7 @@ internal sealed partial class MediaCalls(
             var attached = await live.AttachAsync(sessionId, cancellationToken);
             if (attached is null)
             {
-                await RefusedAsync(start.CallSid, "The session has ended.", log, cancellationToken);
+                await RefusedAsync(start.CallSid, "The session has ended.", address, log, cancellationToken);
                 return null;
             }
 
@@ -89,7 +91,7 @@ internal sealed partial class MediaCalls(
     {
         if (await UpgradeAsync(http) is { } connection)
         {
-            await RunAsync(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time));
+            await RunAsync(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time), http.Connection.RemoteIpAddress);
         }
         else
         {
@@ -106,9 +108,9 @@ internal sealed partial class MediaCalls(
         }
     }
 
-    private async Task RefusedAsync(string subject, string why, ILogger log, CancellationToken cancellationToken)
+    private async Task RefusedAsync(string subject, string why, IPAddress? address, ILogger log, CancellationToken cancellationToken)
     {
-        await audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", cancellationToken: cancellationToken);
+        await audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", address: address?.ToString(), cancellationToken: cancellationToken);
         LogRefused(log, why);
     }
 

@@ -50,9 +50,9 @@ public sealed class TwilioLink
     /// <summary>Translates one message. Remembers the stream's name from <c>start</c>, which everything that we send must carry.</summary>
     public CarrierEvent Read(ReadOnlySpan<byte> message)
     {
-        if (TryReadMedia(message, out var media))
+        if (TryReadMedia(message, out var frequent) || TryReadMark(message, out frequent))
         {
-            return media;
+            return frequent;
         }
 
         try
@@ -111,6 +111,31 @@ public sealed class TwilioLink
         }
 
         media = new CarrierEvent { Kind = CarrierEventKind.Audio, Payload = payload[..end], TimestampMs = timestamp };
+        return true;
+    }
+
+    /// <summary>The other frequent message, five a second: <c>{"event":"mark",…,"mark":{"name":"…"}}</c>, as long as the name is made of digits and colons like ours.</summary>
+    private static bool TryReadMark(ReadOnlySpan<byte> message, out CarrierEvent mark)
+    {
+        mark = default;
+        if (!message.StartsWith("{\"event\":\"mark\","u8) || !message.EndsWith("\"}}"u8))
+        {
+            return false;
+        }
+
+        int at = message.IndexOf("\"mark\":{\"name\":\""u8);
+        if (at < 0)
+        {
+            return false;
+        }
+
+        var name = message[(at + 16)..^3];
+        if (name.ContainsAnyExcept("0123456789:"u8))
+        {
+            return false;
+        }
+
+        mark = new CarrierEvent { Kind = CarrierEventKind.Mark, Payload = name };
         return true;
     }
 

@@ -52,6 +52,13 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     public void Start() => _ = ConnectAsync();
 
+    /// <summary>Takes a socket that is connected and not yet opened.</summary>
+    internal void Attach(MediaSocket socket)
+    {
+        _socket = socket;
+        socket.Open(this);
+    }
+
     public bool SendAudio(ReadOnlySpan<byte> base64Mulaw)
     {
         if (_socket is not { } socket || socket.QueuedBytes > SocketHighWater)
@@ -495,8 +502,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             }.Uri;
             var socket = await MediaConnector.ConnectAsync(
                 uri, [new("Authorization", "Bearer " + options.ApiKey)], MediaSocketOptions.Provider, time, _connecting.Token).ConfigureAwait(false);
-            _socket = socket;
-            socket.Open(this);
+            Attach(socket);
             if (_connecting.IsCancellationRequested)
             {
                 socket.Close(1000, "");
