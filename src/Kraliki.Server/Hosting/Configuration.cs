@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Kraliki.Server.Hosting;
 
@@ -21,6 +22,7 @@ public static class Configuration
             RefuseOutsideAddresses(builder.Configuration);
         }
 
+        RefuseTakenPorts(builder.Configuration["urls"] is { Length: > 0 } urls ? urls : DefaultAddress);
         builder.Services.AddSingleton(options);
         return options;
     }
@@ -83,6 +85,34 @@ public static class Configuration
         if (addresses.Count > 0)
         {
             throw new StartRefusedException(addresses);
+        }
+    }
+
+    /// <summary>Listening comes last at the start; found here, a taken port is one sentence instead of a stop half-way.</summary>
+    private static void RefuseTakenPorts(string urls)
+    {
+        foreach (var address in urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Port == 0)
+            {
+                continue;
+            }
+
+            using var probe = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                probe.Bind(new IPEndPoint(IPAddress.TryParse(url.Host.Trim('[', ']'), out var ip) ? ip : IPAddress.Loopback, url.Port));
+                probe.Listen();
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                throw new StartRefusedException(
+                    $"The address {address} is taken: stop the program that holds it, or choose another one: --urls http://127.0.0.1:{url.Port + 1}.");
+            }
+            catch (SocketException)
+            {
+                // An address that cannot be tried out this way; the web server will say what is wrong with it.
+            }
         }
     }
 
