@@ -36,7 +36,8 @@ public sealed class CallStory
         }
     }
 
-    public void Apply(CallMeters meters) => Meters = meters;
+    /// <param name="meters">Null after a break of the connection: the last levels are then no longer true.</param>
+    public void Apply(CallMeters? meters) => Meters = meters;
 
     public void Apply(PartialTranscript partial)
     {

@@ -276,7 +276,11 @@ public sealed partial class CallLoop : IMediaReceiver
             lock (_gate)
             {
                 _admitting = false;
-                LogAdmissionFailed(e);
+                if (e is not OperationCanceledException)
+                {
+                    LogAdmissionFailed(e);
+                }
+
                 Finish(EndReason.ConnectCarrierRefused, "The call could not be looked up.");
                 CompleteWhenClosed();
             }
