@@ -50,9 +50,9 @@ public sealed unsafe class SpeechRecognizer : IDisposable
 
     private readonly nint _decoder;
     private readonly nint _config;
-    private readonly HalfBand.Doubler _doubler = new();
+    private readonly Resampler _doubler = new(8000, 16000);
     private readonly Voicing _voicing = new();
-    private readonly short[] _pcm16k = new short[3200];
+    private readonly short[] _pcm16k = new short[3202];
     private SpeakerMemory? _speaker;
     private bool _started;
 
@@ -93,8 +93,8 @@ public sealed unsafe class SpeechRecognizer : IDisposable
         _voicing.Hear(pcm8k);
         while (!pcm8k.IsEmpty)
         {
-            var piece = pcm8k[..Math.Min(pcm8k.Length, _pcm16k.Length / 2)];
-            int count = _doubler.Double(piece, _pcm16k);
+            var piece = pcm8k[..Math.Min(pcm8k.Length, 1600)];
+            int count = _doubler.Process(piece, _pcm16k);
             fixed (short* samples = _pcm16k)
             {
                 _ = PocketSphinx.ProcessRaw(_decoder, samples, (nuint)count, noSearch: 0, fullUtterance: 0);

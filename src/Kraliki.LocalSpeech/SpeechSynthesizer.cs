@@ -50,7 +50,7 @@ public static class SpeechSynthesizer
             var samples = new ReadOnlySpan<short>(wave->Samples, wave->SampleCount);
 
             // The diphone voice kal is made at 8 kHz, the others at 16 kHz.
-            return wave->SampleRate == SampleRate ? samples.ToArray() : HalfBand.Halve(samples);
+            return wave->SampleRate == SampleRate ? samples.ToArray() : Resampler.Convert(samples, wave->SampleRate, SampleRate);
         }
         finally
         {

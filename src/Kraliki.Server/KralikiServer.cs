@@ -30,7 +30,7 @@ public static class KralikiServer
         builder.AddData(options);
         builder.AddIdentity();
         builder.AddOperations();
-        builder.AddSessions();
+        builder.AddSessions(options);
         builder.AddProviders();
         builder.AddTelephony();
         builder.AddRehearsals();

@@ -92,6 +92,29 @@ public sealed class LookTests(ConsoleFixture console)
     }
 
     [Fact]
+    public async Task A_broken_panel_leaves_the_rest_alone_and_is_reported()
+    {
+        // The practice report of this call does not exist, so its panel fails.
+        var api = await console.ApiAsync(TestContext.Current.CancellationToken);
+        var session = await api.CreateSessionAsync(
+            new CreateSession(PhoneNumber: "+14155550198", Metadata: new Dictionary<string, string> { ["rehearsal"] = Guid.Empty.ToString() }),
+            TestContext.Current.CancellationToken);
+        var page = await console.SignedIn.NewPageAsync();
+        var report = await page.RunAndWaitForRequestFinishedAsync(
+            () => page.GotoAsync($"/calls/{session.Id}"),
+            new() { Predicate = request => request.Url.EndsWith("/api/v1/error-reports", StringComparison.Ordinal), Timeout = 60_000 });
+
+        Assert.Contains("practice report", report.PostData);
+        Assert.True((await report.ResponseAsync())!.Ok, "The server did not take the error report.");
+        await Expect(page.GetByText("This part of the page stopped working")).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "About the call" })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "End call" })).ToBeEnabledAsync();
+
+        await api.EndSessionAsync(session.Id, cancellationToken: TestContext.Current.CancellationToken);
+        await page.CloseAsync();
+    }
+
+    [Fact]
     public async Task A_browser_without_network_says_so_and_recovers_by_itself()
     {
         var page = await console.OpenAsync("/");

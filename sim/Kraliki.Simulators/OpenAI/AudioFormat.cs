@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json.Nodes;
+using Kraliki.LocalSpeech;
 
 namespace Kraliki.Simulators.OpenAI;
 
@@ -31,8 +32,14 @@ internal sealed class AudioFormat
 
     public JsonObject ToJson() => _law is null ? new() { ["type"] = Type, ["rate"] = 24_000 } : new() { ["type"] = Type };
 
-    /// <summary>Whole samples to PCM16 at 8 kHz. The filter keeps the state of the stream between calls.</summary>
-    public short[] Decode(ReadOnlySpan<byte> bytes, ThirdBand filter)
+    /// <summary>For one direction of one stream to 8 kHz; not needed by the companded formats, which are at 8 kHz.</summary>
+    public static Resampler Down() => new(24_000, 8_000);
+
+    /// <inheritdoc cref="Down"/>
+    public static Resampler Up() => new(8_000, 24_000);
+
+    /// <summary>Whole samples to PCM16 at 8 kHz. The resampler keeps the state of the stream between calls.</summary>
+    public short[] Decode(ReadOnlySpan<byte> bytes, Resampler down)
     {
         if (_law is not null)
         {
@@ -45,10 +52,10 @@ internal sealed class AudioFormat
         var wide = new short[bytes.Length / 2];
         for (var i = 0; i < wide.Length; i++)
             wide[i] = BinaryPrimitives.ReadInt16LittleEndian(bytes[(2 * i)..]);
-        return filter.Down(wide);
+        return down.Process(wide);
     }
 
-    public byte[] Encode(ReadOnlySpan<short> pcm8k, ThirdBand filter)
+    public byte[] Encode(ReadOnlySpan<short> pcm8k, Resampler up)
     {
         if (_law is not null)
         {
@@ -58,7 +65,7 @@ internal sealed class AudioFormat
             return codes;
         }
 
-        var wide = filter.Up(pcm8k);
+        var wide = up.Process(pcm8k);
         var bytes = new byte[wide.Length * 2];
         for (var i = 0; i < wide.Length; i++)
             BinaryPrimitives.WriteInt16LittleEndian(bytes.AsSpan(2 * i), wide[i]);
@@ -115,70 +122,4 @@ internal sealed class Companding
         var magnitude = (segment == 0 ? mantissa : (mantissa + 32) << (segment - 1)) << 3;
         return (bits & 0x80) != 0 ? magnitude : -magnitude;
     }
-}
-
-/// <summary>24 kHz to 8 kHz and back: one windowed-sinc low pass at a third of the band, streaming. One per direction of a stream.</summary>
-internal sealed class ThirdBand
-{
-    private const int Taps = 47;
-    private static readonly float[] Kernel = MakeKernel();
-
-    private readonly float[] _history = new float[Taps - 1];
-    private int _phase;
-
-    public short[] Down(ReadOnlySpan<short> at24k)
-    {
-        var input = Extend(at24k, stretch: 1);
-        var output = new List<short>(at24k.Length / 3 + 1);
-        for (var i = 0; i < at24k.Length; i++)
-        {
-            if (_phase++ % 3 == 0)
-                output.Add(Filter(input.AsSpan(i, Taps), gain: 1));
-        }
-
-        Remember(input);
-        return [.. output];
-    }
-
-    public short[] Up(ReadOnlySpan<short> at8k)
-    {
-        var input = Extend(at8k, stretch: 3);
-        var output = new short[at8k.Length * 3];
-        for (var i = 0; i < output.Length; i++)
-            output[i] = Filter(input.AsSpan(i, Taps), gain: 3);
-        Remember(input);
-        return output;
-    }
-
-    private static short Filter(ReadOnlySpan<float> window, float gain)
-    {
-        var sum = 0f;
-        for (var i = 0; i < Taps; i++)
-            sum += window[i] * Kernel[i];
-        return (short)Math.Clamp(sum * gain, short.MinValue, short.MaxValue);
-    }
-
-    private static float[] MakeKernel()
-    {
-        var kernel = new float[Taps];
-        for (var i = 0; i < Taps; i++)
-        {
-            var x = i - Taps / 2;
-            var sinc = x == 0 ? 1.0 / 3 : Math.Sin(Math.PI * x / 3) / (Math.PI * x);
-            kernel[i] = (float)(sinc * (0.5 + 0.5 * Math.Cos(2 * Math.PI * x / (Taps + 1))));
-        }
-
-        return kernel;
-    }
-
-    private float[] Extend(ReadOnlySpan<short> samples, int stretch)
-    {
-        var input = new float[Taps - 1 + samples.Length * stretch];
-        _history.CopyTo(input, 0);
-        for (var i = 0; i < samples.Length; i++)
-            input[Taps - 1 + i * stretch] = samples[i];
-        return input;
-    }
-
-    private void Remember(float[] input) => input.AsSpan(input.Length - (Taps - 1)).CopyTo(_history);
 }

@@ -11,7 +11,7 @@ internal sealed class InputAudio(IEar ear, Action<int> started, Action<int> stop
 
     private readonly List<byte> _buffer = [];
     private readonly List<byte> _partialFrame = [];
-    private ThirdBand _filter = new();
+    private Resampler _down = AudioFormat.Down();
     private AudioFormat _format = AudioFormat.Pcm;
     private TurnDetection? _turns;
     private VoiceActivityDetector? _detector;
@@ -28,7 +28,7 @@ internal sealed class InputAudio(IEar ear, Action<int> started, Action<int> stop
         {
             // Bytes of two formats cannot share a buffer.
             Clear();
-            (_format, _filter) = (format, new ThirdBand());
+            (_format, _down) = (format, AudioFormat.Down());
         }
 
         // Who answers may change in the middle of a turn without disturbing it; how turns are found may not.
@@ -80,7 +80,7 @@ internal sealed class InputAudio(IEar ear, Action<int> started, Action<int> stop
         var wasOpen = _earIsOpen;
         CloseEar();
         ear.Begin();
-        ear.Feed(_format.Decode(audio, new ThirdBand()));
+        ear.Feed(_format.Decode(audio, AudioFormat.Down()));
         ear.End(heard);
         if (wasOpen)
             OpenEar();
@@ -95,7 +95,7 @@ internal sealed class InputAudio(IEar ear, Action<int> started, Action<int> stop
 
     private void AcceptPartialFrame(bool detect = true)
     {
-        var samples = _format.Decode(_partialFrame.ToArray(), _filter);
+        var samples = _format.Decode(_partialFrame.ToArray(), _down);
         ReceivedMs += (double)_partialFrame.Count / _format.BytesPerMs;
         _buffer.AddRange(_partialFrame);
         _partialFrame.Clear();
@@ -131,7 +131,7 @@ internal sealed class InputAudio(IEar ear, Action<int> started, Action<int> stop
     private void OpenEar()
     {
         ear.Begin();
-        ear.Feed(_format.Decode(_buffer.ToArray(), new ThirdBand()));
+        ear.Feed(_format.Decode(_buffer.ToArray(), AudioFormat.Down()));
         _earIsOpen = true;
     }
 

@@ -19,7 +19,7 @@ internal sealed class ResponseRun(RealtimeSession session, ResponseParameters pa
 
     private readonly List<JsonObject> _output = [];
     private readonly List<byte> _unsent = [];
-    private readonly ThirdBand _filter = new();
+    private readonly Resampler _up = AudioFormat.Up();
     private Queue<string> _phrases = [];
     private Item? _message;
     private MindCall? _call;
@@ -145,7 +145,7 @@ internal sealed class ResponseRun(RealtimeSession session, ResponseParameters pa
         _message!.AudioFormat = parameters.Format;
         _message.Spoken.Add((words, pcm.Length / 8));
         SendWords("response.output_audio_transcript.delta", words);
-        _unsent.AddRange(parameters.Format.Encode(pcm, _filter));
+        _unsent.AddRange(parameters.Format.Encode(pcm, _up));
         SendAudio();
     }
 

@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.OperatorConsole.Design;
 
 namespace Kraliki.OperatorConsole.Calls;
 
@@ -35,7 +36,8 @@ public sealed class CallStory
         }
     }
 
-    public void Apply(CallMeters meters) => Meters = meters;
+    /// <param name="meters">Null after a break of the connection: the last levels are then no longer true.</param>
+    public void Apply(CallMeters? meters) => Meters = meters;
 
     public void Apply(PartialTranscript partial)
     {
@@ -65,6 +67,10 @@ public sealed class CallStory
                 break;
             case OperatorText text:
                 Put(new SpokenEntry($"e{entry.Seq}", SinceStart(entry.At), LegRole.Operator, text.Text, Final: true));
+                break;
+            case DtmfReceived dtmf when _entries is [.., MomentEntry { Glyph: Glyphs.Keypad } keys]:
+                // A number typed in is one thing that happened, not eleven.
+                Put(keys with { Sentence = $"{keys.Sentence} {dtmf.Digit}" });
                 break;
             default:
                 if (Moments.Of(entry, SinceStart(entry.At)) is { } moment)

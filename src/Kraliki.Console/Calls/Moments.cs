@@ -13,7 +13,9 @@ public static class Moments
             ? "Practice call set up"
             : "Call set up"),
         CarrierConnected fact => Quiet(entry, atMs, Glyphs.Phone, $"Line open through {CallWords.Carrier(fact.Carrier)}"),
-        ProviderConnected fact => Quiet(entry, atMs, Glyphs.Plug, $"{CallWords.Provider(fact.Provider)} took the call · {CallWords.Seconds(fact.ConnectMs)} s to connect"),
+        ProviderConnected fact => Quiet(entry, atMs, Glyphs.Plug, fact.ConnectMs < 50
+            ? $"{CallWords.Provider(fact.Provider)} took the call"
+            : $"{CallWords.Provider(fact.Provider)} took the call · {CallWords.Seconds(fact.ConnectMs)} s to connect"),
         BargeIn fact => Quiet(entry, fact.AtMs, Glyphs.Cut, $"The caller interrupted · the assistant stopped in {Milliseconds(fact.ClearMicros)} ms"),
         FalseInterruption fact => Quiet(entry, fact.AtMs, Glyphs.Wave, fact.Heard is { Length: > 0 } heard
             ? $"“{heard}” did not interrupt; the assistant went on"

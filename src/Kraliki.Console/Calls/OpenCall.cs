@@ -132,6 +132,7 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
             case Ready ready:
                 Loaded = true;
                 Story.Apply(ready.Session);
+                Story.Apply(meters: null);
                 break;
             case EventMessage entry:
                 Story.Apply(new SessionEvent(entry.Seq, entry.At, entry.Data));

@@ -7,11 +7,12 @@ namespace Kraliki.OperatorConsole.Frame;
 public sealed class ErrorReports(KralikiClient client)
 {
     /// <summary>Never throws: a report that cannot be delivered must not become a second fault.</summary>
-    /// <param name="where">The panel or page, in our own words. Only type and place of the fault travel: messages may hold personal data.</param>
+    /// <param name="where">The panel or page, in our own words. Only type and place (or code) of the fault travel: messages may hold personal data.</param>
     public async Task SendAsync(Exception exception, string where, CancellationToken cancellationToken)
     {
-        var place = exception.StackTrace?.Split('\n', 2)[0].Trim();
-        var report = new ErrorReport($"{exception.GetType().Name} {place}".Trim(), where, (exception as KralikiException)?.Problem?.RequestId);
+        var refusal = exception as KralikiException;
+        var place = refusal?.Code ?? exception.StackTrace?.Split('\n', 2)[0].Split(" in ")[0].Trim();
+        var report = new ErrorReport($"{exception.GetType().Name} {place}".Trim(), where, refusal?.Problem?.RequestId);
         try
         {
             await client.ReportErrorAsync(report, cancellationToken);

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Kraliki.Client;
 using Kraliki.Contracts;
+using Kraliki.OperatorConsole.Frame;
 using Microsoft.AspNetCore.Components.Authorization;
 
 namespace Kraliki.OperatorConsole.SignIn;
@@ -11,11 +12,15 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
     private static readonly AuthenticationState Nobody = new(new ClaimsPrincipal());
 
     private readonly KralikiClient _client;
+    private readonly Reachability _reachability;
+    private readonly TimeProvider _time;
     private Task<AuthenticationState>? _state;
 
-    public SignInState(KralikiClient client)
+    public SignInState(KralikiClient client, Reachability reachability, TimeProvider time)
     {
         _client = client;
+        _reachability = reachability;
+        _time = time;
         _client.SignInLost += Lost;
     }
 
@@ -53,22 +58,25 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
 
     private async Task<AuthenticationState> AskAsync()
     {
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            User = await _client.MeAsync();
+            try
+            {
+                User = await _client.MeAsync();
+                _reachability.Answered();
+                return StateOf(User);
+            }
+            catch (KralikiException fault) when (fault.IsUnreachable)
+            {
+                // Nobody is signed out because the server restarts: the page says that it does not answer, and asks on.
+                _reachability.Failed(fault);
+                await Task.Delay(Backoff.Default.Delay(attempt, Random.Shared.NextDouble()), _time);
+            }
+            catch (KralikiException)
+            {
+                return Nobody;
+            }
         }
-        catch (KralikiException fault) when (!fault.IsUnreachable)
-        {
-            User = null;
-        }
-        catch (KralikiException)
-        {
-            // Not known: ask again at the next navigation instead of keeping "nobody".
-            _state = null;
-            throw;
-        }
-
-        return StateOf(User);
     }
 
     private void Lost()

@@ -33,6 +33,21 @@ internal static class ApiDescription
                 document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", document)] = [] }];
                 return Task.CompletedTask;
             });
+            description.AddSchemaTransformer((schema, context, _) =>
+            {
+                // The schema exporter cannot look into our converter of times.
+                var type = context.JsonTypeInfo.Type;
+                if (type == typeof(DateTimeOffset) || (type == typeof(DateTimeOffset?) && context.ParameterDescription is not null))
+                {
+                    schema.Type = JsonSchemaType.String;
+                }
+                else if (type == typeof(DateTimeOffset?))
+                {
+                    schema.Type = JsonSchemaType.String | JsonSchemaType.Null;
+                }
+
+                return Task.CompletedTask;
+            });
             description.AddOperationTransformer((operation, context, _) =>
             {
                 if (context.Description.ActionDescriptor.EndpointMetadata.OfType<IAllowAnonymous>().Any())

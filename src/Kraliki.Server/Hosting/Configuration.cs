@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Kraliki.Server.Hosting;
 
@@ -21,6 +22,7 @@ public static class Configuration
             RefuseOutsideAddresses(builder.Configuration);
         }
 
+        RefuseTakenPorts(builder.Configuration["urls"] is { Length: > 0 } urls ? urls : DefaultAddress);
         builder.Services.AddSingleton(options);
         return options;
     }
@@ -31,6 +33,7 @@ public static class Configuration
         var publicUrl = reader.Url("PublicUrl");
         var directory = reader.Text("DataDirectory") ?? "./data";
         var demo = reader.Flag("Demo");
+        var recovery = reader.Seconds("Sessions:RecoverySeconds", from: 1, to: 600);
         var openAI = new OpenAIKeys(
             reader.Secret("Providers:OpenAI:ApiKey"),
             reader.Url("Providers:OpenAI:BaseUrl"),
@@ -67,7 +70,7 @@ public static class Configuration
         }
 
         reader.ThrowIfRefused();
-        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio));
+        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery);
     }
 
     /// <summary>Demo accounts share a printed password and the simulators trust their callers: nothing of that may face a network.</summary>
@@ -82,6 +85,34 @@ public static class Configuration
         if (addresses.Count > 0)
         {
             throw new StartRefusedException(addresses);
+        }
+    }
+
+    /// <summary>Listening comes last at the start; found here, a taken port is one sentence instead of a stop half-way.</summary>
+    private static void RefuseTakenPorts(string urls)
+    {
+        foreach (var address in urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Port == 0)
+            {
+                continue;
+            }
+
+            using var probe = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                probe.Bind(new IPEndPoint(IPAddress.TryParse(url.Host.Trim('[', ']'), out var ip) ? ip : IPAddress.Loopback, url.Port));
+                probe.Listen();
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                throw new StartRefusedException(
+                    $"The address {address} is taken: stop the program that holds it, or choose another one: --urls http://127.0.0.1:{url.Port + 1}.");
+            }
+            catch (SocketException)
+            {
+                // An address that cannot be tried out this way; the web server will say what is wrong with it.
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Kraliki.Server.Hosting;
 
 /// <summary>The start is refused for reasons that the person at the terminal can mend; each is one sentence.</summary>
@@ -54,6 +56,23 @@ internal sealed class ConfigurationReader(IConfigurationSection section)
         }
 
         Complain(key, value, "must be true or false");
+        return null;
+    }
+
+    public TimeSpan? Seconds(string key, int from, int to)
+    {
+        var value = Text(key);
+        if (value is null)
+        {
+            return null;
+        }
+
+        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= from && seconds <= to)
+        {
+            return TimeSpan.FromSeconds(seconds);
+        }
+
+        Complain(key, value, $"must be a whole number of seconds from {from} to {to}");
         return null;
     }
 

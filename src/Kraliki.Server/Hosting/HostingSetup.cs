@@ -33,6 +33,7 @@ public static class HostingSetup
         services.ConfigureHttpJsonOptions(json =>
         {
             var serializer = json.SerializerOptions;
+            serializer.Converters.Add(new UtcTimeConverter());
             serializer.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
             serializer.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
             serializer.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;

@@ -4,12 +4,14 @@ namespace Kraliki.Server.Hosting;
 /// <param name="PublicUrl">Where browsers and carriers reach us, without a trailing slash; null means the first bound address.</param>
 /// <param name="DataDirectory">Absolute path; exists and is writable.</param>
 /// <param name="Demo">Simulators stand in for every carrier and provider without a key, and the demo organisation exists.</param>
+/// <param name="RecoveryGrace">How long a lost call may stay away before its session fails; null means 20 s.</param>
 public sealed record KralikiOptions(
     Uri? PublicUrl,
     string DataDirectory,
     bool Demo,
     ProviderKeys Providers,
-    CarrierKeys Carriers);
+    CarrierKeys Carriers,
+    TimeSpan? RecoveryGrace = null);
 
 public sealed record ProviderKeys(OpenAIKeys OpenAI);
 

@@ -41,7 +41,7 @@ public sealed class AuditEntry
     public void Seal(byte[] previous) => Hash = HashAfter(previous);
 }
 
-/// <summary>The one place that writes audit entries. Address, request and person are taken from the current request.</summary>
+/// <summary>The one place that writes audit entries. Address, request and person are taken from the current request, if there is one.</summary>
 public sealed class AuditLog(KralikiDbFactory databases, IHttpContextAccessor http, TimeProvider time) : IDisposable
 {
     private const int LongestText = 500;
@@ -54,16 +54,18 @@ public sealed class AuditLog(KralikiDbFactory databases, IHttpContextAccessor ht
     /// <param name="detail">One sentence; no secrets.</param>
     /// <param name="actor">Null means the signed-in user, or <c>anonymous</c>.</param>
     /// <param name="organisation">Null means the signed-in user's, or none.</param>
+    /// <param name="address">Null means the current request's, or none.</param>
     public async Task WriteAsync(
         string action,
         string subject,
         string? detail = null,
         string? actor = null,
         Guid? organisation = null,
+        string? address = null,
         CancellationToken cancellationToken = default)
     {
         var user = new CurrentUser(http);
-        var address = http.HttpContext?.Connection.RemoteIpAddress?.ToString();
+        address ??= http.HttpContext?.Connection.RemoteIpAddress?.ToString();
         await _gate.WaitAsync(cancellationToken);
         try
         {

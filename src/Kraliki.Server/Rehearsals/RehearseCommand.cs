@@ -140,7 +140,7 @@ internal static class RehearseCommand
         var administrator = await db.Set<User>().AsNoTracking().OrderBy(user => user.CreatedAt).FirstAsync(user => user.Role == UserRole.Admin, cancellationToken);
         var grant = await services.GetRequiredService<RefreshTokens>().BeginAsync(administrator, cancellationToken);
         await services.GetRequiredService<AuditLog>().WriteAsync(
-            "logged_in", administrator.Id.ToString(), "By the command rehearse at the server's terminal.", administrator.Email, administrator.OrganisationId, cancellationToken);
+            "logged_in", administrator.Id.ToString(), "By the command rehearse at the server's terminal.", administrator.Email, administrator.OrganisationId, cancellationToken: cancellationToken);
         return services.GetRequiredService<AccessTokens>().Issue(administrator, grant.FamilyId);
     }
 

@@ -22,6 +22,9 @@ internal interface ISessionGrain : IGrainWithGuidKey
     /// <summary>Ends the session as wanted; a running call is told to stop and its end completes the session.</summary>
     Task<ChangeOutcome> EndAsync(string by, string? note);
 
+    /// <summary>The carrier says that the call is over: a running call is told so and its end completes the session; without one the session ends here.</summary>
+    Task CarrierEndedAsync(EndReason reason, string detail);
+
     /// <summary>A call takes the session over; whoever had it before can no longer write.</summary>
     /// <returns>Null when there is no such session or it has ended.</returns>
     Task<Attachment?> AttachAsync(INodeLink node);

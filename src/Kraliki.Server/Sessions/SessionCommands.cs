@@ -19,11 +19,12 @@ public sealed class SessionCommands
         _time = time;
     }
 
-    public Task<SessionRow> CreateAsync(Guid organisation, SessionCreated facts, CancellationToken cancellationToken)
-    {
-        var grain = Grain(Guid.CreateVersion7(_time.GetUtcNow()));
-        return GrainCalls.RepeatAsync(() => grain.CreateAsync(organisation, facts), _time, cancellationToken);
-    }
+    public Task<SessionRow> CreateAsync(Guid organisation, SessionCreated facts, CancellationToken cancellationToken) =>
+        CreateAsync(Guid.CreateVersion7(_time.GetUtcNow()), organisation, facts, cancellationToken);
+
+    /// <summary>For who knows the session's id beforehand. A session that exists already is returned as it is.</summary>
+    internal Task<SessionRow> CreateAsync(Guid session, Guid organisation, SessionCreated facts, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).CreateAsync(organisation, facts), _time, cancellationToken);
 
     internal Task<ChangeOutcome> UpdateAsync(Guid session, UpdateSession change, string by, long? ifVersion, CancellationToken cancellationToken) =>
         GrainCalls.RepeatAsync(() => Grain(session).UpdateAsync(change, by, ifVersion), _time, cancellationToken);
@@ -31,6 +32,17 @@ public sealed class SessionCommands
     /// <summary>Ends it as wanted: a running call is told to stop. Harmless when it has ended.</summary>
     internal Task<ChangeOutcome> EndAsync(Guid session, string by, string? note, CancellationToken cancellationToken) =>
         GrainCalls.RepeatAsync(() => Grain(session).EndAsync(by, note), _time, cancellationToken);
+
+    /// <summary>Ends it because the caller is gone, whoever of us noticed. Harmless when it has ended.</summary>
+    internal Task CarrierEndedAsync(Guid session, EndReason reason, string detail, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(
+            async () =>
+            {
+                await Grain(session).CarrierEndedAsync(reason, detail);
+                return true;
+            },
+            _time,
+            cancellationToken);
 
     /// <summary>Not repeated by itself: the AI might be told twice.</summary>
     internal Task<DeliveryOutcome> InstructAsync(Guid session, string text, string by) => Grain(session).InstructAsync(text, by);

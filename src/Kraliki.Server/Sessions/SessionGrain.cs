@@ -114,6 +114,19 @@ internal sealed partial class SessionGrain(
         return new(ChangeResult.Done, _row);
     }
 
+    public async Task CarrierEndedAsync(EndReason reason, string detail)
+    {
+        if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
+        {
+            return;
+        }
+
+        if (_owner is null || !await DeliverAsync(_owner, row.Epoch, new EndCall(reason, detail)))
+        {
+            await FinishAsync(reason, detail, "carrier");
+        }
+    }
+
     public async Task<Attachment?> AttachAsync(INodeLink node)
     {
         if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))

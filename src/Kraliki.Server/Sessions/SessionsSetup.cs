@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Sessions.Api;
 using Kraliki.Server.Sessions.Calls;
@@ -10,7 +11,6 @@ using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Server.Sessions.Sockets;
 using Kraliki.Voice.Calls;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Configuration;
 using Orleans.Serialization;
 
@@ -18,10 +18,12 @@ namespace Kraliki.Server.Sessions;
 
 public static class SessionsSetup
 {
-    public static void AddSessions(this WebApplicationBuilder builder)
+    public static void AddSessions(this WebApplicationBuilder builder, KralikiOptions options)
     {
         var services = builder.Services;
-        services.TryAddSingleton(new SessionLimits());
+        var limits = new SessionLimits();
+        limits.RecoveryGrace = options.RecoveryGrace ?? limits.RecoveryGrace;
+        services.AddSingleton(limits);
         services.AddSingleton(new SessionChoices(["openai", "local"], ["twilio"], ["live_transcript", "listen", "operator_text"]));
         services.AddSingleton<JournalReader>();
         services.AddSingleton<JournalWriter>();
@@ -50,6 +52,7 @@ public static class SessionsSetup
         builder.UseOrleans(ConfigureSilo);
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
+        services.AddHostedService<DemoConversations>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);
     }
 

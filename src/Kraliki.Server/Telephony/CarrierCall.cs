@@ -19,6 +19,39 @@ public sealed class CarrierCall : IOwned
 
     public required DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>The call as it is known already, or else <paramref name="fresh"/>, now known. Two requests at once get the same one.</summary>
+    internal static async Task<CarrierCall> FindOrAddAsync(KralikiDbFactory databases, CarrierCall fresh, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(databases, fresh.CallSid, cancellationToken) is { } known)
+        {
+            return known;
+        }
+
+        try
+        {
+            await using var db = databases.OpenForSystem();
+            db.Add(fresh);
+            await db.SaveChangesAsync(cancellationToken);
+            return fresh;
+        }
+        catch (DbUpdateException)
+        {
+            // Another request was faster, or else the database has a problem of its own.
+            if (await FindAsync(databases, fresh.CallSid, cancellationToken) is { } faster)
+            {
+                return faster;
+            }
+
+            throw;
+        }
+    }
+
+    internal static async Task<CarrierCall?> FindAsync(KralikiDbFactory databases, string callSid, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        return await db.Set<CarrierCall>().AsNoTracking().SingleOrDefaultAsync(call => call.CallSid == callSid, cancellationToken);
+    }
+
     private sealed class Mapping : IEntityTypeConfiguration<CarrierCall>
     {
         public void Configure(EntityTypeBuilder<CarrierCall> builder)

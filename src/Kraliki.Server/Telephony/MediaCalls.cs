@@ -1,4 +1,6 @@
+using System.Net;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
 using Kraliki.Server.Sessions.Calls;
@@ -12,7 +14,7 @@ namespace Kraliki.Server.Telephony;
 
 /// <summary>Makes calls of Twilio's media sockets, whichever way they came in. Safe from any thread.</summary>
 /// <remarks>Anyone may open a socket; only a <c>start</c> with a one-time token from our own TwiML makes it a call.</remarks>
-internal sealed class MediaCalls(
+internal sealed partial class MediaCalls(
     StreamTokens tokens,
     LiveCalls live,
     VoiceProviders providers,
@@ -25,22 +27,30 @@ internal sealed class MediaCalls(
     public const string Path = "/telephony/twilio/media";
 
     /// <summary>Runs from the upgraded, not yet opened socket to the written end of the session.</summary>
-    public async Task RunAsync(MediaSocket socket)
+    /// <param name="address">The peer's, for the audit.</param>
+    public async Task RunAsync(MediaSocket socket, IPAddress? address)
     {
+        var log = new CallLog(logger);
         LiveCall? call = null;
         CallLoop? loop = null;
-        loop = new CallLoop(socket, AdmitAsync, options, time, logger);
+        loop = new CallLoop(socket, AdmitAsync, options, time, log);
         var outcome = await loop.RunAsync(lifetime.ApplicationStopping);
-        if (call is not null)
+        try
         {
-            await using (call)
+            if (call is not null)
             {
-                await call.CompleteAsync(outcome);
+                await CompleteAsync(call, outcome);
+            }
+
+            if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
+            {
+                await RefusedAsync(call?.SessionId.ToString() ?? Path, outcome.Detail, address, log, CancellationToken.None);
             }
         }
-        else if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
+        catch (Exception e)
         {
-            await RefusedAsync(Path, outcome.Detail, CancellationToken.None);
+            // The edge of a call: nobody waits for it who could be told.
+            LogEndNotRecorded(log, e);
         }
 
         async Task<CallAdmission?> AdmitAsync(StreamStart start, CancellationToken cancellationToken)
@@ -50,32 +60,29 @@ internal sealed class MediaCalls(
             var redeemed = tokens.Redeem(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, out var sessionId);
             if (redeemed != StreamTokenOutcome.Good)
             {
-                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", cancellationToken);
+                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", address, log, cancellationToken);
                 return null;
             }
 
-            call = await live.AttachAsync(sessionId, cancellationToken);
-            if (call is null)
+            log.Name(sessionId);
+            using var scope = log.BeginScope(new LogScope("session_id", sessionId.ToString()));
+            var attached = await live.AttachAsync(sessionId, cancellationToken);
+            if (attached is null)
             {
-                await RefusedAsync(start.CallSid, "The session has ended.", cancellationToken);
+                await RefusedAsync(start.CallSid, "The session has ended.", address, log, cancellationToken);
                 return null;
             }
 
-            if (providers.Find(call.Provider) is not { } provider)
+            if (providers.Find(attached.Provider) is not { } provider)
             {
                 // Its key was taken away since the session was made.
-                var attached = call;
-                call = null;
-                await using (attached)
-                {
-                    await attached.CompleteAsync(new CallOutcome(EndReason.ConnectProviderRefused, $"The provider {attached.Provider} is not configured here."));
-                }
-
+                await CompleteAsync(attached, new CallOutcome(EndReason.ConnectProviderRefused, $"The provider {attached.Provider} is not configured here."));
                 return null;
             }
 
-            call.Bind(loop!);
-            return new CallAdmission(call, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, call.History));
+            call = attached;
+            attached.Bind(loop!);
+            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History));
         }
     }
 
@@ -84,7 +91,7 @@ internal sealed class MediaCalls(
     {
         if (await UpgradeAsync(http) is { } connection)
         {
-            await RunAsync(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time));
+            await RunAsync(MediaSocket.Serve(connection, MediaSocketOptions.Carrier, time), http.Connection.RemoteIpAddress);
         }
         else
         {
@@ -93,8 +100,19 @@ internal sealed class MediaCalls(
         }
     }
 
-    private Task RefusedAsync(string subject, string why, CancellationToken cancellationToken)
-        => audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", cancellationToken: cancellationToken);
+    private static async Task CompleteAsync(LiveCall call, CallOutcome outcome)
+    {
+        await using (call)
+        {
+            await call.CompleteAsync(outcome);
+        }
+    }
+
+    private async Task RefusedAsync(string subject, string why, IPAddress? address, ILogger log, CancellationToken cancellationToken)
+    {
+        await audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", address: address?.ToString(), cancellationToken: cancellationToken);
+        LogRefused(log, why);
+    }
 
     /// <summary>RFC 6455 §4.2.1 by hand: the call path wants the connection, not the framework's socket on top of it.</summary>
     private static async Task<Stream?> UpgradeAsync(HttpContext http)

@@ -110,9 +110,9 @@ internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportO
             }
         }
 
-        private void OnMedia(MediaSocket socket)
+        private void OnMedia(MediaSocket socket, IPAddress? address)
         {
-            var call = _calls.RunAsync(socket);
+            var call = _calls.RunAsync(socket, address);
             _running[call] = true;
             call.ContinueWith(static (ended, running) => ((ConcurrentDictionary<Task, bool>)running!).TryRemove(ended, out _), _running, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }

@@ -15,6 +15,11 @@ internal static class TwilioApi
 {
     private const string AfterStream = "/telephony/twilio/after-stream";
 
+    private static readonly string[] FinalStatuses = ["completed", "busy", "failed", "no-answer", "canceled"];
+
+    // Last words and both sockets take up to 7 s; Twilio hangs up on a webhook after 15.
+    private static readonly TimeSpan LongestClosing = TimeSpan.FromSeconds(9);
+
     public static void MapTwilio(this IEndpointRouteBuilder routes)
     {
         var webhooks = routes.MapGroup("/telephony/twilio").AllowAnonymous().DisableAntiforgery().WithTags("Twilio").ExcludeFromDescription();
@@ -41,51 +46,43 @@ internal static class TwilioApi
             return guard.Refusal;
         }
 
-        string callSid = form["CallSid"].ToString();
+        // The URL is inside the signature: nobody but us could have put a session there.
+        var wanted = Guid.TryParse(http.Request.Query["session"], out var id) ? id : (Guid?)null;
         await using var db = databases.OpenForSystem();
-        var call = await db.Set<CarrierCall>().AsNoTracking().SingleOrDefaultAsync(call => call.CallSid == callSid, cancellationToken);
-        if (call is null)
+        var session = wanted is null ? null : await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == wanted, cancellationToken);
+        var organisation = session?.OrganisationId ?? (wanted is null
+            ? await db.Set<Organisation>().AsNoTracking().OrderBy(organisation => organisation.CreatedAt).Select(organisation => (Guid?)organisation.Id).FirstOrDefaultAsync(cancellationToken)
+            : null);
+        if (organisation is null)
         {
-            SessionRow? session;
-            if (Guid.TryParse(http.Request.Query["session"], out var wanted))
-            {
-                // The URL is inside the signature: nobody but us could have put the session there.
-                session = await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == wanted, cancellationToken);
-            }
-            else
-            {
-                var organisation = await db.Set<Organisation>().AsNoTracking().OrderBy(organisation => organisation.CreatedAt).FirstOrDefaultAsync(cancellationToken);
-                session = organisation is null
-                    ? null
-                    : await sessions.CreateAsync(
-                        organisation.Id,
-                        new SessionCreated(providers.Default, VoiceStrategy.Realtime, "twilio", NumberOrNull(form["From"].ToString()), new Dictionary<string, string> { ["to"] = form["To"].ToString() }),
-                        cancellationToken);
-            }
-
-            if (session is null || SessionStates.IsTerminal(session.State))
-            {
-                return Twiml.Reject();
-            }
-
-            call = new CarrierCall
-            {
-                CallSid = callSid,
-                SessionId = session.Id,
-                OrganisationId = session.OrganisationId,
-                Status = form["CallStatus"].ToString(),
-                CreatedAt = time.GetUtcNow(),
-            };
-            db.Add(call);
-            await db.SaveChangesAsync(cancellationToken);
+            return Twiml.Reject();
         }
 
-        return StreamTo(call, tokens, urls);
+        var now = time.GetUtcNow();
+        var call = await CarrierCall.FindOrAddAsync(
+            databases,
+            new CarrierCall
+            {
+                CallSid = form["CallSid"].ToString(),
+                SessionId = wanted ?? Guid.CreateVersion7(now),
+                OrganisationId = organisation.Value,
+                Status = form["CallStatus"].ToString(),
+                CreatedAt = now,
+            },
+            cancellationToken);
+
+        // Created under the id that the call has been given: whichever of two equal webhooks comes here first creates it.
+        session ??= await sessions.CreateAsync(
+            call.SessionId,
+            call.OrganisationId,
+            new SessionCreated(providers.Default, VoiceStrategy.Realtime, "twilio", NumberOrNull(form["From"].ToString()), new Dictionary<string, string> { ["to"] = form["To"].ToString() }),
+            cancellationToken);
+        return session.Id != call.SessionId || session.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed ? Twiml.Reject() : StreamTo(call, tokens, urls);
     }
 
-    /// <summary>The carrier's word on how the call goes; the last one ends a session whose media never came or was lost.</summary>
+    /// <summary>The carrier's word on how the call goes; the last one ends the session, above all one whose media never came or was lost.</summary>
     private static async Task<IResult> StatusAsync(
-        HttpContext http, TwilioWebhooks guard, KralikiDbFactory databases, SessionCommands sessions, LiveCalls live, CancellationToken cancellationToken)
+        HttpContext http, TwilioWebhooks guard, KralikiDbFactory databases, SessionCommands sessions, CancellationToken cancellationToken)
     {
         if (await guard.ReadAsync(http, cancellationToken) is not { } form)
         {
@@ -94,20 +91,22 @@ internal static class TwilioApi
 
         string callSid = form["CallSid"].ToString();
         string status = form["CallStatus"].ToString();
-        await using var db = databases.OpenForSystem();
-        if (await db.Set<CarrierCall>().SingleOrDefaultAsync(call => call.CallSid == callSid, cancellationToken) is not { } call || IsFinal(call.Status))
+        if (await CarrierCall.FindAsync(databases, callSid, cancellationToken) is not { } call)
         {
-            // Unknown, or told before: callbacks come twice and out of order, and a final one stays final.
             return Results.NoContent();
         }
 
-        call.Status = status;
-        await db.SaveChangesAsync(cancellationToken);
-        if (IsFinal(status) && live.Find(call.SessionId) is null)
+        if (IsFinal(status))
         {
-            await sessions.EndAsync(call.SessionId, "carrier", $"Twilio reports the call as {status}.", cancellationToken);
+            await sessions.CarrierEndedAsync(
+                call.SessionId, status == "completed" ? EndReason.CallerHungUp : EndReason.ConnectCarrierRefused, $"Twilio reports the call as {status}.", cancellationToken);
         }
 
+        // Callbacks come twice and out of order: a final status stays final.
+        await using var db = databases.OpenForSystem();
+        await db.Set<CarrierCall>()
+            .Where(row => row.CallSid == callSid && !FinalStatuses.Contains(row.Status))
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.Status, status), cancellationToken);
         return Results.NoContent();
     }
 
@@ -116,31 +115,32 @@ internal static class TwilioApi
     /// the session is still open and the caller comes back to it.
     /// </summary>
     private static async Task<IResult> AfterStreamAsync(
-        HttpContext http, TwilioWebhooks guard, KralikiDbFactory databases, StreamTokens tokens, LiveCalls live, PublicUrls urls, CancellationToken cancellationToken)
+        HttpContext http, TwilioWebhooks guard, KralikiDbFactory databases, StreamTokens tokens, LiveCalls live, PublicUrls urls, TimeProvider time, CancellationToken cancellationToken)
     {
         if (await guard.ReadAsync(http, cancellationToken) is not { } form)
         {
             return guard.Refusal;
         }
 
-        string callSid = form["CallSid"].ToString();
-        await using var db = databases.OpenForSystem();
-        if (await db.Set<CarrierCall>().AsNoTracking().SingleOrDefaultAsync(call => call.CallSid == callSid, cancellationToken) is not { } call)
+        if (await CarrierCall.FindAsync(databases, form["CallSid"].ToString(), cancellationToken) is not { } call)
         {
             return Twiml.Hangup();
         }
 
-        // The media endpoint may still be writing the end of the call that we closed a moment ago.
+        // The media endpoint may still be writing the end of the call that we closed a moment ago. When it takes longer, the
+        // old stream is one that we still believe in and Twilio does not: a new one takes the session over.
         if (live.Find(call.SessionId) is { } closing)
         {
-            await closing.Ended.WaitAsync(cancellationToken);
+            await closing.Ended.WaitAsync(LongestClosing, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
         }
 
-        var session = await db.Set<SessionRow>().AsNoTracking().SingleAsync(row => row.Id == call.SessionId, cancellationToken);
-        return session.State switch
+        await using var db = databases.OpenForSystem();
+        var session = await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == call.SessionId, cancellationToken);
+        return session?.State switch
         {
             SessionState.Failed => Twiml.Apologise("We are sorry, the connection to our assistant was lost. Please call us again in a moment. Goodbye."),
-            SessionState.Completed or SessionState.WrapUp => Twiml.Hangup(),
+            null or SessionState.Completed or SessionState.WrapUp => Twiml.Hangup(),
             _ => StreamTo(call, tokens, urls),
         };
     }
@@ -148,7 +148,7 @@ internal static class TwilioApi
     private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
         => Twiml.Stream(urls.CarrierSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.CarrierHttp(AfterStream));
 
-    private static bool IsFinal(string status) => status is "completed" or "busy" or "failed" or "no-answer" or "canceled";
+    private static bool IsFinal(string status) => FinalStatuses.Contains(status);
 
     // Withheld numbers arrive as words or as stand-ins; they are no number to call back.
     private static string? NumberOrNull(string from) => from.Length is >= 8 and <= 16 && from[0] == '+' && from.Skip(1).All(char.IsAsciiDigit) ? from : null;

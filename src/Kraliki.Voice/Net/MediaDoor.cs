@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
@@ -9,16 +10,16 @@ namespace Kraliki.Voice.Net;
 /// reuses a connection, a request that comes in pieces, is passed on: the web server has the same endpoint.
 /// </remarks>
 /// <param name="path">The one path that is answered here, without a query.</param>
-/// <param name="media">Takes the upgraded socket, not yet opened. On a poller's thread: must not block.</param>
+/// <param name="media">Takes the upgraded socket, not yet opened, and the peer's address. On a poller's thread: must not block.</param>
 /// <param name="others">Takes a connection of which nothing was read. On a poller's or a timer's thread: must not block.</param>
-public sealed class MediaDoor(string path, MediaSocketOptions options, TimeProvider time, Action<MediaSocket> media, Action<Socket> others)
+public sealed class MediaDoor(string path, MediaSocketOptions options, TimeProvider time, Action<MediaSocket, IPAddress?> media, Action<Socket> others)
 {
     // Who says nothing for so long is left to the web server, which has deadlines of its own for idle connections.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly MediaSocketOptions _options = options;
     private readonly TimeProvider _time = time;
-    private readonly Action<MediaSocket> _media = media;
+    private readonly Action<MediaSocket, IPAddress?> _media = media;
     private readonly Action<Socket> _others = others;
     private readonly byte[] _start = Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\n");
 
@@ -89,7 +90,8 @@ public sealed class MediaDoor(string path, MediaSocketOptions options, TimeProvi
                             $"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {MediaConnector.AcceptKey(key)}\r\n\r\n"),
                         SocketFlags.None,
                         out _);
-                    door._media(MediaSocket.Serve(new PolledStream(socket) { Inline = true }, door._options, door._time));
+                    var address = (socket.RemoteEndPoint as IPEndPoint)?.Address;
+                    door._media(MediaSocket.Serve(new PolledStream(socket) { Inline = true }, door._options, door._time), address);
                     return;
                 }
             }

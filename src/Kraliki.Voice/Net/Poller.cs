@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.ComponentModel;
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
@@ -29,6 +30,10 @@ internal sealed partial class Poller
     private const uint Writable = 0x004;
     private const int CloseOnExec = 0x80000;
     private const int MaxEvents = 512;
+
+    // Rounds begin at least 1 ms apart: from about 10 calls on, one wake-up then serves several messages. A wake-up costs more
+    // than a message, and nobody hears a millisecond (docs/performance.md).
+    private static readonly long RoundSpacing = Stopwatch.Frequency / 1000;
 
     // struct epoll_event { uint32 events; uint64 data; } is packed on x86-64 and only there (man 2 epoll_ctl).
     private static readonly int Stride = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
@@ -84,8 +89,10 @@ internal sealed partial class Poller
 
     private void Run()
     {
+        long lastRound = 0;
         while (true)
         {
+            Space(ref lastRound);
             int count = epoll_wait(_epoll, _events, MaxEvents, -1);
             if (count < 0)
             {
@@ -122,6 +129,21 @@ internal sealed partial class Poller
         }
     }
 
+    /// <summary>Sleeps until a round may begin again. What is ready meanwhile is found by the next wait at once.</summary>
+    private static void Space(ref long lastRound)
+    {
+        long now = Stopwatch.GetTimestamp();
+        long left = lastRound + RoundSpacing - now;
+        if (left > 0)
+        {
+            ReadOnlySpan<long> secondsAndNanos = [0, left * 1_000_000_000 / Stopwatch.Frequency];
+            _ = nanosleep(secondsAndNanos, 0);
+            now = Stopwatch.GetTimestamp();
+        }
+
+        lastRound = now;
+    }
+
     private void Control(int operation, Socket socket, long id, uint events)
     {
         Span<byte> entry = stackalloc byte[Stride];
@@ -135,6 +157,9 @@ internal sealed partial class Poller
 
     // As any other failure of a connection's input and output: whoever reads or writes knows what to do with it.
     private static int Check(int result) => result >= 0 ? result : throw new IOException("epoll failed.", new Win32Exception());
+
+    [LibraryImport("libc")]
+    private static partial int nanosleep(ReadOnlySpan<long> duration, nint remaining);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_create1(int flags);

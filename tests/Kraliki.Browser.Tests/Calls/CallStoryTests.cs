@@ -34,6 +34,20 @@ public sealed class CallStoryTests
     }
 
     [Fact]
+    public void Keys_pressed_one_after_another_are_one_row()
+    {
+        foreach (var digit in (string[])["4", "7", "#"])
+        {
+            Happens(new DtmfReceived(digit, 500));
+        }
+
+        Happens(new TurnFinished("a", LegRole.Ai, "Thank you.", 600, 900));
+        Happens(new DtmfReceived("1", 1000));
+
+        Assert.Equal(["The caller pressed 4 7 #", "The caller pressed 1"], _story.Entries.OfType<MomentEntry>().Select(moment => moment.Sentence));
+    }
+
+    [Fact]
     public void A_replay_changes_nothing()
     {
         var turn = Happens(new TurnFinished("a", LegRole.Ai, "Good morning.", 0, 900));

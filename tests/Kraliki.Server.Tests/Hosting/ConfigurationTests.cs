@@ -40,6 +40,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Providers:OpenAI:ApiKey", "sk-a b", "Kraliki:Providers:OpenAI:ApiKey is \"***\" but contains blanks or characters outside ASCII; copy it again from the provider's page.")]
     [InlineData("Providers:OpenAI:ApiKy", "sk-1", "Kraliki:Providers:OpenAI:ApiKy is not a setting of Kraliki; did you mean Kraliki:Providers:OpenAI:ApiKey?")]
     [InlineData("Carriers:Twilio:AuthToken", "secret", "Kraliki:Carriers:Twilio:AccountSid is \"\" but must be set together with Carriers:Twilio:AuthToken.")]
+    [InlineData("Sessions:RecoverySeconds", "0", "Kraliki:Sessions:RecoverySeconds is \"0\" but must be a whole number of seconds from 1 to 600.")]
     [InlineData("DataDirectory", "/proc/kraliki", "Kraliki:DataDirectory is \"/proc/kraliki\" but ")]
     public void A_wrong_value_is_told_with_its_key_and_the_remedy(string key, string value, string sentence)
     {

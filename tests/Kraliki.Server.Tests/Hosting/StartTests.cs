@@ -26,7 +26,7 @@ public sealed class StartTests : IDisposable
         taken.Start();
         var (code, error) = await RunAsync($"--urls=http://127.0.0.1:{((IPEndPoint)taken.LocalEndpoint).Port}");
         Assert.Equal(1, code);
-        Assert.Contains("address already in use", Assert.Single(error.Trim().Split('\n')));
+        Assert.Contains("is taken", Assert.Single(error.Trim().Split('\n')));
     }
 
     public void Dispose() => Directory.Delete(_data, recursive: true);

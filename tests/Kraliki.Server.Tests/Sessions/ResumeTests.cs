@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using Kraliki.Client;
 using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Live;
+using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Tests.Sessions;
 
@@ -111,7 +114,7 @@ public sealed class ResumeTests(SharedSessionServer shared)
     [Fact]
     public async Task A_client_that_does_not_read_is_cut_off_and_the_call_does_not_notice()
     {
-        await using var server = await SessionServer.StartAsync(Cancelled, limits: new() { SocketSendTimeout = TimeSpan.FromMilliseconds(300) });
+        await using var server = await SessionServer.StartAsync(Cancelled, limits: new() { SocketSendTimeout = TimeSpan.FromMilliseconds(300), SocketMessagesPerWindow = int.MaxValue });
         var call = await server.StartCallAsync(Cancelled);
         var (slow, _) = await RawSocket.EnterAsync(server, call.Id, Cancelled, receiveBuffer: 4_096);
         using var _1 = slow;
@@ -151,5 +154,82 @@ public sealed class ResumeTests(SharedSessionServer shared)
         await call.EndAsync(EndReason.CallerHungUp);
         Assert.Equal("session_over", await quick.ReadToEndAsync(Cancelled));
         Assert.NotEqual("session_over", await slow.ReadToEndAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task A_client_that_falls_behind_is_told_to_resync_and_comes_back_to_everything()
+    {
+        await using var server = await SessionServer.StartAsync(Cancelled, limits: new() { SocketMaxLag = 10 });
+        var call = await server.StartCallAsync(Cancelled);
+        var (raw, ready) = await RawSocket.EnterAsync(server, call.Id, Cancelled);
+        using var _1 = raw;
+        await using var socket = server.Watch(call.Id);
+        await using var messages = socket.ReadAsync(Cancelled).GetAsyncEnumerator(Cancelled);
+        for (var seq = 1; seq <= ready.LastSeq; seq++)
+        {
+            await raw.ReceiveAsync<EventMessage>(Cancelled);
+        }
+
+        while (socket.LastSeq < ready.LastSeq)
+        {
+            Assert.True(await messages.MoveNextAsync());
+        }
+
+        // One commit with more events than a live client may be behind.
+        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(call.Id);
+        await grain.AppendAsync(new FactBatch(call.Live.Epoch, 2, [.. Enumerable.Range(0, 50).Select(i => new TimedFact(new DtmfReceived("1", i), DateTimeOffset.UnixEpoch))]));
+
+        Assert.Equal(ready.LastSeq + 50, (await raw.ReceiveAsync<Resync>(Cancelled)).LastSeq);
+        Assert.Equal("too_slow", (await raw.ReceiveEndAsync(Cancelled)).Code);
+        var missed = new List<long>();
+        while (missed.Count < 50)
+        {
+            Assert.True(await messages.MoveNextAsync());
+            if (messages.Current is EventMessage happened)
+            {
+                missed.Add(happened.Seq);
+            }
+        }
+
+        Assert.Equal(Enumerable.Range(1, 50).Select(i => ready.LastSeq + i), missed);
+    }
+
+    [Fact]
+    public async Task A_silent_client_is_shown_out()
+    {
+        await using var server = await SessionServer.StartAsync(Cancelled, limits: new()
+        {
+            SocketIdentifyWithin = TimeSpan.FromMilliseconds(300),
+            SocketIdleTimeout = TimeSpan.FromMilliseconds(300),
+        });
+        var row = await server.CreateAsync(Cancelled);
+
+        using var stranger = await RawSocket.ConnectAsync(server.SocketUrl(row.Id), Cancelled);
+        Assert.Equal("not_identified", (await stranger.ReceiveEndAsync(Cancelled)).Code);
+        var (sleeper, _) = await RawSocket.EnterAsync(server, row.Id, Cancelled);
+        using var _1 = sleeper;
+        Assert.Equal("idle_timeout", (await sleeper.ReceiveEndAsync(Cancelled)).Code);
+    }
+
+    [Fact]
+    public async Task Facts_outlive_a_database_that_is_away_and_people_are_told()
+    {
+        await using var server = await SessionServer.StartAsync(Cancelled);
+        var call = await server.StartCallAsync(Cancelled);
+        using var api = await server.SignInAsync(Cancelled);
+        await using var db = server.Get<KralikiDbFactory>().OpenForSystem();
+
+        await db.Database.ExecuteSqlRawAsync("ALTER TABLE session_events RENAME TO away", Cancelled);
+        call.Say(LegRole.Caller, "Can you hear me?");
+        var refusal = await Assert.ThrowsAsync<KralikiException>(() => api.EndSessionAsync(call.Id, cancellationToken: Cancelled));
+        Assert.Equal((System.Net.HttpStatusCode.ServiceUnavailable, "session_unavailable"), (refusal.Status, refusal.Code));
+        call.Say(LegRole.Caller, "Hello?");
+        await db.Database.ExecuteSqlRawAsync("ALTER TABLE away RENAME TO session_events", Cancelled);
+
+        await call.EndAsync(EndReason.CallerHungUp);
+        var events = await server.Journal.EventsAsync(call.Id, 0, 100, Cancelled);
+        Assert.Equal(["Can you hear me?", "Hello?"], events.Select(e => e.Data).OfType<TurnFinished>().Select(turn => turn.Text));
+        Assert.Equal(Enumerable.Range(1, events.Count).Select(i => (long)i), events.Select(e => e.Seq));
+        Assert.Equal(SessionState.Completed, (await server.RowAsync(call.Id, Cancelled)).State);
     }
 }

@@ -42,12 +42,28 @@ public sealed class SessionServer : IAsyncDisposable
     internal JournalReader Journal => Get<JournalReader>();
 
     /// <param name="directory">Null makes a new one, which goes away with the server.</param>
-    internal static async Task<SessionServer> StartAsync(CancellationToken cancellationToken, string? directory = null, SessionLimits? limits = null, Uri? url = null)
+    internal static async Task<SessionServer> StartAsync(
+        CancellationToken cancellationToken,
+        string? directory = null,
+        SessionLimits? limits = null,
+        Uri? url = null,
+        IReadOnlyDictionary<string, string>? settings = null,
+        Action<IServiceCollection>? change = null)
     {
+        var all = new Dictionary<string, string>(settings ?? new Dictionary<string, string>());
+        if (url is not null)
+        {
+            all["urls"] = url.GetLeftPart(UriPartial.Authority);
+        }
+
         var server = await RunningServer.StartAsync(cancellationToken, new ServerSetup(
             directory,
-            Settings: url is null ? null : new Dictionary<string, string> { ["urls"] = url.GetLeftPart(UriPartial.Authority) },
-            Change: builder => builder.Services.Replace(ServiceDescriptor.Singleton(limits ?? new SessionLimits()))));
+            all,
+            Change: builder =>
+            {
+                builder.Services.Replace(ServiceDescriptor.Singleton(limits ?? new SessionLimits()));
+                change?.Invoke(builder.Services);
+            }));
         using var api = server.Api();
         var user = await api.LoginAsync(RunningServer.Operator, server.Password, TokenTransport.Body, cancellationToken);
         return new SessionServer(server, user.OrganisationId);
@@ -111,6 +127,30 @@ public sealed class SessionServer : IAsyncDisposable
         }
 
         throw new TimeoutException($"{otherwise}; it is {(await RowAsync(session, cancellationToken)).State}.");
+    }
+
+    /// <summary>Follows the session's socket from its first event to the fact that is wanted.</summary>
+    internal async Task<T> UntilFactAsync<T>(Guid session, Func<T, bool> wanted, string otherwise, CancellationToken cancellationToken)
+        where T : SessionFact
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Patience);
+        await using var socket = Watch(session);
+        try
+        {
+            await foreach (var message in socket.ReadAsync(limit.Token))
+            {
+                if (message is EventMessage { Data: T fact } && wanted(fact))
+                {
+                    return fact;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+        }
+
+        throw new TimeoutException($"{otherwise}.");
     }
 
     internal string Ticket(Guid session, bool maySteer = true) =>

@@ -24,7 +24,7 @@ public sealed class MediaDoorTests : IAsyncDisposable
     {
         _listener.Start();
         _door = new MediaDoor(
-            "/media", MediaSocketOptions.Carrier, _time, socket => _media.Writer.TryWrite(socket), socket => _others.Writer.TryWrite(socket));
+            "/media", MediaSocketOptions.Carrier, _time, (socket, _) => _media.Writer.TryWrite(socket), socket => _others.Writer.TryWrite(socket));
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

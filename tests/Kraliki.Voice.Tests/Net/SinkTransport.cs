@@ -3,12 +3,11 @@ using Kraliki.Voice.Net;
 
 namespace Kraliki.Voice.Tests.Net;
 
-/// <summary>The other end of a media socket, in memory and without garbage of its own: bytes that leave are counted, and kept as messages when asked for.</summary>
+/// <summary>The other end of a media socket, in memory: messages that leave are kept when asked for.</summary>
 internal sealed class SinkTransport : ByteTransport
 {
     private readonly bool _isServer;
     private readonly FrameReader _reader;
-    private readonly byte[] _mark = new byte[256];
     private MediaSocket? _owner;
     private byte[] _spare = new byte[4096];
     private bool _ended;
@@ -23,26 +22,17 @@ internal sealed class SinkTransport : ByteTransport
 
     public MediaSocket Socket { get; }
 
-    public long BytesSent { get; private set; }
-
-    /// <summary>Messages that left; null: they are only counted.</summary>
+    /// <summary>Messages that left; null: they are not kept.</summary>
     public List<string>? Sent { get; init; }
-
-    /// <summary>Twilio's marks come back at once.</summary>
-    public bool ReturnsMarks { get; set; }
 
     /// <summary>The peer's socket buffer is full.</summary>
     public bool Stuck { get; set; }
 
-    public bool Closed => _ended;
-
     public override void Start(MediaSocket owner) => _owner = owner;
 
-    public void Receive(string message) => Socket.OnBytes(Frame(message));
+    public void Receive(string message) => Socket.OnBytes(Frame(Opcode.Text, Encoding.UTF8.GetBytes(message)));
 
-    /// <summary>A message as it comes from the peer. A mask of zeros leaves the payload as it is, however often the bytes are used.</summary>
-    public byte[] Frame(string message) => Frame(Opcode.Text, Encoding.UTF8.GetBytes(message));
-
+    /// <summary>A frame as it comes from the peer. A mask of zeros leaves the payload as it is, however often the bytes are used.</summary>
     public byte[] Frame(Opcode opcode, byte[] payload)
     {
         var frame = new byte[FrameWriter.MaxHeader + payload.Length];
@@ -59,23 +49,9 @@ internal sealed class SinkTransport : ByteTransport
         }
 
         int length = Socket.TakeOutgoing(ref _spare);
-        BytesSent += length;
-        var sent = _spare.AsSpan(0, length);
         if (Sent is not null)
         {
-            _reader.Feed(sent.ToArray(), (opcode, payload) => Sent.Add(opcode == Opcode.Close ? "close" : Encoding.UTF8.GetString(payload)));
-        }
-
-        int mark = ReturnsMarks ? sent.IndexOf("\"mark\":{\"name\":\""u8) : -1;
-        if (mark >= 0)
-        {
-            var tail = sent[mark..];
-            tail = tail[..(tail.IndexOf("\"}}"u8) + 3)];
-            var head = "{\"event\":\"mark\",\"sequenceNumber\":\"4\",\"streamSid\":\"MZ1\","u8;
-            int start = FrameWriter.WriteHeader(_mark, Opcode.Text, head.Length + tail.Length, 0);
-            head.CopyTo(_mark.AsSpan(start));
-            tail.CopyTo(_mark.AsSpan(start + head.Length));
-            Socket.OnBytes(_mark.AsSpan(0, start + head.Length + tail.Length));
+            _reader.Feed(_spare.AsSpan(0, length).ToArray(), (opcode, payload) => Sent.Add(opcode == Opcode.Close ? "close" : Encoding.UTF8.GetString(payload)));
         }
     }
 

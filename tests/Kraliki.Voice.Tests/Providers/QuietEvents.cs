@@ -3,7 +3,7 @@ using Kraliki.Voice.Providers;
 
 namespace Kraliki.Voice.Tests.Providers;
 
-/// <summary>Counts what a connection reports, without garbage of its own.</summary>
+/// <summary>Counts what a connection reports.</summary>
 internal sealed class QuietEvents : IProviderEvents
 {
     public int Audio { get; private set; }

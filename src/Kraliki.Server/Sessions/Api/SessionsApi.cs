@@ -18,7 +18,8 @@ internal static class SessionsApi
 
     public static void MapSessionsApi(this IEndpointRouteBuilder routes)
     {
-        var sessions = routes.MapGroup("/api/v1/sessions").WithTags("Sessions").ProducesProblem(StatusCodes.Status401Unauthorized);
+        var sessions = routes.MapGroup("/api/v1/sessions").WithTags("Sessions").ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status503ServiceUnavailable)
+            .AddEndpointFilter(TellWhenAwayAsync);
         var read = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsRead);
         var manage = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsManage).ProducesProblem(StatusCodes.Status403Forbidden);
 
@@ -203,6 +204,21 @@ internal static class SessionsApi
         var turns = await journal.TurnsAsync(id, cancellationToken);
         var transcript = new Transcript(id, row.StartedAt, turns.ConvertAll(turn => TranscriptText.Line(turn.Seq, (TurnFinished)turn.Data)));
         return TranscriptText.Result(transcript, wanted);
+    }
+
+    /// <summary>The journal or the session's grain did not answer in spite of retries: that passes, and the client may try again.</summary>
+    private static async ValueTask<object?> TellWhenAwayAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        try
+        {
+            return await next(context);
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e))
+        {
+            context.HttpContext.Response.Headers.RetryAfter = "2";
+            return Problems.Result(
+                StatusCodes.Status503ServiceUnavailable, "session_unavailable", "The session cannot be reached at present; nothing is lost. Try again in a moment.");
+        }
     }
 
     private static Task<SessionRow?> FindAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>

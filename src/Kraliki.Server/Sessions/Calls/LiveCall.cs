@@ -40,6 +40,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private Action<bool>? _listen;
     private CallCommand? _early;
     private bool _completed;
+    private volatile bool _lost;
     private volatile bool _overflowed;
 
     internal LiveCall(
@@ -131,7 +132,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     void ICallSink.Fact(SessionFact fact)
     {
-        if (!_facts.Writer.TryWrite(new TimedFact(fact, _time.GetUtcNow())) && !_overflowed && !_completed)
+        if (!_facts.Writer.TryWrite(new TimedFact(fact, _time.GetUtcNow())) && !_overflowed && !_completed && !_lost)
         {
             _overflowed = true;
             LogFactsLost(SessionId);
@@ -172,6 +173,8 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>The session went to another call or has ended: this one must fall silent.</summary>
     internal void LoseSession()
     {
+        // What it still says belongs to nobody, and its end is no fault.
+        _lost = true;
         LogSessionLost(SessionId, Epoch);
         Post(new EndCall(EndReason.TalkServerLost, "The session was taken over by another connection."));
     }

@@ -12,6 +12,16 @@ internal static class AsyncApiDocument
 {
     private const string ChannelName = "session";
 
+    private static readonly JsonSchemaExporterOptions SchemaOptions = new()
+    {
+        TreatNullObliviousAsNonNullable = true,
+
+        // The exporter cannot look into a converter of our own.
+        TransformSchemaNode = (context, schema) => (Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type) == typeof(DateTimeOffset)
+            ? new JsonObject { ["type"] = "string", ["format"] = "date-time" }
+            : schema,
+    };
+
     private static readonly JsonNode Messages = Build();
 
     public static void MapAsyncApi(this IEndpointRouteBuilder routes) =>
@@ -77,7 +87,7 @@ internal static class AsyncApiDocument
         foreach (var derived in typeof(T).GetCustomAttributes<JsonDerivedTypeAttribute>())
         {
             var name = (string)derived.TypeDiscriminator!;
-            var schema = ContractsJson.Default.Options.GetJsonSchemaAsNode(derived.DerivedType, new() { TreatNullObliviousAsNonNullable = true }).AsObject();
+            var schema = ContractsJson.Default.Options.GetJsonSchemaAsNode(derived.DerivedType, SchemaOptions).AsObject();
             var properties = schema["properties"] as JsonObject ?? [];
             properties.Insert(0, "type", new JsonObject { ["const"] = name });
             schema["properties"] = properties;

@@ -43,7 +43,7 @@ public sealed class OpenAiSimulatorTests
         var format = AudioFormat.Find(type)!;
 
         short[] line = [.. new short[2_400], .. SpeechSynthesizer.Speak("When are you open on Saturday?", VoiceName.Rms), .. new short[8_000]];
-        await client.PlayAsync(format.Encode(line, new ThirdBand()), format.BytesPerMs);
+        await client.PlayAsync(format.Encode(line, AudioFormat.Up()), format.BytesPerMs);
 
         var heard = (string)(await client.ExpectAsync("conversation.item.input_audio_transcription.completed"))["transcript"]!;
         Assert.Contains("open", heard);
@@ -53,7 +53,7 @@ public sealed class OpenAiSimulatorTests
         Assert.Equal("completed", (string)(await client.ExpectAsync("response.done"))["response"]!["status"]!);
 
         var deltas = client.Events.Where(e => (string)e["type"]! == "response.output_audio.delta").Select(e => (string)e["delta"]!);
-        var spoken = format.Decode(deltas.SelectMany(Convert.FromBase64String).ToArray(), new ThirdBand());
+        var spoken = format.Decode(deltas.SelectMany(Convert.FromBase64String).ToArray(), AudioFormat.Down());
         Assert.InRange(spoken.Length / 8_000.0, 3, 20);
         Assert.True(spoken.Max() > 3_000, "The answer is silence.");
     }

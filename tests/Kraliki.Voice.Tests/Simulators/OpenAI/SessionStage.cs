@@ -85,7 +85,7 @@ internal sealed class SessionStage : IDisposable
     private void Append(short[] pcm)
     {
         // As a telephone line does: 20 ms in a message.
-        foreach (var frame in AudioFormat.Mulaw.Encode(pcm, new ThirdBand()).Chunk(160))
+        foreach (var frame in AudioFormat.Mulaw.Encode(pcm, AudioFormat.Up()).Chunk(160))
             Send($$"""{"type":"input_audio_buffer.append","audio":"{{Convert.ToBase64String(frame)}}"}""");
     }
 }
