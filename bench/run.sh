@@ -3,7 +3,7 @@
 # each number of calls, more calls until frames are lost or p99 passes 60 ms. Kraliki runs with everything on (sessions,
 # journal on disk); node-ws is the hand-written Node relay in baselines/, measured by the same tool in the same run.
 #
-#   bench/run.sh                                   both servers, 10 to 700 calls, 20 s each (about 12 minutes)
+#   bench/run.sh                                   both servers, 10 to 700 calls, 20 s each (about 20 minutes)
 #   SERVERS=kraliki CALLS="100 200" SECONDS_EACH=10 bench/run.sh
 #   JSON=out.jsonl bench/run.sh                    one JSON object per measurement as well
 set -uo pipefail
@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 SERVERS=${SERVERS:-"node-ws kraliki"}
 CALLS=${CALLS:-"10 50 100 200 300 400 550 700"}
 SECONDS_EACH=${SECONDS_EACH:-20}
-WARM_UP=${WARM_UP:-10}
+WARM_UP=${WARM_UP:-45}
 JSON=${JSON:-/dev/null}
 sid=AC00000000000000000000000000000001 token=load-test-token port=5190 echo_port=9190
 load=bench/Kraliki.Load/bin/Release/net10.0/Kraliki.Load
@@ -58,11 +58,17 @@ for name in $SERVERS; do
   prepare "$name" || exit 1
   best=0
   for calls in $CALLS; do
-    start "$name" || exit 1
-    taskset -c 1 "$load" --name "$name" --server "http://127.0.0.1:$port" --pid "$pid" --calls "$calls" \
-      --seconds "$SECONDS_EACH" --warm-up "$WARM_UP" --echo-port $echo_port --account-sid $sid --auth-token $token >"$work/out"
-    sustained=$?
-    stop
+    # A window in which the load side itself was held up says nothing about the server: it is measured again.
+    for attempt in 1 2 3; do
+      start "$name" || exit 1
+      taskset -c 1 "$load" --name "$name" --server "http://127.0.0.1:$port" --pid "$pid" --calls "$calls" \
+        --seconds "$SECONDS_EACH" --warm-up "$WARM_UP" --echo-port $echo_port --account-sid $sid --auth-token $token >"$work/out"
+      sustained=$?
+      stop
+      late=$(sed -nE 's/.*"load_late_ms":([0-9]+).*/\1/p' "$work/out")
+      ((${late:-0} <= 20)) && break
+      echo "$name, $calls calls: the load side was ${late} ms late, attempt $attempt does not count" >&2
+    done
     if ((${#rows[@]} == 0)); then rows+=("$(sed -n 1,2p "$work/out")"); sed -n 1,2p "$work/out"; fi
     rows+=("$(sed -n 3p "$work/out")"); sed -n 3p "$work/out"
     sed -n 4p "$work/out" >>"$JSON"

@@ -21,7 +21,7 @@ internal sealed record LoadOptions(
     string Name = "kraliki",
     int Calls = 100,
     int Seconds = 20,
-    int WarmUp = 10,
+    int WarmUp = 45,
     int Ramp = 40,
     int EchoPort = 9090,
     int AnswerMs = 5000,

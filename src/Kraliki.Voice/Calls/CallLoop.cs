@@ -231,8 +231,12 @@ public sealed partial class CallLoop : IMediaReceiver
                 Finish(EndReason.TalkCarrierProtocolError, "The carrier started the same stream twice.");
                 break;
 
-            case CarrierEventKind.Audio or CarrierEventKind.Digit:
-                Finish(EndReason.TalkCarrierProtocolError, "The carrier sent audio or a digit before it started a stream.");
+            case CarrierEventKind.Audio:
+                Finish(EndReason.TalkCarrierProtocolError, "The carrier sent audio before it started a stream.");
+                break;
+
+            case CarrierEventKind.Digit:
+                Finish(EndReason.TalkCarrierProtocolError, "The carrier sent a digit before it started a stream.");
                 break;
         }
     }

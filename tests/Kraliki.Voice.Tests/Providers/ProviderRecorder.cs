@@ -63,7 +63,14 @@ internal sealed class ProviderRecorder : IProviderEvents
 
     public void CallerPartial(string turnId, string text) => Write($"partial {Short(turnId)} {text}");
 
-    public void CallerFinal(string turnId, string text, double? confidence) => Write($"final {Short(turnId)} {text}");
+    /// <summary>What the loop would do when the words are known.</summary>
+    public Action? OnFinal { get; set; }
+
+    public void CallerFinal(string turnId, string text, double? confidence)
+    {
+        Write($"final {Short(turnId)} {text}");
+        OnFinal?.Invoke();
+    }
 
     public void AnswerAudio(string turnId, ReadOnlySpan<byte> base64Mulaw)
     {

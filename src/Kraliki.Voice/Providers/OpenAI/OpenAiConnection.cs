@@ -318,7 +318,14 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
             case "conversation.item.input_audio_transcription.failed" when e.ItemId is not null:
                 events.Notice("transcription_failed", e.Error?.Message ?? "OpenAI could not write down what the caller said.");
-                events.CallerFinal(e.ItemId, "(inaudible)", 0);
+                bool forgotten;
+                lock (_gate)
+                {
+                    forgotten = _forgotten.Remove(e.ItemId);
+                }
+
+                // What was taken for a cough and cannot be understood stays a cough.
+                events.CallerFinal(e.ItemId, forgotten ? "" : "(inaudible)", 0);
                 break;
 
             case "response.created":
@@ -400,6 +407,11 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         }
 
         events.CallerFinal(itemId, text, null);
+        lock (_gate)
+        {
+            // The loop decides inside the event; words that it did not want are not for the next turn.
+            _lateWords = null;
+        }
     }
 
     private void OnResponseDone(RealtimeResponse? response)

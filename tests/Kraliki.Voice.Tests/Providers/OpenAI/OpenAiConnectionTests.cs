@@ -32,10 +32,32 @@ public sealed class OpenAiConnectionTests
         _connection.ResumeAnswers(answerNow: false);
         Assert.Contains("item_c1", Sent("conversation.item.delete"), StringComparison.Ordinal);
 
+        _events.OnFinal = () => _connection.ResumeAnswers(answerNow: true);
         _transport.Receive("""{"type":"conversation.item.input_audio_transcription.completed","item_id":"item_c1","transcript":"please stop"}""");
-        _connection.ResumeAnswers(answerNow: true);
         Assert.Contains("please stop", Sent("conversation.item.create"), StringComparison.Ordinal);
         Sent("response.create");
+    }
+
+    [Fact]
+    public void Late_words_that_were_not_wanted_do_not_come_up_with_the_next_turn()
+    {
+        _connection.HoldAnswers();
+        _transport.Receive("""{"type":"input_audio_buffer.committed","item_id":"item_c1"}""");
+        _connection.ResumeAnswers(answerNow: false);
+        _transport.Receive("""{"type":"conversation.item.input_audio_transcription.completed","item_id":"item_c1","transcript":"uh-huh"}""");
+        _connection.HoldAnswers();
+        _connection.ResumeAnswers(answerNow: true);
+        Assert.DoesNotContain(_transport.Sent!, sent => Type(sent) == "conversation.item.create");
+    }
+
+    [Fact]
+    public void A_cough_that_cannot_be_written_down_stays_a_cough()
+    {
+        _connection.HoldAnswers();
+        _transport.Receive("""{"type":"input_audio_buffer.committed","item_id":"item_c1"}""");
+        _connection.ResumeAnswers(answerNow: false);
+        _transport.Receive("""{"type":"conversation.item.input_audio_transcription.failed","item_id":"item_c1","error":{"message":"m"}}""");
+        Assert.Equal("final item_c1 ", Lines()[^1]);
     }
 
     [Fact]
