@@ -1,20 +1,17 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
-using System.Text.Json;
 using Kraliki.Client;
 using Kraliki.Contracts;
 
 namespace Kraliki.Server.Tests.Sessions;
 
 /// <summary>The executable with a real call in it, killed without a chance to tidy up.</summary>
-public sealed class KilledServerTests : IDisposable
+public sealed class KilledServerTests : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly string _data = Directory.CreateTempSubdirectory("kraliki-test-").FullName;
-    private readonly Uri _url = new($"http://127.0.0.1:{FreePort()}/");
-    private Process? _process;
+    private readonly Uri _url = ServerProcess.FreeUrl();
+    private ServerProcess? _server;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -22,7 +19,7 @@ public sealed class KilledServerTests : IDisposable
     public async Task What_a_client_has_seen_is_there_after_a_kill_and_the_lost_call_ends_with_its_reason()
     {
         await StartAsync();
-        using var api = await SignInAsync();
+        using var api = await _server!.SignInAsync(Cancelled);
         var rehearsal = await api.StartRehearsalAsync(new StartRehearsal(Provider: "openai"), Cancelled);
         var session = await SessionOfAsync(api, rehearsal.Id);
 
@@ -43,7 +40,7 @@ public sealed class KilledServerTests : IDisposable
             {
                 // SIGKILL with a turn just committed; the same socket then sees the session through.
                 killed = true;
-                await KillAsync();
+                await _server.KillAsync(Cancelled);
                 await StartAsync();
             }
         }
@@ -56,56 +53,18 @@ public sealed class KilledServerTests : IDisposable
         Assert.True(socket.Metrics.TotalDisconnections >= 1);
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
-        _process?.Kill();
-        _process?.Dispose();
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
         Directory.Delete(_data, recursive: true);
     }
 
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
-
-    private async Task StartAsync()
-    {
-        _process = Process.Start(new ProcessStartInfo(
-            "dotnet",
-            [
-                Path.Combine(AppContext.BaseDirectory, "Kraliki.Server.dll"),
-                $"--Kraliki:DataDirectory={_data}",
-                "--Kraliki:Sessions:RecoverySeconds=2",
-                $"--urls={_url.GetLeftPart(UriPartial.Authority)}",
-            ])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
-        using var http = new HttpClient { BaseAddress = _url };
-        using var client = new KralikiClient(http) { MaxAttempts = 10 };
-        await client.GetConsoleInfoAsync(Cancelled);
-    }
-
-    private async Task KillAsync()
-    {
-        _process!.Kill();
-        await _process.WaitForExitAsync(Cancelled);
-        _process.Dispose();
-        _process = null;
-    }
-
-    private async Task<KralikiClient> SignInAsync()
-    {
-        using var credentials = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(_data, "demo-credentials.json"), Cancelled));
-        var api = new KralikiClient(new HttpClient { BaseAddress = _url });
-        await api.LoginAsync(RunningServer.Operator, credentials.RootElement.GetProperty("password").GetString()!, TokenTransport.Body, Cancelled);
-        return api;
-    }
+    private async Task StartAsync() =>
+        _server = await ServerProcess.StartAsync(_url, _data, new Dictionary<string, string> { ["Kraliki:Sessions:RecoverySeconds"] = "2" }, Cancelled);
 
     private static async Task<SessionView> SessionOfAsync(KralikiClient api, Guid rehearsal)
     {

@@ -22,8 +22,8 @@ public sealed class RestartedServerTests : IDisposable
         {
             using var client = await doomed.SignInAsync(Cancelled);
             await using var stream = await carrier.TalkAsync(Cancelled);
-            session = Assert.Single((await client.ListSessionsAsync(cancellationToken: Cancelled)).Items).Id;
             await stream.ReceiveAsync("media", Cancelled);
+            session = await RunningAsync(client);
             await stream.SpeakAsync(Cancelled);
             await UntilAsync(client, session, fact => fact is TurnFinished { Text: ScriptedOpenAI.CallerWords });
 
@@ -52,8 +52,8 @@ public sealed class RestartedServerTests : IDisposable
         {
             await using var stream = await carrier.TalkAsync(Cancelled);
             using var client = await first.SignInAsync(Cancelled);
-            session = Assert.Single((await client.ListSessionsAsync(cancellationToken: Cancelled)).Items).Id;
             await stream.ReceiveAsync("media", Cancelled);
+            session = await RunningAsync(client);
             await stream.SpeakAsync(Cancelled);
             await UntilAsync(client, session, fact => fact is TurnFinished { Text: ScriptedOpenAI.CallerWords });
 
@@ -94,6 +94,9 @@ public sealed class RestartedServerTests : IDisposable
         Assert.Equal(Enumerable.Range(1, events.Count).Select(seq => (long)seq), events.Select(happened => happened.Seq));
         Assert.Single(events, happened => happened.Data is ServerRestarted);
     }
+
+    private static async Task<Guid> RunningAsync(KralikiClient client)
+        => Assert.Single((await client.ListSessionsAsync(cancellationToken: Cancelled)).Items, session => !SessionStates.IsTerminal(session.State)).Id;
 
     private static async Task<SessionFact> UntilAsync(KralikiClient client, Guid session, Func<SessionFact, bool> wanted)
     {

@@ -6,7 +6,7 @@ using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Tests.Sessions;
 
-namespace Kraliki.Server.Tests.Telephony;
+namespace Kraliki.Server.Tests;
 
 /// <summary>The real server as a process of its own, which can die.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
