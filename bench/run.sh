@@ -3,14 +3,14 @@
 # each number of calls, more calls until frames are lost or p99 passes 60 ms. Kraliki runs with everything on (sessions,
 # journal on disk); node-ws is the hand-written Node relay in baselines/, measured by the same tool in the same run.
 #
-#   bench/run.sh                                   both servers, 10 to 700 calls, 20 s each (about 20 minutes)
+#   bench/run.sh                                   both servers, 10 to 1,000 calls, 20 s each (about 25 minutes)
 #   SERVERS=kraliki CALLS="100 200" SECONDS_EACH=10 bench/run.sh
 #   JSON=out.jsonl bench/run.sh                    one JSON object per measurement as well
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 SERVERS=${SERVERS:-"node-ws kraliki"}
-CALLS=${CALLS:-"10 50 100 200 300 400 550 700"}
+CALLS=${CALLS:-"10 50 100 200 400 550 700 850 1000"}
 SECONDS_EACH=${SECONDS_EACH:-20}
 WARM_UP=${WARM_UP:-45}
 JSON=${JSON:-/dev/null}

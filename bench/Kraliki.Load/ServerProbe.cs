@@ -4,7 +4,7 @@ namespace Kraliki.Load;
 
 /// <summary>One reading of a process's cost from <c>/proc</c>.</summary>
 /// <param name="CpuMs">User and system time since its start, milliseconds (the kernel counts in steps of 10).</param>
-/// <param name="ContextSwitches">Of all threads alive now, voluntary and not.</param>
+/// <param name="ContextSwitches">Of all threads alive now, voluntary and not; a difference misses those of threads that ended, and may be negative.</param>
 internal readonly record struct ServerSample(double CpuMs, long ResidentKb, long ContextSwitches, int Threads);
 
 internal static class ServerProbe
