@@ -13,7 +13,7 @@ namespace Kraliki.Server.Telephony;
 /// The web server's way to listen, with the <see cref="MediaDoor"/> before it: media sockets go to the call path, every other
 /// connection to Kestrel as always. Where the door is not supported the web server listens by itself.
 /// </summary>
-internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportOptions> options, TimeProvider time, ILoggerFactory logs)
+internal sealed partial class MediaTransport(MediaCalls calls, IOptions<SocketTransportOptions> options, TimeProvider time, ILoggerFactory logs)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     public bool CanBind(EndPoint endpoint) => MediaDoor.Supported && endpoint is IPEndPoint;
@@ -32,6 +32,9 @@ internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportO
         }
     }
 
+    [LoggerMessage(EventId = 310, Level = LogLevel.Warning, Message = "A connection could not be accepted; listening goes on")]
+    private static partial void LogAcceptFailed(ILogger logger, Exception exception);
+
     private sealed class Listener : IConnectionListener
     {
         private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
@@ -43,7 +46,9 @@ internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportO
         private readonly Socket _socket;
         private readonly MediaDoor _door;
         private readonly MediaCalls _calls;
+        private readonly ILogger _log;
         private readonly TimeProvider _time;
+        private volatile bool _stopped;
         private readonly Task _accepting;
 
         public Listener(Socket socket, MediaCalls calls, TimeProvider time, ILoggerFactory logs)
@@ -51,6 +56,7 @@ internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportO
             _socket = socket;
             _calls = calls;
             _time = time;
+            _log = logs.CreateLogger<MediaTransport>();
             EndPoint = socket.LocalEndPoint!;
             _connections = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), logs.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
             _door = new MediaDoor(MediaCalls.Path, MediaSocketOptions.Carrier, time, OnMedia, OnOther);
@@ -75,6 +81,7 @@ internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportO
         /// <summary>No new connections, and the calls here come to their ends: the server is stopping, which each of them knows.</summary>
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
+            _stopped = true;
             _socket.Dispose();
             await _accepting;
             _others.Writer.TryComplete();
@@ -83,6 +90,7 @@ internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportO
 
         public ValueTask DisposeAsync()
         {
+            _stopped = true;
             _socket.Dispose();
             _connections.Dispose();
             return ValueTask.CompletedTask;
@@ -98,14 +106,16 @@ internal sealed class MediaTransport(MediaCalls calls, IOptions<SocketTransportO
                     connection.NoDelay = true;
                     _door.Enter(connection);
                 }
-                catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.TooManyOpenSockets)
-                {
-                    // That one was gone before it came in, or there is no room for now; at once would be a busy loop.
-                    await Task.Delay(RetryAfter, _time);
-                }
-                catch (Exception e) when (e is SocketException or ObjectDisposedException)
+                catch (Exception) when (_stopped)
                 {
                     return;
+                }
+                catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException)
+                {
+                    // That one was gone before it came in, or there is no room for now. Listening must not end for it, and
+                    // at once would be a busy loop.
+                    LogAcceptFailed(_log, e);
+                    await Task.Delay(RetryAfter, _time);
                 }
             }
         }
