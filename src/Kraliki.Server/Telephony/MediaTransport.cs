@@ -98,7 +98,7 @@ internal sealed partial class MediaTransport(MediaCalls calls, IOptions<SocketTr
 
         private async Task AcceptAllAsync()
         {
-            while (true)
+            while (!_stopped)
             {
                 try
                 {
@@ -106,12 +106,13 @@ internal sealed partial class MediaTransport(MediaCalls calls, IOptions<SocketTr
                     connection.NoDelay = true;
                     _door.Enter(connection);
                 }
-                catch (Exception) when (_stopped)
-                {
-                    return;
-                }
                 catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException)
                 {
+                    if (_stopped)
+                    {
+                        return;
+                    }
+
                     // That one was gone before it came in, or there is no room for now. Listening must not end for it, and
                     // at once would be a busy loop.
                     LogAcceptFailed(_log, e);
