@@ -106,8 +106,7 @@ public sealed record SessionRow : IOwned
 
     public SessionView ToView(string socketUrl) => new(
         Id, State, Provider, Strategy, TelephonyProvider, PhoneNumber, Metadata, CreatedAt, UpdatedAt, StartedAt, EndedAt,
-        SessionStates.IsTerminal(State) ? EndReason : null,
-        SessionStates.IsTerminal(State) ? EndDetail : null,
+        EndReason, EndDetail,
         LastSeq, socketUrl, Version);
 
     private SessionRow Moved(StateChanged move, DateTimeOffset at) => this with
