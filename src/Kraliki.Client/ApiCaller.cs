@@ -159,6 +159,11 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         {
             request.Headers.IfMatch.Add(new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{version}\"")));
         }
+        else if (method == HttpMethod.Patch)
+        {
+            // The server insists on a version; whoever names none means "whatever it is now".
+            request.Headers.IfMatch.Add(EntityTagHeaderValue.Any);
+        }
 
         return await http.SendAsync(request, cancellationToken).ConfigureAwait(false);
     }

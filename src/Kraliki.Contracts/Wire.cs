@@ -25,7 +25,7 @@ public sealed record Page<T>(IReadOnlyList<T> Items, string? NextCursor);
 /// <param name="RequestId">The <c>X-Request-ID</c> under which the server logged this request.</param>
 /// <param name="Errors">Field name (snake_case) to the sentences that say what is wrong and what would be right.</param>
 /// <param name="AllowedStates">With code <c>illegal_transition</c>: where the session could go instead.</param>
-/// <param name="Session">With codes <c>version_conflict</c> and <c>illegal_transition</c>: the session as it is now.</param>
+/// <param name="Current">With codes <c>version_conflict</c> and <c>illegal_transition</c>: what was to be changed, as it is now.</param>
 public sealed record Problem(
     string? Type,
     string Title,
@@ -35,7 +35,7 @@ public sealed record Problem(
     string? RequestId,
     IReadOnlyDictionary<string, string[]>? Errors = null,
     IReadOnlyList<SessionState>? AllowedStates = null,
-    SessionView? Session = null);
+    JsonElement? Current = null);
 
 /// <summary>Source-generated JSON for everything on the wire: snake_case, nulls omitted, times in UTC.</summary>
 [JsonSourceGenerationOptions(
@@ -47,7 +47,29 @@ public sealed record Problem(
 [JsonSerializable(typeof(LoginRequest))]
 [JsonSerializable(typeof(LoginResponse))]
 [JsonSerializable(typeof(RefreshRequest))]
+[JsonSerializable(typeof(RegisterRequest))]
+[JsonSerializable(typeof(RegisterResponse))]
+[JsonSerializable(typeof(MailTokenRequest))]
+[JsonSerializable(typeof(EmailRequest))]
+[JsonSerializable(typeof(ResetPasswordRequest))]
+[JsonSerializable(typeof(ChangePasswordRequest))]
+[JsonSerializable(typeof(UpdateMe))]
 [JsonSerializable(typeof(UserView))]
+[JsonSerializable(typeof(IReadOnlyList<DeviceView>))]
+[JsonSerializable(typeof(MemberView))]
+[JsonSerializable(typeof(Page<MemberView>))]
+[JsonSerializable(typeof(InviteUser))]
+[JsonSerializable(typeof(UpdateUser))]
+[JsonSerializable(typeof(InvitationView))]
+[JsonSerializable(typeof(InvitationOffer))]
+[JsonSerializable(typeof(Page<InvitationView>))]
+[JsonSerializable(typeof(MailView))]
+[JsonSerializable(typeof(Page<MailView>))]
+[JsonSerializable(typeof(Page<AuditEntryView>))]
+[JsonSerializable(typeof(AuditVerification))]
+[JsonSerializable(typeof(FlagView))]
+[JsonSerializable(typeof(IReadOnlyList<FlagView>))]
+[JsonSerializable(typeof(UpdateFlag))]
 [JsonSerializable(typeof(CreateSession))]
 [JsonSerializable(typeof(UpdateSession))]
 [JsonSerializable(typeof(EndSession))]

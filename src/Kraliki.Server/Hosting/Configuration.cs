@@ -44,6 +44,12 @@ public static class Configuration
             reader.Secret("Carriers:Twilio:AuthToken"),
             reader.Url("Carriers:Twilio:BaseUrl"));
 
+        var masterKey = reader.Secret("MasterKey");
+        if (masterKey is not null && !(Convert.TryFromBase64String(masterKey.Reveal(), new byte[MasterKey.Bytes], out var written) && written == MasterKey.Bytes))
+        {
+            reader.Complain("MasterKey", "***", $"must be {MasterKey.Bytes} random bytes in base64: openssl rand -base64 {MasterKey.Bytes}");
+        }
+
         if (publicUrl is { AbsolutePath: not "/" })
         {
             reader.Complain("PublicUrl", publicUrl.OriginalString, $"must not have a path; use {publicUrl.GetLeftPart(UriPartial.Authority)}");
@@ -70,7 +76,7 @@ public static class Configuration
         }
 
         reader.ThrowIfRefused();
-        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery);
+        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey);
     }
 
     /// <summary>Demo accounts share a printed password and the simulators trust their callers: nothing of that may face a network.</summary>

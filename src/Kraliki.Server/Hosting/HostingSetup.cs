@@ -24,6 +24,8 @@ public static class HostingSetup
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Console.Out);
         services.AddSingleton<PublicUrls>();
+        services.AddSingleton(MasterKey.Load(options));
+        services.AddSingleton<Cursors>();
 
         // Trusted from this machine only (the default): a proxy elsewhere must be made known before its word counts.
         services.Configure<ForwardedHeadersOptions>(forwarded =>

@@ -5,13 +5,15 @@ namespace Kraliki.Server.Hosting;
 /// <param name="DataDirectory">Absolute path; exists and is writable.</param>
 /// <param name="Demo">Simulators stand in for every carrier and provider without a key, and the demo organisation exists.</param>
 /// <param name="RecoveryGrace">How long a lost call may stay away before its session fails; null means 20 s.</param>
+/// <param name="MasterKey">32 bytes in base64; null means a file of the data directory. See <see cref="Hosting.MasterKey"/>.</param>
 public sealed record KralikiOptions(
     Uri? PublicUrl,
     string DataDirectory,
     bool Demo,
     ProviderKeys Providers,
     CarrierKeys Carriers,
-    TimeSpan? RecoveryGrace = null);
+    TimeSpan? RecoveryGrace = null,
+    Secret? MasterKey = null);
 
 public sealed record ProviderKeys(OpenAIKeys OpenAI);
 

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
 
 namespace Kraliki.Server.Hosting;
@@ -11,13 +13,14 @@ public static class Problems
     /// <param name="code">Stable machine-readable name, snake_case.</param>
     /// <param name="detail">One sentence for people: what is wrong and what would be right.</param>
     /// <param name="errors">Field name (snake_case) to sentences.</param>
+    /// <param name="current">What was to be changed, as it is now.</param>
     public static IResult Result(
         int status,
         string code,
         string detail,
         IReadOnlyDictionary<string, string[]>? errors = null,
         IReadOnlyList<SessionState>? allowedStates = null,
-        SessionView? session = null) => new ProblemResult(status, code, detail, errors, allowedStates, session);
+        JsonElement? current = null) => new ProblemResult(status, code, detail, errors, allowedStates, current);
 
     public static IResult NotFound(string detail) => Result(StatusCodes.Status404NotFound, "not_found", detail);
 
@@ -28,9 +31,14 @@ public static class Problems
     /// <inheritdoc cref="Invalid(IReadOnlyDictionary{string, string[]})"/>
     public static IResult Invalid(string field, string sentence) => Invalid(new Dictionary<string, string[]> { [field] = [sentence] });
 
+    /// <summary>412 <c>version_conflict</c>: somebody else was faster.</summary>
+    /// <param name="now">What was to be changed, as it is now.</param>
+    public static IResult Conflict<T>(T now, JsonTypeInfo<T> type) =>
+        Result(StatusCodes.Status412PreconditionFailed, "version_conflict", "Somebody else has changed this since; current is how it is now.", current: JsonSerializer.SerializeToElement(now, type));
+
     /// <summary>An error from outside a handler: middleware, authentication, status pages.</summary>
     public static Task WriteAsync(HttpContext http, int status, string code, string? detail, IReadOnlyDictionary<string, string[]>? errors = null) =>
-        new ProblemResult(status, code, detail, errors, AllowedStates: null, Session: null).ExecuteAsync(http);
+        new ProblemResult(status, code, detail, errors, AllowedStates: null, Current: null).ExecuteAsync(http);
 
     private sealed record ProblemResult(
         int Status,
@@ -38,7 +46,7 @@ public static class Problems
         string? Detail,
         IReadOnlyDictionary<string, string[]>? Errors,
         IReadOnlyList<SessionState>? AllowedStates,
-        SessionView? Session) : IResult
+        JsonElement? Current) : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext)
         {
@@ -52,7 +60,7 @@ public static class Problems
                 httpContext.TraceIdentifier,
                 Errors,
                 AllowedStates,
-                Session);
+                Current);
             return httpContext.Response.WriteAsJsonAsync(problem, ContractsJson.Default.Problem, ContentType, httpContext.RequestAborted);
         }
     }

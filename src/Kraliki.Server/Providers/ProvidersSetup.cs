@@ -1,5 +1,5 @@
 using Kraliki.LocalSpeech;
-using Kraliki.Server.Identity;
+using Kraliki.Contracts;
 
 namespace Kraliki.Server.Providers;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using Kraliki.Contracts;
-using Kraliki.Server.Identity;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.StaticAssets;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using Kraliki.Client;
 using Kraliki.Contracts;
 
@@ -86,7 +87,7 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
             var refusal = await Assert.ThrowsAsync<KralikiException>(() => api.UpdateSessionAsync(session.Id, new(to), cancellationToken: Cancelled));
             Assert.Equal((HttpStatusCode.Conflict, "illegal_transition"), (refusal.Status, refusal.Code));
             Assert.Equal([SessionState.Connecting, SessionState.Failed], refusal.Problem!.AllowedStates);
-            Assert.Equal(SessionState.Created, refusal.Problem.Session!.State);
+            Assert.Equal(SessionState.Created, refusal.Problem.Current!.Value.Deserialize(ContractsJson.Default.SessionView)!.State);
         }
     }
 
@@ -120,7 +121,8 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
             () => second.UpdateSessionAsync(session.Id, new(PhoneNumber: "+420999888777"), session.Version, Cancelled));
 
         Assert.Equal((HttpStatusCode.PreconditionFailed, "version_conflict"), (refusal.Status, refusal.Code));
-        Assert.Equal(("+420111222333", changed.Version), (refusal.Problem!.Session!.PhoneNumber, refusal.Problem.Session.Version));
+        var current = refusal.Problem!.Current!.Value.Deserialize(ContractsJson.Default.SessionView)!;
+        Assert.Equal(("+420111222333", changed.Version), (current.PhoneNumber, current.Version));
         Assert.Equal("+420999888777", (await second.UpdateSessionAsync(session.Id, new(PhoneNumber: "+420999888777"), changed.Version, Cancelled)).PhoneNumber);
     }
 

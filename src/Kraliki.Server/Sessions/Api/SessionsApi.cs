@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Text.Json;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
@@ -7,7 +7,6 @@ using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Sockets;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Net.Http.Headers;
 
 namespace Kraliki.Server.Sessions.Api;
 
@@ -106,9 +105,9 @@ internal static class SessionsApi
             return Problems.Invalid(errors);
         }
 
-        if (!TryReadIfMatch(http.Request, out var ifVersion))
+        if (!Preconditions.TryRead(http.Request, out var ifVersion, out var refusal))
         {
-            return Problems.Result(StatusCodes.Status400BadRequest, "invalid_if_match", "If-Match must be the ETag of an earlier answer, such as \"3\".");
+            return refusal;
         }
 
         if (await FindAsync(id, db, cancellationToken) is null)
@@ -120,10 +119,13 @@ internal static class SessionsApi
         return outcome switch
         {
             { Result: ChangeResult.Done, Row: { } row } => Ok(http, row, urls),
-            { Result: ChangeResult.VersionConflict, Row: { } row } => Conflict(
-                http, row, urls, StatusCodes.Status412PreconditionFailed, "version_conflict", "Somebody else has changed the session since; here is the current one."),
-            { Result: ChangeResult.IllegalMove, Row: { } row } => Conflict(
-                http, row, urls, StatusCodes.Status409Conflict, "illegal_transition", IllegalMove(row.State, body.State!.Value)),
+            { Result: ChangeResult.VersionConflict, Row: { } row } => Preconditions.Tagged(http, row.Version, Problems.Conflict(View(row, urls), ContractsJson.Default.SessionView)),
+            { Result: ChangeResult.IllegalMove, Row: { } row } => Preconditions.Tagged(http, row.Version, Problems.Result(
+                StatusCodes.Status409Conflict,
+                "illegal_transition",
+                IllegalMove(row.State, body.State!.Value),
+                allowedStates: SessionStates.AllowedFrom(row.State),
+                current: JsonSerializer.SerializeToElement(View(row, urls), ContractsJson.Default.SessionView))),
             _ => NotFound(id),
         };
     }
@@ -155,7 +157,7 @@ internal static class SessionsApi
         }
 
         // 202: the call's media is being stopped, the end follows as an event.
-        return SessionStates.IsTerminal(row.State) ? Ok(http, row, urls) : Tagged(http, row, TypedResults.Accepted((string?)null, View(row, urls)));
+        return SessionStates.IsTerminal(row.State) ? Ok(http, row, urls) : Preconditions.Tagged(http, row.Version, TypedResults.Accepted((string?)null, View(row, urls)));
     }
 
     private static async Task<IResult> IssueTicketAsync(Guid id, KralikiDb db, CurrentUser user, SocketTickets tickets, CancellationToken cancellationToken) =>
@@ -230,18 +232,9 @@ internal static class SessionsApi
 
     private static IResult NotFound(Guid id) => Problems.NotFound($"There is no session {id}.");
 
-    private static IResult Ok(HttpContext http, SessionRow row, PublicUrls urls) => Tagged(http, row, TypedResults.Ok(View(row, urls)));
+    private static IResult Ok(HttpContext http, SessionRow row, PublicUrls urls) => Preconditions.Tagged(http, row.Version, TypedResults.Ok(View(row, urls)));
 
-    private static IResult Created<T>(HttpContext http, SessionRow row, T body) => Tagged(http, row, TypedResults.Created($"/api/v1/sessions/{row.Id}", body));
-
-    private static IResult Conflict(HttpContext http, SessionRow row, PublicUrls urls, int status, string code, string detail) => Tagged(
-        http, row, Problems.Result(status, code, detail, allowedStates: SessionStates.AllowedFrom(row.State), session: View(row, urls)));
-
-    private static IResult Tagged(HttpContext http, SessionRow row, IResult result)
-    {
-        http.Response.GetTypedHeaders().ETag = new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{row.Version}\""));
-        return result;
-    }
+    private static IResult Created<T>(HttpContext http, SessionRow row, T body) => Preconditions.Tagged(http, row.Version, TypedResults.Created($"/api/v1/sessions/{row.Id}", body));
 
     private static string IllegalMove(SessionState from, SessionState to)
     {
@@ -250,29 +243,5 @@ internal static class SessionsApi
         return allowed.Count == 0
             ? $"The session is {a}: that is final, it cannot become {b}."
             : $"The session is {a} and cannot become {b}; it can become {string.Join(" or ", allowed)}.";
-    }
-
-    /// <returns>False when there is an If-Match that is no ETag of ours.</returns>
-    private static bool TryReadIfMatch(HttpRequest request, out long? version)
-    {
-        version = null;
-        var tags = request.GetTypedHeaders().IfMatch;
-        if (tags.Count == 0)
-        {
-            return request.Headers.IfMatch.Count == 0;
-        }
-
-        if (tags is [var any] && any.Tag == "*")
-        {
-            return true;
-        }
-
-        if (tags is [{ IsWeak: false } tag] && long.TryParse(tag.Tag.AsSpan().Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var parsed))
-        {
-            version = parsed;
-            return true;
-        }
-
-        return false;
     }
 }

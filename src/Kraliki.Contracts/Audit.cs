@@ -1,0 +1,36 @@
+using System.Text.Json.Serialization;
+
+namespace Kraliki.Contracts;
+
+/// <summary>One act that matters for security or data. The entries of an organisation form a chain: none can be changed, removed, inserted or moved unnoticed.</summary>
+/// <param name="Number">Position in the organisation's chain, from 1, without gaps.</param>
+/// <param name="Actor">An e-mail address, <c>carrier</c>, <c>server</c> or <c>anonymous</c>.</param>
+/// <param name="Action">snake_case, past tense: <c>logged_in</c>, <c>role_changed</c>.</param>
+/// <param name="Subject">What it was done to: an id or a short name.</param>
+/// <param name="Address">The network address that it came from.</param>
+public sealed record AuditEntryView(
+    long Number, DateTimeOffset At, string Actor, string Action, string Subject, string? Detail, string? Address, string? RequestId);
+
+[JsonConverter(typeof(SnakeCaseEnumConverter<AuditFault>))]
+public enum AuditFault
+{
+    /// <summary>The entry's fields are not those that were written.</summary>
+    Changed,
+
+    /// <summary>Entries between this one and the one before are gone.</summary>
+    Removed,
+
+    /// <summary>The entry was not written by the server.</summary>
+    Inserted,
+
+    /// <summary>The entry is genuine, but stands at another place than it was written.</summary>
+    Reordered,
+}
+
+/// <param name="Number">Where in the chain.</param>
+/// <param name="Detail">One sentence for people.</param>
+public sealed record AuditProblem(long Number, AuditFault Fault, string Detail);
+
+/// <param name="Entries">How many were checked.</param>
+/// <param name="Problems">The first 100, in the order of the chain; empty when the chain is intact.</param>
+public sealed record AuditVerification(bool Intact, long Entries, DateTimeOffset VerifiedAt, IReadOnlyList<AuditProblem> Problems);
