@@ -1,5 +1,5 @@
-using Kraliki.LocalSpeech;
 using Kraliki.Contracts;
+using Kraliki.LocalSpeech;
 
 namespace Kraliki.Server.Providers;
 
