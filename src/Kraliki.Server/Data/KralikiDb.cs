@@ -94,17 +94,13 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
         }
     }
 
-    /// <summary>A request may hand a row to the installation (a mail to be sent), but not change one of its rows.</summary>
-    private bool MayWrite(EntityEntry entry)
-    {
-        if (OwnerOf(entry.Metadata) is not { } owner)
-        {
-            return entry.State == EntityState.Added;
-        }
-
-        var value = entry.Property(owner.Name);
-        return _organisation != Guid.Empty && _organisation.Equals(value.CurrentValue) && (entry.State == EntityState.Added || _organisation.Equals(value.OriginalValue));
-    }
+    /// <summary>Never a row of the installation, and never one that comes from or goes to another organisation.</summary>
+    private bool MayWrite(EntityEntry entry) =>
+        _organisation != Guid.Empty
+        && OwnerOf(entry.Metadata) is { } owner
+        && entry.Property(owner.Name) is var value
+        && _organisation.Equals(value.CurrentValue)
+        && (entry.State == EntityState.Added || _organisation.Equals(value.OriginalValue));
 
     private sealed class UtcTicks() : ValueConverter<DateTimeOffset, long>(
         time => time.UtcTicks,

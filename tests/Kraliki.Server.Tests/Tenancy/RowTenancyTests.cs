@@ -111,10 +111,11 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nobody_writes_and_the_installations_rows_are_changed_by_no_request()
+    public async Task Nobody_writes_and_no_request_writes_the_installations_rows()
     {
         await RefusedAsync(Guid.Empty, db => db.Add(Call("CA-new", Guid.Empty)));
         await RefusedAsync(Guid.Empty, db => db.Add(Call("CA-new", Ours)));
+        await RefusedAsync(Ours, db => db.Add(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
         await RefusedAsync(Ours, db => db.Update(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
         await RefusedAsync(Ours, db => db.Remove(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
     }
