@@ -46,7 +46,7 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, CarrierOwner owner
         }
 
         // Twilio signs the URL that it was given, which is the public one whatever a proxy made of it.
-        string url = urls.CarrierHttp(http.Request.Path + http.Request.QueryString);
+        string url = urls.FixedHttp(http.Request.Path + http.Request.QueryString);
         if (!TwilioSignature.IsValid(authToken, url, form, http.Request.Headers["X-Twilio-Signature"]))
         {
             if (await owner.OrganisationAsync(cancellationToken) is not { } organisation || flags.IsEnabled(organisation, Flag.WebhookValidation))
