@@ -1,3 +1,4 @@
+using Kraliki.Server.Operations.Flags;
 using Microsoft.AspNetCore.Authorization;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -15,6 +16,8 @@ public static class OperationsSetup
         builder.Services.AddSingleton<AuditChain>();
         builder.Services.AddSingleton<AuditLog>();
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalAudit>();
+        builder.Services.AddSingleton<FeatureFlags>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<FeatureFlags>());
         builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
 
         // Nobody to send to: then nothing is measured, and the start does not load any of it.
@@ -30,6 +33,7 @@ public static class OperationsSetup
         routes.MapConsoleInfo();
         routes.MapErrorReports();
         routes.MapAudit();
+        routes.MapFlags();
     }
 
     private static void AddTelemetry(IServiceCollection services) =>
