@@ -8,10 +8,10 @@ namespace Kraliki.Server.Identity;
 /// <summary>EdDSA-signed access tokens (RFC 9068, <c>typ at+jwt</c>) that live 15 minutes.</summary>
 internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
 {
+    public static readonly TimeSpan Life = TimeSpan.FromMinutes(15);
+
     private const string Issuer = "kraliki";
     private const string Type = "at+jwt";
-
-    public static readonly TimeSpan Life = TimeSpan.FromMinutes(15);
 
     // A node's clock may be a little behind that of the node that issued the token.
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);

@@ -65,10 +65,11 @@ internal sealed class SignIns(KralikiDbFactory databases, Revocations revocation
     {
         // An access token bears the id of the refresh token it was made with, and its time.
         var alive = time.GetUtcNow() - AccessTokens.Life;
-        var revoked = await db.Set<RefreshToken>()
+        var issued = await db.Set<RefreshToken>()
             .Where(row => signIns.Contains(row.SignInId) && row.CreatedAt > alive && !db.Set<RevokedToken>().Any(known => known.Jti == row.Id))
-            .Select(row => new RevokedToken { Jti = row.Id, ExpiresAt = row.CreatedAt + AccessTokens.Life })
+            .Select(row => new { row.Id, row.CreatedAt })
             .ToListAsync(cancellationToken);
+        var revoked = issued.ConvertAll(row => new RevokedToken { Jti = row.Id, ExpiresAt = row.CreatedAt + AccessTokens.Life });
         db.AddRange(revoked);
         await db.SaveChangesAsync(cancellationToken);
         return revoked;
