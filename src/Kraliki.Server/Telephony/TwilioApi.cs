@@ -146,7 +146,7 @@ internal static class TwilioApi
     }
 
     private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
-        => Twiml.Stream(urls.CarrierSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.CarrierHttp(AfterStream));
+        => Twiml.Stream(urls.FixedSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.FixedHttp(AfterStream));
 
     private static bool IsFinal(string status) => FinalStatuses.Contains(status);
 

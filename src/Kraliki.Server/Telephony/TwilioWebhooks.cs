@@ -39,7 +39,7 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, PublicUrls urls, A
         }
 
         // Twilio signs the URL that it was given, which is the public one whatever a proxy made of it.
-        string url = urls.CarrierHttp(http.Request.Path + http.Request.QueryString);
+        string url = urls.FixedHttp(http.Request.Path + http.Request.QueryString);
         if (!TwilioSignature.IsValid(authToken, url, form, http.Request.Headers["X-Twilio-Signature"]))
         {
             await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "a wrong or missing signature", cancellationToken);

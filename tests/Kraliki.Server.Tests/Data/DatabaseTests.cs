@@ -47,6 +47,7 @@ public sealed class DatabaseTests(ServerFixture fixture)
             Role = Kraliki.Contracts.UserRole.Admin,
             PasswordHash = "",
             CreatedAt = DateTimeOffset.UnixEpoch,
+            UpdatedAt = DateTimeOffset.UnixEpoch,
         });
         await system.SaveChangesAsync(Cancel);
 
