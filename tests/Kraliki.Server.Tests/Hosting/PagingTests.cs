@@ -101,6 +101,8 @@ public sealed class PagingTests(ServerFixture fixture)
             Role = UserRole.Admin,
             PasswordHash = known.PasswordHash,
             CreatedAt = known.CreatedAt,
+            UpdatedAt = known.UpdatedAt,
+            EmailVerifiedAt = known.CreatedAt,
         });
         await db.SaveChangesAsync(Cancel);
         return email;
