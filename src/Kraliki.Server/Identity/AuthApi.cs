@@ -19,7 +19,7 @@ internal static class AuthApi
             .WithSummary("Sign in")
             .WithDescription("With token_transport \"body\" the tokens are in the answer; with \"cookie\" (default) they are set as HttpOnly cookies.")
             .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
-        auth.MapPost("/refresh", RefreshAsync).AllowAnonymous()
+        auth.MapPost("/refresh", RefreshAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Refresh)
             .WithSummary("Exchange a refresh token for a new pair")
             .WithDescription("Without a token in the body the cookie's is used and the answer sets cookies. A token is good for one use; a use after 20 seconds more ends the sign-in.")
             .Produces<LoginResponse>().Produces<Problem>(401, Problems.ContentType);

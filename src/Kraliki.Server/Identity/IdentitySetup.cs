@@ -64,6 +64,9 @@ public static class IdentitySetup
     {
         app.Use(AuthCookies.RefuseForgedAsync);
         app.UseAuthentication();
+
+        // Here, because users are counted by name, and what comes too often costs no password hash and no query.
+        app.UseRateLimiter();
         app.UseAuthorization();
     }
 
