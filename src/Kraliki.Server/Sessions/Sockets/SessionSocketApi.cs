@@ -1,4 +1,5 @@
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 
@@ -9,6 +10,7 @@ internal static class SessionSocketApi
 {
     public static void MapSessionSocket(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/ws/sessions/{id:guid}", ConnectAsync)
+            .RequireRateLimiting(RateLimits.Sockets)
             .AllowAnonymous() // The ticket in the first message is the authentication.
             .ExcludeFromDescription(); // Described by /asyncapi.json.
 
@@ -17,6 +19,7 @@ internal static class SessionSocketApi
         HttpContext context,
         PublicUrls urls,
         SocketTickets tickets,
+        LiveSignIns signIns,
         SessionFeeds feeds,
         SessionCommands commands,
         JournalReader journal,
@@ -31,17 +34,10 @@ internal static class SessionSocketApi
             return;
         }
 
-        // Browsers always send Origin; a page of another site must not be able to use our users' sockets. Programs send none.
-        if (context.Request.Headers.Origin is [{ } origin, ..] && !string.Equals(origin, urls.Origin, StringComparison.OrdinalIgnoreCase))
-        {
-            await Problems.Result(StatusCodes.Status403Forbidden, "foreign_origin", $"Sockets may be opened by pages of {urls.Origin} only.").ExecuteAsync(context);
-            return;
-        }
-
         var url = urls.Socket($"/ws/sessions/{id}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, context.RequestAborted);
-        await using var watcher = new SessionWatcher(id, url, socket, tickets, feeds, commands, journal, limits, time, log);
+        await using var watcher = new SessionWatcher(id, url, socket, tickets, signIns, feeds, commands, journal, limits, time, log);
         await watcher.RunAsync(stopping.Token);
     }
 }
