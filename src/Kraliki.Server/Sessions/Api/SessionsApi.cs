@@ -257,7 +257,7 @@ internal static class SessionsApi
 
     private static SessionView View(SessionRow row, PublicUrls urls) => row.ToView(urls.Socket($"/ws/sessions/{row.Id}"));
 
-    private static SocketPass PassFor(Guid id, CurrentUser user) => new(id, user.Email, user.May(Permissions.SessionsManage));
+    private static SocketPass PassFor(Guid id, CurrentUser user) => new(id, user.Email, user.May(Permissions.SessionsManage), user.SignIn, user.Role);
 
     private static IResult NotFound(Guid id) => Problems.NotFound($"There is no session {id}.");
 
