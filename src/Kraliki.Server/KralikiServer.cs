@@ -1,6 +1,7 @@
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Insights;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
 using Kraliki.Server.Rehearsals;
@@ -31,6 +32,7 @@ public static class KralikiServer
         builder.AddIdentity();
         builder.AddOperations();
         builder.AddSessions(options);
+        builder.AddInsights();
         builder.AddProviders();
         builder.AddTelephony();
         builder.AddRehearsals();

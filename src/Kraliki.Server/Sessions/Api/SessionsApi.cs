@@ -64,6 +64,7 @@ internal static class SessionsApi
         CurrentUser user,
         SessionCommands commands,
         SocketTickets tickets,
+        OfferedFeatures features,
         PublicUrls urls,
         CancellationToken cancellationToken)
     {
@@ -74,7 +75,7 @@ internal static class SessionsApi
 
         var row = await commands.CreateAsync(user.OrganisationId, choices.Complete(body), cancellationToken);
         var view = View(row, urls);
-        return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], choices.Features));
+        return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], features.Of(user.OrganisationId)));
     }
 
     private static async Task<IResult> ListAsync(
