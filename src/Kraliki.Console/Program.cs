@@ -20,6 +20,7 @@ services.AddSingleton(_ => new HttpClient { BaseAddress = new Uri(builder.HostEn
 services.AddSingleton(provider => new KralikiClient(provider.GetRequiredService<HttpClient>(), provider.GetRequiredService<TimeProvider>()));
 
 services.AddAuthorizationCore();
+services.AddSingleton<Tabs>();
 services.AddSingleton<SignInState>();
 services.AddSingleton<AuthenticationStateProvider>(provider => provider.GetRequiredService<SignInState>());
 
@@ -33,4 +34,6 @@ services.AddMudServices(options =>
     options.SnackbarConfiguration.ShowCloseIcon = true;
 });
 
-await builder.Build().RunAsync();
+var host = builder.Build();
+await host.Services.GetRequiredService<Tabs>().StartAsync();
+await host.RunAsync();

@@ -17,6 +17,8 @@ public static class Glyphs
     public const string Info = "M10 3.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM10 9.5v3.5M10 6.8v.1";
     public const string Keypad = "M5.5 5.5h.01M10 5.5h.01M14.5 5.5h.01M5.5 10h.01M10 10h.01M14.5 10h.01M5.5 14.5h.01M10 14.5h.01M14.5 14.5h.01";
     public const string List = "M4 6h12M4 10h12M4 14h8";
+    public const string Mail = "M3.5 5h13v10h-13ZM3.8 5.6 10 10.5l6.2-4.9";
+    public const string Monitor = "M3.5 4.5h13v8.5h-13ZM7.5 16h5M10 13v3";
     public const string Moon = "M15.5 11.8A6 6 0 0 1 8.2 4.5a6 6 0 1 0 7.3 7.3Z";
     public const string Note = "M5 3.5h10v13H5ZM7.5 7h5M7.5 10h5M7.5 13h3";
     public const string Panel = "M3.5 4.5h13v11h-13ZM12 4.5v11";
