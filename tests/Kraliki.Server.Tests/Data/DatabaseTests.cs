@@ -1,6 +1,5 @@
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
-using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -33,50 +32,11 @@ public sealed class DatabaseTests(ServerFixture fixture)
     }
 
     [Fact]
-    public async Task Rows_of_another_organisation_are_invisible_and_nobody_sees_nothing()
+    public async Task Audit_entries_cannot_be_rewritten()
     {
-        await using var system = Open();
-        var other = new Organisation { Id = Guid.CreateVersion7(), Name = "Other", CreatedAt = DateTimeOffset.UnixEpoch };
-        system.Add(other);
-        system.Add(new User
-        {
-            Id = Guid.CreateVersion7(),
-            OrganisationId = other.Id,
-            Email = $"{other.Id}@other.example",
-            Name = "Other",
-            Role = Kraliki.Contracts.UserRole.Admin,
-            PasswordHash = "",
-            CreatedAt = DateTimeOffset.UnixEpoch,
-            UpdatedAt = DateTimeOffset.UnixEpoch,
-        });
-        await system.SaveChangesAsync(Cancel);
-
-        var options = fixture.Server.Services.GetRequiredService<DbContextOptions<KralikiDb>>();
-        await using var theirs = new KralikiDb(options, other.Id);
-        Assert.Equal("Other", (await theirs.Set<User>().SingleAsync(Cancel)).Name);
-        await using var ours = new KralikiDb(options, FirstAccounts.OrganisationId);
-        Assert.Equal(3, await ours.Set<User>().CountAsync(Cancel));
-        await using var nobody = new KralikiDb(options, Guid.Empty);
-        Assert.Empty(await nobody.Set<User>().ToListAsync(Cancel));
-    }
-
-    [Fact]
-    public async Task Audit_entries_are_a_chain_that_cannot_be_rewritten()
-    {
-        var audit = fixture.Server.Services.GetRequiredService<AuditLog>();
-        await Task.WhenAll(Enumerable.Range(0, 5).Select(i => audit.WriteAsync("tested", $"subject {i}", actor: "test", cancellationToken: Cancel)));
+        await fixture.Server.Services.GetRequiredService<AuditLog>().WriteAsync("tested", "kept", actor: "test", cancellationToken: Cancel);
 
         await using var db = Open();
-        var entries = await db.Set<AuditEntry>().AsNoTracking().OrderBy(entry => entry.Number).ToListAsync(Cancel);
-        Assert.True(entries.Count >= 5);
-        byte[] previous = [];
-        for (var i = 0; i < entries.Count; i++)
-        {
-            Assert.Equal(i + 1, entries[i].Number);
-            Assert.Equal(entries[i].HashAfter(previous), entries[i].Hash);
-            previous = entries[i].Hash;
-        }
-
         await Assert.ThrowsAsync<SqliteException>(() => db.Set<AuditEntry>().Where(entry => entry.Number == 1).ExecuteDeleteAsync(Cancel));
         await Assert.ThrowsAsync<SqliteException>(() => db.Database.ExecuteSqlRawAsync("UPDATE audit_entries SET actor = 'nobody'", Cancel));
     }
