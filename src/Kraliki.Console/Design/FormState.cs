@@ -8,6 +8,9 @@ public sealed class FormState
     private readonly List<(string Name, string Label)> _fields = [];
     private readonly Dictionary<string, string> _blamed = [];
 
+    /// <summary>Work began or ended, or the faults were taken back: whoever shows them looks again.</summary>
+    public event Action? Changed;
+
     public bool Busy { get; private set; }
 
     /// <summary>What went wrong that no single field can mend.</summary>
@@ -19,9 +22,13 @@ public sealed class FormState
     /// <summary>The topmost field with a fault.</summary>
     public string? FirstBlamed => _fields.Select(known => known.Name).FirstOrDefault(_blamed.ContainsKey);
 
-    public bool Blames(string field, out string? sentence) => _blamed.TryGetValue(field, out sentence);
+    /// <summary>What is wrong with the field; null when nothing is.</summary>
+    public string? BlameOf(string field) => _blamed.GetValueOrDefault(field);
 
     public void Blame(string field, string sentence) => _blamed[field] = sentence;
+
+    /// <summary>The field is being mended: nobody is blamed while typing.</summary>
+    public void Forgive(string field) => _blamed.Remove(field);
 
     /// <returns>Whether the value is there; otherwise the field is blamed.</returns>
     public bool Require(string field, string value, string sentence)
@@ -46,12 +53,17 @@ public sealed class FormState
         Clear();
     }
 
-    public void End() => Busy = false;
+    public void End()
+    {
+        Busy = false;
+        Changed?.Invoke();
+    }
 
     public void Clear()
     {
         Fault = RequestId = null;
         _blamed.Clear();
+        Changed?.Invoke();
     }
 
     /// <summary>Faults of fields that are on the form stand there; anything else is the form's.</summary>

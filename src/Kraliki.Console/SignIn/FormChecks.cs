@@ -16,7 +16,7 @@ public static class FormChecks
             form.Blame("email", words.EmailMistyped);
         }
 
-        return !form.Blames("email", out _);
+        return form.BlameOf("email") is null;
     }
 
     /// <summary>Blames the field when a new password is missing, too short or too long.</summary>
@@ -36,7 +36,7 @@ public static class FormChecks
             form.Blame(field, string.Format(CultureInfo.InvariantCulture, words.PasswordTooLong, PasswordLimits.Longest));
         }
 
-        return !form.Blames(field, out _);
+        return form.BlameOf(field) is null;
     }
 
     /// <summary>As people count: an emoji of several code points is one character.</summary>
