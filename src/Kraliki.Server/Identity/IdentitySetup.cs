@@ -23,6 +23,8 @@ public static class IdentitySetup
         services.AddSingleton<AccessTokens>();
         services.AddSingleton<RefreshTokens>();
         services.AddSingleton<LoginDelays>();
+        services.AddSingleton<MailTokens>();
+        services.AddSingleton<AccountMails>();
         services.AddSingleton<FirstAccounts>();
         services.AddHostedService<IdentityStart>();
 

@@ -101,6 +101,17 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, TimeProvider tim
         await EndFamilyAsync(db, family, time.GetUtcNow(), cancellationToken);
     }
 
+    /// <summary>Ends every sign-in of a person.</summary>
+    /// <param name="except">The family that goes on.</param>
+    public async Task EndAllAsync(Guid user, Guid? except, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        await using var db = databases.OpenForSystem();
+        await db.Set<RefreshToken>()
+            .Where(row => row.UserId == user && row.FamilyId != except && row.EndedAt == null)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.EndedAt, now), cancellationToken);
+    }
+
     /// <returns>The family that the token belongs to; null for a token that we never gave.</returns>
     public async Task<Guid?> FamilyOfAsync(string token, CancellationToken cancellationToken)
     {

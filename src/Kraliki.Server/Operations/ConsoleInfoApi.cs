@@ -1,6 +1,7 @@
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Mail;
 
 namespace Kraliki.Server.Operations;
 
@@ -21,6 +22,11 @@ internal static class ConsoleInfoApi
             notices.Insert(0, "Demo mode: simulators stand in for every carrier and provider without a key, and called numbers reach the demo assistant.");
         }
 
-        return new(Version, options.Demo, notices, options.Demo ? "operator@demo.example" : null);
+        else if (options.Mail is null)
+        {
+            notices.Insert(0, "Mails wait: set Kraliki:Mail:Host and Kraliki:Mail:From so that invitations and links can be sent.");
+        }
+
+        return new(Version, options.Demo, notices, options.Demo ? "operator@demo.example" : null, options.Identity.Registration, Outbox.IsMailbox(options));
     }
 }
