@@ -6,12 +6,13 @@ namespace Kraliki.Client;
 /// <summary>The server refused a request, or could not be reached. <see cref="Exception.Message"/> is fit for people.</summary>
 public sealed class KralikiException : Exception
 {
-    public KralikiException(HttpStatusCode status, Problem problem)
+    public KralikiException(HttpStatusCode status, Problem problem, TimeSpan? retryAfter = null)
         : base(problem.Detail ?? problem.Title)
     {
         Status = status;
         Problem = problem;
         Code = problem.Code;
+        RetryAfter = retryAfter;
     }
 
     private KralikiException(string code, string message, Exception? inner)
@@ -28,6 +29,9 @@ public sealed class KralikiException : Exception
 
     /// <summary>Null when the answer carried no problem details.</summary>
     public Problem? Problem { get; }
+
+    /// <summary>When the server wants to hear the request again, when it said so: 429, and 503.</summary>
+    public TimeSpan? RetryAfter { get; }
 
     internal static KralikiException Unreachable(Exception inner) =>
         new("unreachable", "The server cannot be reached. Check the connection and try again.", inner);

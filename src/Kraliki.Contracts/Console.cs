@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace Kraliki.Contracts;
 
 /// <summary>An AI voice provider as people choose it.</summary>
@@ -7,19 +5,12 @@ namespace Kraliki.Contracts;
 /// <param name="Unavailable">Null when it can take calls; else what is missing and the remedy, in one sentence.</param>
 public sealed record ProviderView(string Name, string Title, IReadOnlyList<VoiceStrategy> Strategies, bool Simulated, string? Unavailable);
 
-/// <summary>Who may make an account: anybody with an organisation of their own, or invited people only.</summary>
-[JsonConverter(typeof(SnakeCaseEnumConverter<RegistrationMode>))]
-public enum RegistrationMode
-{
-    Open,
-    Invitation,
-}
-
 /// <summary>What the console needs before anybody signed in.</summary>
 /// <param name="Notices">Sentences to show: missing speech parts with their remedy, demo mode.</param>
+/// <param name="RegistrationOpen">Whether strangers may register an organisation; otherwise an invitation is needed.</param>
 /// <param name="Mailbox">The demo's mailbox stands in for everybody's mail.</param>
 public sealed record ConsoleInfo(
-    string Version, bool Demo, IReadOnlyList<string> Notices, string? DemoEmail, RegistrationMode Registration = RegistrationMode.Open, bool Mailbox = false);
+    string Version, bool Demo, IReadOnlyList<string> Notices, string? DemoEmail, bool RegistrationOpen = true, bool Mailbox = false);
 
 /// <summary>An error that a browser met, for the server's log. Personal data does not belong here.</summary>
 public sealed record ErrorReport(string Message, string? Where = null, string? RequestId = null);

@@ -1,7 +1,16 @@
-using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 
 namespace Kraliki.Server.Identity;
+
+/// <summary>Who may make an account.</summary>
+public enum RegistrationMode
+{
+    /// <summary>Anybody, with an organisation of their own.</summary>
+    Open,
+
+    /// <summary>Invited people only.</summary>
+    Invitation,
+}
 
 /// <summary>Settings under <c>Kraliki:Identity</c>.</summary>
 public sealed record IdentityOptions

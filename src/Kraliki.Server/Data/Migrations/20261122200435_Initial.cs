@@ -47,6 +47,22 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "feature_flags",
+                columns: table => new
+                {
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", maxLength: 60, nullable: false),
+                    enabled = table.Column<bool>(type: "INTEGER", nullable: true),
+                    updated_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    updated_by = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false),
+                    version = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_feature_flags", x => new { x.organisation_id, x.name });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "mail_tokens",
                 columns: table => new
                 {
@@ -278,6 +294,11 @@ namespace Kraliki.Server.Data.Migrations
                 column: "session_id");
 
             migrationBuilder.CreateIndex(
+                name: "IX_feature_flags_updated_at",
+                table: "feature_flags",
+                column: "updated_at");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_invitations_invited_by_id",
                 table: "invitations",
                 column: "invited_by_id");
@@ -364,6 +385,9 @@ namespace Kraliki.Server.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "carrier_calls");
+
+            migrationBuilder.DropTable(
+                name: "feature_flags");
 
             migrationBuilder.DropTable(
                 name: "invitations");

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122195751_Initial")]
+    [Migration("20261122200435_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -395,6 +395,43 @@ namespace Kraliki.Server.Data.Migrations
                     b.HasIndex("OrganisationId", "At");
 
                     b.ToTable("audit_entries", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Operations.Flags.FlagRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Name")
+                        .HasMaxLength(60)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<bool?>("Enabled")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("enabled");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("UpdatedBy")
+                        .IsRequired()
+                        .HasMaxLength(254)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("updated_by");
+
+                    b.Property<long>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("OrganisationId", "Name");
+
+                    b.HasIndex("UpdatedAt");
+
+                    b.ToTable("feature_flags", (string)null);
                 });
 
             modelBuilder.Entity("Kraliki.Server.Rehearsals.RehearsalRow", b =>
