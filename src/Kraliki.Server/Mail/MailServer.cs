@@ -89,7 +89,7 @@ internal sealed class MailServer(MailOptions options) : IDisposable
             MessageId = $"{mail.Id}@{options.From.Split('@')[1]}",
             Date = mail.CreatedAt,
             Subject = mail.Subject,
-            Body = new TextPart(TextFormat.Plain) { Text = mail.Text },
+            Body = new TextPart(TextFormat.Plain) { Text = mail.Text ?? throw new InvalidOperationException("A mail that waits to be sent has no text.") },
         };
         message.From.Add(new MailboxAddress("Kraliki", options.From));
         message.To.Add(new MailboxAddress(name: null, mail.To));
