@@ -48,6 +48,7 @@ public static class Configuration
 
         var identity = IdentityOptions.Read(reader);
         var mail = MailOptions.Read(reader);
+        var edges = EdgeOptions.Read(reader);
         var masterKey = reader.Secret("MasterKey");
         if (masterKey is not null && !(Convert.TryFromBase64String(masterKey.Reveal(), new byte[MasterKey.Bytes], out var written) && written == MasterKey.Bytes))
         {
@@ -82,6 +83,7 @@ public static class Configuration
         reader.ThrowIfRefused();
         return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey)
         {
+            Edges = edges,
             Identity = identity,
             Mail = mail,
         };

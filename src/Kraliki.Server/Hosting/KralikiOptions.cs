@@ -18,6 +18,8 @@ public sealed record KralikiOptions(
     TimeSpan? RecoveryGrace = null,
     Secret? MasterKey = null)
 {
+    public EdgeOptions Edges { get; init; } = new();
+
     public IdentityOptions Identity { get; init; } = new();
 
     /// <summary>Null: there is no mail server; a demo shows its mails in the console, elsewhere they wait.</summary>

@@ -12,7 +12,7 @@ internal static class PasswordApi
 {
     public static void MapPasswords(this RouteGroupBuilder auth)
     {
-        auth.MapPost("/forgot-password", ForgotAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
+        auth.MapPost("/forgot-password", ForgotAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Mail)
             .WithName("ForgotPassword").WithSummary("Send a mail with a link that sets a new password")
             .WithDescription("Always 202. At most three mails in 15 minutes go to one address.")
             .Produces(202).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
@@ -61,7 +61,7 @@ internal static class PasswordApi
         MailTokens tokens,
         Outbox outbox,
         AccountMails mails,
-        RefreshTokens refreshTokens,
+        SignIns signIns,
         AuditLog audit,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -102,7 +102,7 @@ internal static class PasswordApi
         }
 
         outbox.Announce();
-        await refreshTokens.EndAllAsync(known.Id, except: null, cancellationToken);
+        await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, cancellationToken);
         await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: cancellationToken);
         return Results.NoContent();
     }
@@ -116,7 +116,7 @@ internal static class PasswordApi
         LoginDelays delays,
         Outbox outbox,
         AccountMails mails,
-        RefreshTokens refreshTokens,
+        SignIns signIns,
         AuditLog audit,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -129,7 +129,7 @@ internal static class PasswordApi
         }
 
         // A stolen sign-in must not become a place to guess the password at leisure.
-        var address = http.Connection.RemoteIpAddress?.ToString() ?? "";
+        var address = RateLimits.AddressOf(http.Connection.RemoteIpAddress);
         if (delays.Remaining(user.Email, address) is { Ticks: > 0 } wait)
         {
             return LoginDelays.Refusal(http, wait);
@@ -157,7 +157,7 @@ internal static class PasswordApi
         }
 
         outbox.Announce();
-        await refreshTokens.EndAllAsync(user.Id, except: current.SignIn, cancellationToken);
+        await signIns.EndAllAsync(user.Id, SignInEnd.PasswordChanged, except: current.SignIn, cancellationToken);
         await audit.WriteAsync("password_changed", user.Id.ToString(), cancellationToken: cancellationToken);
         return Results.NoContent();
     }

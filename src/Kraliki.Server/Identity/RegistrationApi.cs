@@ -16,7 +16,7 @@ internal static class RegistrationApi
 {
     public static void MapRegistration(this RouteGroupBuilder auth)
     {
-        auth.MapPost("/register", RegisterAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
+        auth.MapPost("/register", RegisterAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Mail)
             .WithName("Register").WithSummary("Make an account")
             .WithDescription("With a new organisation, whose administrator one becomes once the link in the mail is opened; or, with invitation_token, in the organisation that invites. "
                 + "The answer is the same whether the address has an account or not.")
@@ -25,7 +25,7 @@ internal static class RegistrationApi
         auth.MapPost("/verify-email", VerifyEmailAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
             .WithName("VerifyEmail").WithSummary("Confirm an e-mail address by the token of its mail")
             .Produces(204).Produces<Problem>(410, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
-        auth.MapPost("/resend-verification", ResendVerificationAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
+        auth.MapPost("/resend-verification", ResendVerificationAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Mail)
             .WithName("ResendVerification").WithSummary("Send the mail with the confirmation link again")
             .WithDescription("Always 202. At most three mails in 15 minutes go to one address.")
             .Produces(202).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);

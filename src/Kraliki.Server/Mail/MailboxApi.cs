@@ -12,13 +12,11 @@ namespace Kraliki.Server.Mail;
 /// </summary>
 internal static class MailboxApi
 {
-    private const int MostListed = 200;
-
     public static void MapMailbox(this IEndpointRouteBuilder routes)
     {
         var mailbox = routes.MapGroup("/api/v1/mailbox").WithTags("Demo").AllowAnonymous().AddEndpointFilter(InDemoOnlyAsync);
         mailbox.MapGet("", ListAsync).WithName("ListMails").WithSummary("The demo's mails, newest first")
-            .Produces<Page<MailView>>().Produces<Problem>(404, Problems.ContentType);
+            .Produces<Page<MailView>>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(404, Problems.ContentType);
         mailbox.MapGet("/{id:guid}", GetAsync).WithName("GetMail").WithSummary("One mail of the demo")
             .Produces<MailView>().Produces<Problem>(404, Problems.ContentType);
     }
@@ -28,7 +26,7 @@ internal static class MailboxApi
             ? await next(call)
             : Problems.NotFound("There is a mailbox in demo mode without a mail server only.");
 
-    private static async Task<IResult> ListAsync(KralikiDbFactory databases, CancellationToken cancellationToken, [FromQuery(Name = "to")] string? to = null)
+    private static async Task<IResult> ListAsync([AsParameters] Paging page, KralikiDbFactory databases, CancellationToken cancellationToken, [FromQuery(Name = "to")] string? to = null)
     {
         await using var db = databases.OpenForSystem();
         var mails = db.Set<OutgoingMail>().AsNoTracking();
@@ -37,8 +35,7 @@ internal static class MailboxApi
             mails = mails.Where(mail => mail.To == address);
         }
 
-        var found = await mails.OrderByDescending(mail => mail.Id).Take(MostListed).ToListAsync(cancellationToken);
-        return TypedResults.Ok(new Page<MailView>(found.ConvertAll(mail => mail.ToView()), NextCursor: null));
+        return await page.NewestFirstAsync(mails, mail => mail.Id, mail => mail.ToView(), cancellationToken);
     }
 
     private static async Task<IResult> GetAsync(Guid id, KralikiDbFactory databases, CancellationToken cancellationToken)

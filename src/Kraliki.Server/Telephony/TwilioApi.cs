@@ -21,11 +21,11 @@ internal static class TwilioApi
 
     public static void MapTwilio(this IEndpointRouteBuilder routes)
     {
-        var webhooks = routes.MapGroup("/telephony/twilio").AllowAnonymous().DisableAntiforgery().WithTags("Twilio").ExcludeFromDescription();
+        var webhooks = routes.MapGroup("/telephony/twilio").AllowAnonymous().DisableAntiforgery().RequireRateLimiting(RateLimits.Webhooks).WithTags("Twilio").ExcludeFromDescription();
         webhooks.MapPost("/voice", VoiceAsync);
         webhooks.MapPost("/status", StatusAsync);
         webhooks.MapPost("/after-stream", AfterStreamAsync);
-        routes.MapGet(MediaCalls.Path, (HttpContext http, MediaCalls calls) => calls.RunAsync(http)).AllowAnonymous().ExcludeFromDescription();
+        routes.MapGet(MediaCalls.Path, (HttpContext http, MediaCalls calls) => calls.RunAsync(http)).AllowAnonymous().RequireRateLimiting(RateLimits.Sockets).ExcludeFromDescription();
     }
 
     /// <summary>A call wants to know what to do: it gets a media stream, and a session of its own unless the URL names one.</summary>
