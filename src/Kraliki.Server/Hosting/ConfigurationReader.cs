@@ -62,7 +62,7 @@ internal sealed class ConfigurationReader(IConfigurationSection section)
     public TimeSpan? Seconds(string key, int from, int to) => Number(key, from, to, "seconds") is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     /// <param name="unit">What is counted, in the plural; null for a bare number.</param>
-    public int? Number(string key, int from, int to, string? unit)
+    public int? Number(string key, int from, int to, string? unit = null)
     {
         var value = Text(key);
         if (value is null)
@@ -96,18 +96,6 @@ internal sealed class ConfigurationReader(IConfigurationSection section)
         }
 
         Complain(key, value, $"must be one of {string.Join(", ", names.Select(name => name.ToLowerInvariant()))}");
-        return null;
-    }
-
-    public int? Number(string key, int from, int to)
-    {
-        var value = Text(key);
-        if (value is null || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= from && number <= to))
-        {
-            return value is null ? null : int.Parse(value, CultureInfo.InvariantCulture);
-        }
-
-        Complain(key, value, string.Create(CultureInfo.InvariantCulture, $"must be a whole number from {from} to {to}"));
         return null;
     }
 

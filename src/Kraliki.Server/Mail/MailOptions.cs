@@ -28,7 +28,7 @@ public sealed record MailOptions(string Host, int Port, string? User, Secret? Pa
         var password = reader.Secret("Mail:Password");
         var from = reader.Text("Mail:From");
         var tls = reader.Choice<MailTls>("Mail:Tls") ?? MailTls.StartTls;
-        var port = reader.Number("Mail:Port", 1, 65535, unit: null)
+        var port = reader.Number("Mail:Port", 1, 65535)
             ?? tls switch { MailTls.StartTls => 587, MailTls.Tls => 465, _ => 25 };
         if (host is null)
         {

@@ -22,7 +22,7 @@ public sealed class ClosedByDefaultTests(ServerFixture fixture)
         "/api/v1/auth/reset-password",
         "/api/v1/auth/invitation",
         // Mails of people who cannot sign in yet; 404 outside a demo, which listens on this machine only.
-        "/api/v1/mailbox",
+        "/api/v1/mailbox/",
         "/api/v1/mailbox/{id:guid}",
         "/.well-known/jwks.json",
         "/api/v1/console-info",
