@@ -69,6 +69,11 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         using var answer = await AnswerAsync(method, path, Body(body, bodyType), null, cancellationToken).ConfigureAwait(false);
     }
 
+    public async Task SendAsync(HttpMethod method, string path, CancellationToken cancellationToken)
+    {
+        using var answer = await AnswerAsync(method, path, null, null, cancellationToken).ConfigureAwait(false);
+    }
+
     private static Func<HttpContent?> Body<T>(T? body, JsonTypeInfo<T> type)
         where T : class =>
         () => body is null ? null : JsonContent.Create(body, type);

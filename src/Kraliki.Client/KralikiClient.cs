@@ -8,7 +8,7 @@ namespace Kraliki.Client;
 /// Every method throws <see cref="KralikiException"/> when the server refuses or cannot be reached. What is safe to repeat
 /// (GET) is repeated by itself. An access token that ran out is refreshed once and the request sent again.
 /// </remarks>
-public sealed class KralikiClient : IDisposable
+public sealed partial class KralikiClient : IDisposable
 {
     private readonly ApiCaller _api;
 

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
 
 namespace Kraliki.Client;
@@ -28,6 +30,11 @@ public sealed class KralikiException : Exception
 
     /// <summary>Null when the answer carried no problem details.</summary>
     public Problem? Problem { get; }
+
+    /// <summary>With code <c>version_conflict</c>: what was to be changed, as it is now. Otherwise null.</summary>
+    public T? Current<T>(JsonTypeInfo<T> type)
+        where T : class =>
+        Code == "version_conflict" ? Problem?.Current?.Deserialize(type) : null;
 
     internal static KralikiException Unreachable(Exception inner) =>
         new("unreachable", "The server cannot be reached. Check the connection and try again.", inner);
