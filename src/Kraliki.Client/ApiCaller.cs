@@ -22,18 +22,49 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
 
     public string? AccessToken => _tokens?.Access;
 
+    public RenewalGuard? Guard { get; set; }
+
+    public event Action<LoginResponse>? TokensIssued;
+
     public event Action? SignInLost;
 
     public void Dispose() => _refreshing.Dispose();
 
-    public void Keep(LoginResponse answer) =>
+    public void Keep(LoginResponse answer)
+    {
         _tokens = answer is { AccessToken: { } access, RefreshToken: { } refresh } ? new(access, refresh) : null;
+        TokensIssued?.Invoke(answer);
+    }
+
+    public async Task<bool> RenewAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var renewed = await RefreshAsync(Volatile.Read(ref _refreshes), time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
+            if (!renewed)
+            {
+                SignInLost?.Invoke();
+            }
+
+            return renewed;
+        }
+        catch (HttpRequestException e)
+        {
+            throw KralikiException.Unreachable(e);
+        }
+    }
 
     public async Task LogoutAsync(CancellationToken cancellationToken)
     {
         var body = new RefreshRequest(_tokens?.Refresh, _tokens is null ? TokenTransport.Cookie : TokenTransport.Body);
         using var answer = await AnswerAsync(
             HttpMethod.Post, "api/v1/auth/logout", Body(body, ContractsJson.Default.RefreshRequest), null, cancellationToken).ConfigureAwait(false);
+        _tokens = null;
+    }
+
+    public async Task LogoutAllAsync(CancellationToken cancellationToken)
+    {
+        await SendAsync(HttpMethod.Post, "api/v1/auth/logout-all", cancellationToken).ConfigureAwait(false);
         _tokens = null;
     }
 
@@ -69,6 +100,7 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         using var answer = await AnswerAsync(method, path, Body(body, bodyType), null, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>A request without a body whose answer has none either.</summary>
     public async Task SendAsync(HttpMethod method, string path, CancellationToken cancellationToken)
     {
         using var answer = await AnswerAsync(method, path, null, null, cancellationToken).ConfigureAwait(false);
@@ -104,6 +136,7 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         {
             var mayRepeat = method == HttpMethod.Get && attempt < MaxAttempts;
             var refreshesBefore = Volatile.Read(ref _refreshes);
+            var sentAt = time.GetUtcNow();
             TimeSpan? serverAsks = null;
             try
             {
@@ -118,7 +151,7 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
                     if (answer.StatusCode == HttpStatusCode.Unauthorized && !refreshed && !path.StartsWith("api/v1/auth/login", StringComparison.Ordinal))
                     {
                         refreshed = true;
-                        if (await RefreshAsync(refreshesBefore, cancellationToken).ConfigureAwait(false))
+                        if (await RefreshAsync(refreshesBefore, sentAt, cancellationToken).ConfigureAwait(false))
                         {
                             continue;
                         }
@@ -175,7 +208,8 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
 
     /// <summary>Renews the tokens, once for all requests that found them worn out at the same time.</summary>
     /// <param name="refreshesBefore">The count of refreshes when the refused request left.</param>
-    private async Task<bool> RefreshAsync(int refreshesBefore, CancellationToken cancellationToken)
+    /// <param name="usedAt">When it left.</param>
+    private async Task<bool> RefreshAsync(int refreshesBefore, DateTimeOffset usedAt, CancellationToken cancellationToken)
     {
         await _refreshing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -185,24 +219,42 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
                 return true;
             }
 
-            var tokens = _tokens;
-            var request = new RefreshRequest(tokens?.Refresh, tokens is null ? TokenTransport.Cookie : TokenTransport.Body);
-            var body = JsonContent.Create(request, ContractsJson.Default.RefreshRequest);
-            using var answer = await OnceAsync(HttpMethod.Post, "api/v1/auth/refresh", body, null, cancellationToken).ConfigureAwait(false);
-            if (!answer.IsSuccessStatusCode)
+            var renewed = Guard is { } guard
+                ? await guard(usedAt, AskForTokensAsync, cancellationToken).ConfigureAwait(false)
+                : await AskForTokensAsync(cancellationToken).ConfigureAwait(false);
+            if (renewed)
             {
-                _tokens = null;
-                return false;
+                _refreshes++;
             }
 
-            Keep(await ReadAsync(answer, "refresh", ContractsJson.Default.LoginResponse, cancellationToken).ConfigureAwait(false));
-            _refreshes++;
-            return true;
+            return renewed;
         }
         finally
         {
             _refreshing.Release();
         }
+    }
+
+    /// <returns>False when the server refuses. A server that is only unwell says nothing about the sign-in: that throws.</returns>
+    private async Task<bool> AskForTokensAsync(CancellationToken cancellationToken)
+    {
+        var tokens = _tokens;
+        var request = new RefreshRequest(tokens?.Refresh, tokens is null ? TokenTransport.Cookie : TokenTransport.Body);
+        var body = JsonContent.Create(request, ContractsJson.Default.RefreshRequest);
+        using var answer = await OnceAsync(HttpMethod.Post, "api/v1/auth/refresh", body, null, cancellationToken).ConfigureAwait(false);
+        if (answer.IsSuccessStatusCode)
+        {
+            Keep(await ReadAsync(answer, "refresh", ContractsJson.Default.LoginResponse, cancellationToken).ConfigureAwait(false));
+            return true;
+        }
+
+        if (answer.StatusCode >= HttpStatusCode.InternalServerError || IsTransient(answer.StatusCode))
+        {
+            throw await RefusalAsync(answer, cancellationToken).ConfigureAwait(false);
+        }
+
+        _tokens = null;
+        return false;
     }
 
     private static bool IsTransient(HttpStatusCode status) => status
@@ -224,7 +276,8 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         var status = (int)answer.StatusCode;
         return new KralikiException(
             answer.StatusCode,
-            problem ?? new Problem(null, answer.ReasonPhrase ?? "The request was refused", status, null, string.Create(CultureInfo.InvariantCulture, $"http_{status}"), null));
+            problem ?? new Problem(null, answer.ReasonPhrase ?? "The request was refused", status, null, string.Create(CultureInfo.InvariantCulture, $"http_{status}"), null),
+            answer.Headers.RetryAfter?.Delta);
     }
 
     private sealed record Tokens(string Access, string Refresh);

@@ -29,6 +29,20 @@ public sealed partial class KralikiClient : IDisposable
     /// <summary>The access token that goes out as <c>Bearer</c>; null in a browser, where cookies do it.</summary>
     public string? AccessToken => _api.AccessToken;
 
+    /// <summary>Stands around each renewal of the tokens; null lets it happen as soon as it is needed.</summary>
+    public RenewalGuard? RenewalGuard
+    {
+        get => _api.Guard;
+        set => _api.Guard = value;
+    }
+
+    /// <summary>The server gave out tokens, at a sign-in or a renewal. Comes before the call that brought them returns.</summary>
+    public event Action<LoginResponse>? TokensIssued
+    {
+        add => _api.TokensIssued += value;
+        remove => _api.TokensIssued -= value;
+    }
+
     /// <summary>The server no longer knows the user and a refresh did not help: sign in again.</summary>
     public event Action? SignInLost
     {
@@ -39,28 +53,6 @@ public sealed partial class KralikiClient : IDisposable
     internal TimeProvider Time { get; }
 
     public void Dispose() => _api.Dispose();
-
-    // Identity
-
-    /// <summary>Signs in. With <see cref="TokenTransport.Body"/> the tokens are kept here and used from now on.</summary>
-    public async Task<UserView> LoginAsync(
-        string email, string password, TokenTransport transport = TokenTransport.Cookie, CancellationToken cancellationToken = default)
-    {
-        var answer = await _api.SendAsync(
-            HttpMethod.Post,
-            "api/v1/auth/login",
-            new LoginRequest(email, password, transport),
-            ContractsJson.Default.LoginRequest,
-            ContractsJson.Default.LoginResponse,
-            cancellationToken).ConfigureAwait(false);
-        _api.Keep(answer);
-        return answer.User;
-    }
-
-    public Task LogoutAsync(CancellationToken cancellationToken = default) => _api.LogoutAsync(cancellationToken);
-
-    public Task<UserView> MeAsync(CancellationToken cancellationToken = default) =>
-        _api.GetAsync("api/v1/auth/me", ContractsJson.Default.UserView, cancellationToken);
 
     // Sessions
 

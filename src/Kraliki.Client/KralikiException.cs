@@ -8,12 +8,13 @@ namespace Kraliki.Client;
 /// <summary>The server refused a request, or could not be reached. <see cref="Exception.Message"/> is fit for people.</summary>
 public sealed class KralikiException : Exception
 {
-    public KralikiException(HttpStatusCode status, Problem problem)
+    public KralikiException(HttpStatusCode status, Problem problem, TimeSpan? retryAfter = null)
         : base(problem.Detail ?? problem.Title)
     {
         Status = status;
         Problem = problem;
         Code = problem.Code;
+        RetryAfter = retryAfter;
     }
 
     private KralikiException(string code, string message, Exception? inner)
@@ -30,6 +31,9 @@ public sealed class KralikiException : Exception
 
     /// <summary>Null when the answer carried no problem details.</summary>
     public Problem? Problem { get; }
+
+    /// <summary>When the server wants to hear the request again, when it said so: 429, and 503.</summary>
+    public TimeSpan? RetryAfter { get; }
 
     /// <summary>With code <c>version_conflict</c>: what was to be changed, as it is now. Otherwise null.</summary>
     public T? Current<T>(JsonTypeInfo<T> type)

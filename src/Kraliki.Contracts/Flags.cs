@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Kraliki.Contracts;
 
 /// <summary>A feature that an organisation can switch off and on while calls run.</summary>
@@ -10,5 +12,5 @@ namespace Kraliki.Contracts;
 public sealed record FlagView(
     string Name, string Title, string Description, bool Enabled, bool Default, string? Locked, DateTimeOffset? UpdatedAt, string? UpdatedBy, long Version);
 
-/// <param name="Enabled">Null goes back to the default.</param>
-public sealed record UpdateFlag(bool? Enabled);
+/// <param name="Enabled">Null goes back to the default; it must be said, so it is written too.</param>
+public sealed record UpdateFlag([property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] bool? Enabled);

@@ -29,6 +29,14 @@ public sealed record LoginResponse(UserView User, int ExpiresIn, string? AccessT
 /// <summary>The refresh token comes in the body, or in the cookie when null.</summary>
 public sealed record RefreshRequest(string? RefreshToken = null, TokenTransport TokenTransport = TokenTransport.Cookie);
 
+/// <summary>How long a new password may be, in characters as people see them. There are no rules of composition.</summary>
+public static class PasswordLimits
+{
+    public const int Shortest = 12;
+
+    public const int Longest = 1024;
+}
+
 /// <summary>A new organisation with its first administrator, or, with an invitation, one more person in an existing one.</summary>
 /// <param name="Email">Needed without an invitation; with one it is the invitation's.</param>
 /// <param name="OrganisationName">Needed without an invitation.</param>

@@ -39,12 +39,12 @@ public static class KralikiServer
         var app = builder.Build();
         app.UseHosting(options);
         app.UseRouting();
-        app.UseRateLimiter();
+        app.UseOrigins(options.Edges);
         app.UseConsolePages();
         app.UseIdentity();
         app.UseWebSockets();
 
-        app.MapStaticAssets().AllowAnonymous();
+        app.MapStaticAssets().AllowAnonymous().DisableRateLimiting();
         app.MapIdentity();
         app.MapOperations();
         app.MapApiDescription();

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Kraliki.Client;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
@@ -65,6 +66,13 @@ public sealed class RunningServer : IAsyncDisposable
             ["Kraliki:Demo"] = "true",
             ["Logging:LogLevel:Default"] = "Warning",
         };
+
+        // All tests come from one address and share few users; what limits do is tested where they are set.
+        foreach (var limit in typeof(RateOptions).GetProperties())
+        {
+            settings[$"Kraliki:Limits:{limit.Name}"] = "1000000";
+        }
+
         foreach (var (key, value) in setup.Settings ?? new Dictionary<string, string>())
         {
             settings[key] = value;
@@ -77,6 +85,9 @@ public sealed class RunningServer : IAsyncDisposable
             {
                 SetClock<AccessTokens>(builder.Services, time);
                 SetClock<RefreshTokens>(builder.Services, time);
+                SetClock<SignIns>(builder.Services, time);
+                SetClock<Revocations>(builder.Services, time);
+                SetClock<IdentityUpkeep>(builder.Services, time);
                 SetClock<LoginDelays>(builder.Services, time);
             }
 

@@ -1,6 +1,9 @@
 using System.Linq.Expressions;
 using System.Text.Json;
+using Kraliki.Server.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 namespace Kraliki.Server.Data;
@@ -16,8 +19,9 @@ public interface IOwned
 /// their own folder and reach them by <see cref="DbContext.Set{TEntity}()"/>.
 /// </summary>
 /// <remarks>
-/// In a request (injected) it sees only <see cref="IOwned"/> rows of the signed-in user's organisation; nobody signed in,
-/// no rows. Code that works for all organisations (sign-in, journal, jobs) says so by <see cref="KralikiDbFactory"/>.
+/// In a request (injected) it sees only rows of the signed-in user's organisation; nobody signed in, no rows. Rows without
+/// an organisation of their own (keys, tokens, the journal's events) it does not see at all. Saving another organisation's
+/// row throws. Code that works for all organisations (sign-in, journal, jobs) says so by <see cref="KralikiDbFactory"/>.
 /// </remarks>
 public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organisation) : DbContext(options)
 {
@@ -35,10 +39,7 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
                 property.SetColumnName(JsonNamingPolicy.SnakeCaseLower.ConvertName(property.GetColumnName()));
             }
 
-            if (entity.ClrType.IsAssignableTo(typeof(IOwned)))
-            {
-                entity.SetQueryFilter(OwnedBy(entity.ClrType));
-            }
+            entity.SetQueryFilter(Visible(entity));
         }
     }
 
@@ -48,17 +49,58 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
         configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UtcTicks>();
     }
 
-    /// <summary>row => _organisation == null || row.OrganisationId == _organisation</summary>
-    private LambdaExpression OwnedBy(Type entity)
+    public override int SaveChanges(bool acceptAllChangesOnSuccess)
     {
-        var row = Expression.Parameter(entity, "row");
+        RefuseForeignRows();
+        return base.SaveChanges(acceptAllChangesOnSuccess);
+    }
+
+    public override Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
+    {
+        RefuseForeignRows();
+        return base.SaveChangesAsync(acceptAllChangesOnSuccess, cancellationToken);
+    }
+
+    /// <summary>The property that says whose row it is; null for rows of the installation.</summary>
+    internal static IReadOnlyProperty? OwnerOf(IReadOnlyEntityType entity) =>
+        entity.FindProperty(entity.ClrType == typeof(Organisation) ? nameof(Organisation.Id) : nameof(IOwned.OrganisationId));
+
+    /// <summary>row => _organisation == null || row.OrganisationId == _organisation; without an owner the first half alone.</summary>
+    private LambdaExpression Visible(IReadOnlyEntityType entity)
+    {
+        var row = Expression.Parameter(entity.ClrType, "row");
         var mine = Expression.Field(Expression.Constant(this), nameof(_organisation));
+        var everything = Expression.Equal(mine, Expression.Constant(null, typeof(Guid?)));
         return Expression.Lambda(
-            Expression.OrElse(
-                Expression.Equal(mine, Expression.Constant(null, typeof(Guid?))),
-                Expression.Equal(Expression.Convert(Expression.Property(row, nameof(IOwned.OrganisationId)), typeof(Guid?)), mine)),
+            OwnerOf(entity) is { } owner
+                ? Expression.OrElse(everything, Expression.Equal(Expression.Convert(Expression.Property(row, owner.Name), typeof(Guid?)), mine))
+                : everything,
             row);
     }
+
+    // The filter guards reading; this guards writing, where a row can be made up or attached without having been read.
+    private void RefuseForeignRows()
+    {
+        if (_organisation is null)
+        {
+            return;
+        }
+
+        var foreign = ChangeTracker.Entries().FirstOrDefault(entry => entry.State is not (EntityState.Unchanged or EntityState.Detached) && !MayWrite(entry));
+        if (foreign is not null)
+        {
+            throw new InvalidOperationException(
+                $"A {foreign.Metadata.ClrType.Name} that is not of the signed-in organisation was about to be {foreign.State}. Work for other organisations goes through {nameof(KralikiDbFactory)}.");
+        }
+    }
+
+    /// <summary>Never a row of the installation, and never one that comes from or goes to another organisation.</summary>
+    private bool MayWrite(EntityEntry entry) =>
+        _organisation != Guid.Empty
+        && OwnerOf(entry.Metadata) is { } owner
+        && entry.Property(owner.Name) is var value
+        && _organisation.Equals(value.CurrentValue)
+        && (entry.State == EntityState.Added || _organisation.Equals(value.OriginalValue));
 
     private sealed class UtcTicks() : ValueConverter<DateTimeOffset, long>(
         time => time.UtcTicks,

@@ -44,6 +44,7 @@ public static class Configuration
             reader.Secret("Carriers:Twilio:AuthToken"),
             reader.Url("Carriers:Twilio:BaseUrl"));
 
+        var edges = EdgeOptions.Read(reader);
         var masterKey = reader.Secret("MasterKey");
         if (masterKey is not null && !(Convert.TryFromBase64String(masterKey.Reveal(), new byte[MasterKey.Bytes], out var written) && written == MasterKey.Bytes))
         {
@@ -76,7 +77,7 @@ public static class Configuration
         }
 
         reader.ThrowIfRefused();
-        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey);
+        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey) { Edges = edges };
     }
 
     /// <summary>Demo accounts share a printed password and the simulators trust their callers: nothing of that may face a network.</summary>

@@ -76,6 +76,30 @@ internal sealed class ConfigurationReader(IConfigurationSection section)
         return null;
     }
 
+    public int? Number(string key, int from, int to)
+    {
+        var value = Text(key);
+        if (value is null || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= from && number <= to))
+        {
+            return value is null ? null : int.Parse(value, CultureInfo.InvariantCulture);
+        }
+
+        Complain(key, value, string.Create(CultureInfo.InvariantCulture, $"must be a whole number from {from} to {to}"));
+        return null;
+    }
+
+    /// <summary>Several values: separated by commas, or numbered (<c>Key:0</c>, <c>Key:1</c>) as JSON arrays are.</summary>
+    public IReadOnlyList<string> List(string key)
+    {
+        var numbered = section.GetSection(key).GetChildren().ToList();
+        _known.AddRange(numbered.Select(child => $"{key}:{child.Key}"));
+        return
+        [
+            .. (Text(key) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+            .. numbered.Select(child => child.Value?.Trim()).OfType<string>().Where(value => value.Length > 0),
+        ];
+    }
+
     /// <summary>An absolute http(s) address; user names, queries and fragments have no meaning here.</summary>
     public Uri? Url(string key)
     {

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kraliki.Contracts;
-using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Kraliki.Server.Hosting;
 
@@ -19,7 +18,9 @@ public static class HostingSetup
         });
         var services = builder.Services;
         builder.AddLogs(options);
-        services.AddRateLimits();
+        services.AddRateLimits(options.Edges.Limits);
+        services.AddOrigins(options.Edges);
+        services.AddProxies(options);
         services.AddApiDescription();
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Console.Out);
@@ -27,9 +28,6 @@ public static class HostingSetup
         services.AddSingleton(MasterKey.Load(options));
         services.AddSingleton<Cursors>();
 
-        // Trusted from this machine only (the default): a proxy elsewhere must be made known before its word counts.
-        services.Configure<ForwardedHeadersOptions>(forwarded =>
-            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost);
         // Throwing lets one place explain what is wrong with a body; by itself the answer would be an empty 400.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(json =>
@@ -48,7 +46,7 @@ public static class HostingSetup
 
     public static void UseHosting(this WebApplication app, KralikiOptions options)
     {
-        app.UseForwardedHeaders();
+        app.UseProxies();
         app.UseMiddleware<RequestIds>();
         app.UseSecurityHeaders();
         app.UseExceptionHandler(new ExceptionHandlerOptions
@@ -59,18 +57,22 @@ public static class HostingSetup
             AllowStatusCode404Response = true,
         });
         app.UseStatusCodePages(ErrorAnswers.StatusAsync);
-        if (options.Demo)
+        if (options.Demo || options.Edges.Hosts.Count > 0)
         {
-            app.Use((http, next) => RefuseStrangeHostAsync(http, next, options.PublicUrl?.Host));
+            app.Use((http, next) => RefuseStrangeHostAsync(http, next, options));
         }
     }
 
-    /// <summary>A page elsewhere whose name was pointed at this machine (DNS rebinding) must not reach the demo.</summary>
-    private static Task RefuseStrangeHostAsync(HttpContext http, RequestDelegate next, string? publicHost)
+    /// <summary>A page elsewhere whose name was pointed at this machine (DNS rebinding) must not reach us as if it were ours.</summary>
+    private static Task RefuseStrangeHostAsync(HttpContext http, RequestDelegate next, KralikiOptions options)
     {
         var host = http.Request.Host.Host;
-        return host is "localhost" or "127.0.0.1" or "[::1]" || string.Equals(host, publicHost, StringComparison.OrdinalIgnoreCase)
-            ? next(http)
-            : Problems.WriteAsync(http, StatusCodes.Status400BadRequest, "unknown_host", "The demo answers at 127.0.0.1, localhost and the host of Kraliki:PublicUrl only.");
+        return host is "localhost" or "127.0.0.1" or "[::1]"
+            || string.Equals(host, options.PublicUrl?.Host, StringComparison.OrdinalIgnoreCase)
+            || options.Edges.Hosts.Contains(host, StringComparer.OrdinalIgnoreCase)
+            // Load balancers ask by address, whatever the name.
+            || (!options.Demo && http.Request.Path.StartsWithSegments("/health"))
+                ? next(http)
+                : Problems.WriteAsync(http, StatusCodes.Status400BadRequest, "unknown_host", "This server answers at 127.0.0.1, localhost, the host of Kraliki:PublicUrl and those of Kraliki:Hosts only.");
     }
 }

@@ -13,7 +13,10 @@ public sealed record KralikiOptions(
     ProviderKeys Providers,
     CarrierKeys Carriers,
     TimeSpan? RecoveryGrace = null,
-    Secret? MasterKey = null);
+    Secret? MasterKey = null)
+{
+    public EdgeOptions Edges { get; init; } = new();
+}
 
 public sealed record ProviderKeys(OpenAIKeys OpenAI);
 

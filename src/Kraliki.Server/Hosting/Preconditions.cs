@@ -36,10 +36,19 @@ public static class Preconditions
         return false;
     }
 
+    /// <summary>Says in the API's description that the route calls <see cref="TryRead"/>: every PATCH and PUT does.</summary>
+    public static RouteHandlerBuilder Versioned(this RouteHandlerBuilder route) => route.WithMetadata(VersionedRoute.Instance);
+
     /// <summary>The answer with the ETag of what it shows.</summary>
     public static IResult Tagged(HttpContext http, long version, IResult result)
     {
         http.Response.GetTypedHeaders().ETag = new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{version}\""));
         return result;
     }
+}
+
+/// <summary>Marks a route that wants If-Match.</summary>
+internal sealed class VersionedRoute
+{
+    public static readonly VersionedRoute Instance = new();
 }

@@ -33,13 +33,13 @@ public sealed class PublicUrls(KralikiOptions options, IServer server, IHttpCont
     /// <inheritdoc cref="Http"/>
     public string Socket(string path) => string.Concat("ws", Origin.AsSpan("http".Length), path);
 
-    /// <summary>Where carriers reach us: never taken from a request, whose host anybody can choose.</summary>
-    public string CarrierHttp(string path) => CarrierOrigin + path;
+    /// <summary>For carriers and for links in mails: never taken from a request, whose host anybody can choose.</summary>
+    public string FixedHttp(string path) => FixedOrigin + path;
 
-    /// <inheritdoc cref="CarrierHttp"/>
-    public string CarrierSocket(string path) => string.Concat("ws", CarrierOrigin.AsSpan("http".Length), path);
+    /// <inheritdoc cref="FixedHttp"/>
+    public string FixedSocket(string path) => string.Concat("ws", FixedOrigin.AsSpan("http".Length), path);
 
-    private string CarrierOrigin => options.PublicUrl?.GetLeftPart(UriPartial.Authority) ?? BoundAddress;
+    private string FixedOrigin => options.PublicUrl?.GetLeftPart(UriPartial.Authority) ?? BoundAddress;
 
     private string BoundAddress
     {

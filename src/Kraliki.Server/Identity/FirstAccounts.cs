@@ -76,6 +76,8 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
                     Role = role,
                     PasswordHash = PasswordHashes.Hash(password),
                     CreatedAt = time.GetUtcNow(),
+                    UpdatedAt = time.GetUtcNow(),
+                    EmailVerifiedAt = time.GetUtcNow(),
                 });
             }
             else if (options.Demo && (kept is null || !await passwords.VerifyAsync(password, user.PasswordHash, cancellationToken)))

@@ -1,6 +1,8 @@
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Telephony;
 
 namespace Kraliki.Server.Operations;
 
@@ -9,16 +11,21 @@ internal static class ConsoleInfoApi
     private static readonly string Version = typeof(ConsoleInfoApi).Assembly.GetName().Version!.ToString(fieldCount: 3);
 
     public static void MapConsoleInfo(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/api/v1/console-info", Info).AllowAnonymous()
+        routes.MapGet("/api/v1/console-info", InfoAsync).AllowAnonymous()
             .WithTags("Operations").WithSummary("What the console shows before anybody signed in")
             .Produces<ConsoleInfo>();
 
-    private static ConsoleInfo Info(KralikiOptions options)
+    private static async Task<ConsoleInfo> InfoAsync(KralikiOptions options, FeatureFlags flags, CarrierOwner carrier, CancellationToken cancellationToken)
     {
         var notices = SpeechParts.Check().Select(part => part.Remedy).ToList();
         if (options.Demo)
         {
             notices.Insert(0, "Demo mode: simulators stand in for every carrier and provider without a key, and called numbers reach the demo assistant.");
+        }
+
+        if (await carrier.OrganisationAsync(cancellationToken) is { } owner && !flags.IsEnabled(owner, Flag.WebhookValidation))
+        {
+            notices.Insert(0, "Webhook validation is off: anybody who reaches this server can pretend to be the carrier. Switch it on again under Settings, Features.");
         }
 
         return new(Version, options.Demo, notices, options.Demo ? "operator@demo.example" : null);

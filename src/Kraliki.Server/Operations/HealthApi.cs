@@ -15,9 +15,9 @@ internal static class HealthApi
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync }).AllowAnonymous();
-        routes.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(Ready), ResponseWriter = WriteAsync }).AllowAnonymous();
-        routes.MapGet("/health/providers", (VoiceProviders providers) => providers.All()).AllowAnonymous()
+        routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync }).AllowAnonymous().DisableRateLimiting();
+        routes.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(Ready), ResponseWriter = WriteAsync }).AllowAnonymous().DisableRateLimiting();
+        routes.MapGet("/health/providers", (VoiceProviders providers) => providers.All()).AllowAnonymous().DisableRateLimiting()
             .WithTags("Operations").WithSummary("Which AI voice providers can take calls")
             .Produces<IReadOnlyList<ProviderView>>();
     }

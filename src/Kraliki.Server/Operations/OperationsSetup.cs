@@ -1,3 +1,4 @@
+using Kraliki.Server.Operations.Flags;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -12,6 +13,8 @@ public static class OperationsSetup
     public static void AddOperations(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<AuditLog>();
+        builder.Services.AddSingleton<FeatureFlags>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<FeatureFlags>());
         builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
 
         // Nobody to send to: then nothing is measured, and the start does not load any of it.
@@ -26,6 +29,7 @@ public static class OperationsSetup
         routes.MapHealth();
         routes.MapConsoleInfo();
         routes.MapErrorReports();
+        routes.MapFlags();
     }
 
     private static void AddTelemetry(IServiceCollection services) =>

@@ -94,10 +94,10 @@ internal sealed partial class RehearsalRunner(
     {
         var call = await simulator.PlaceCallAsync(
             new InboundCall(
-                urls.CarrierHttp($"/telephony/twilio/voice?session={sessionId}"),
+                urls.FixedHttp($"/telephony/twilio/voice?session={sessionId}"),
                 DialledNumber,
                 script,
-                StatusUrl: urls.CarrierHttp("/telephony/twilio/status")),
+                StatusUrl: urls.FixedHttp("/telephony/twilio/status")),
             cancellationToken);
         try
         {

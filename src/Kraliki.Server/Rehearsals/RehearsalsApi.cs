@@ -10,15 +10,13 @@ namespace Kraliki.Server.Rehearsals;
 /// <summary><c>/api/v1/rehearsals</c>: practice calls against a simulated caller.</summary>
 internal static class RehearsalsApi
 {
-    private const int MostListed = 200;
-
     public static void MapRehearsals(this IEndpointRouteBuilder routes)
     {
         var rehearsals = routes.MapGroup("/api/v1/rehearsals").WithTags("Rehearsals");
         rehearsals.MapPost("", StartAsync).RequireAuthorization(Permissions.RehearsalsRun).WithName("StartRehearsal").WithSummary("Starts a practice call")
             .Produces<RehearsalView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         rehearsals.MapGet("", ListAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListRehearsals").WithSummary("Practice calls, newest first")
-            .Produces<Page<RehearsalView>>();
+            .Produces<Page<RehearsalView>>().ProducesProblem(StatusCodes.Status400BadRequest);
         rehearsals.MapGet("/scripts", (RehearsalScripts scripts) => TypedResults.Ok(Views(scripts))).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListCallerScripts").WithSummary("What the simulated caller can play");
         rehearsals.MapGet("/{id:guid}", GetAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("GetRehearsal").WithSummary("One practice call, with its report once it is over")
             .Produces<RehearsalView>().ProducesProblem(StatusCodes.Status404NotFound);
@@ -74,29 +72,8 @@ internal static class RehearsalsApi
         return TypedResults.Accepted($"/api/v1/rehearsals/{row.Id}", row.ToView());
     }
 
-    private static async Task<IResult> ListAsync(KralikiDb db, CancellationToken cancellationToken, int limit = 50, string? cursor = null)
-    {
-        if (limit is < 1 or > MostListed)
-        {
-            return Problems.Invalid("limit", $"limit must be from 1 to {MostListed}.");
-        }
-
-        // Ids are version 7: their order is the order of creation, so the last id is cursor enough.
-        if (cursor is not null && !Guid.TryParse(cursor, out _))
-        {
-            return Problems.Invalid("cursor", "cursor must be the next_cursor of an earlier answer.");
-        }
-
-        var rows = db.Set<RehearsalRow>().AsNoTracking();
-        if (cursor is not null)
-        {
-            var before = await rows.Where(row => row.Id == Guid.Parse(cursor)).Select(row => row.CreatedAt).FirstOrDefaultAsync(cancellationToken);
-            rows = rows.Where(row => row.CreatedAt < before);
-        }
-
-        var found = await rows.OrderByDescending(row => row.CreatedAt).Take(limit).ToListAsync(cancellationToken);
-        return TypedResults.Ok(new Page<RehearsalView>(found.ConvertAll(row => row.ToView()), found.Count == limit ? found[^1].Id.ToString() : null));
-    }
+    private static Task<IResult> ListAsync([AsParameters] Paging page, KralikiDb db, CancellationToken cancellationToken) =>
+        page.NewestFirstAsync(db.Set<RehearsalRow>().AsNoTracking(), row => row.Id, row => row.ToView(), cancellationToken);
 
     private static async Task<IResult> GetAsync(Guid id, KralikiDb db, CancellationToken cancellationToken)
         => await db.Set<RehearsalRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is { } row

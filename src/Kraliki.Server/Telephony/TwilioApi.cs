@@ -1,7 +1,6 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
-using Kraliki.Server.Identity;
 using Kraliki.Server.Providers;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
@@ -22,17 +21,18 @@ internal static class TwilioApi
 
     public static void MapTwilio(this IEndpointRouteBuilder routes)
     {
-        var webhooks = routes.MapGroup("/telephony/twilio").AllowAnonymous().DisableAntiforgery().WithTags("Twilio").ExcludeFromDescription();
+        var webhooks = routes.MapGroup("/telephony/twilio").AllowAnonymous().DisableAntiforgery().RequireRateLimiting(RateLimits.Webhooks).WithTags("Twilio").ExcludeFromDescription();
         webhooks.MapPost("/voice", VoiceAsync);
         webhooks.MapPost("/status", StatusAsync);
         webhooks.MapPost("/after-stream", AfterStreamAsync);
-        routes.MapGet(MediaCalls.Path, (HttpContext http, MediaCalls calls) => calls.RunAsync(http)).AllowAnonymous().ExcludeFromDescription();
+        routes.MapGet(MediaCalls.Path, (HttpContext http, MediaCalls calls) => calls.RunAsync(http)).AllowAnonymous().RequireRateLimiting(RateLimits.Sockets).ExcludeFromDescription();
     }
 
     /// <summary>A call wants to know what to do: it gets a media stream, and a session of its own unless the URL names one.</summary>
     private static async Task<IResult> VoiceAsync(
         HttpContext http,
         TwilioWebhooks guard,
+        CarrierOwner owner,
         KralikiDbFactory databases,
         SessionCommands sessions,
         StreamTokens tokens,
@@ -46,14 +46,12 @@ internal static class TwilioApi
             return guard.Refusal;
         }
 
-        // The URL is inside the signature: nobody but us could have put a session there.
+        // The URL is inside the signature: nobody but us could have put a session there. Without one, only what the guard covers.
         var wanted = Guid.TryParse(http.Request.Query["session"], out var id) ? id : (Guid?)null;
         await using var db = databases.OpenForSystem();
         var session = wanted is null ? null : await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == wanted, cancellationToken);
-        var organisation = session?.OrganisationId ?? (wanted is null
-            ? await db.Set<Organisation>().AsNoTracking().OrderBy(organisation => organisation.CreatedAt).Select(organisation => (Guid?)organisation.Id).FirstOrDefaultAsync(cancellationToken)
-            : null);
-        if (organisation is null)
+        var organisation = session?.OrganisationId ?? (wanted is null ? await owner.OrganisationAsync(cancellationToken) : null);
+        if (organisation is null || !guard.Covers(organisation.Value))
         {
             return Twiml.Reject();
         }
@@ -77,7 +75,7 @@ internal static class TwilioApi
             call.OrganisationId,
             new SessionCreated(providers.Default, VoiceStrategy.Realtime, "twilio", NumberOrNull(form["From"].ToString()), new Dictionary<string, string> { ["to"] = form["To"].ToString() }),
             cancellationToken);
-        return session.Id != call.SessionId || session.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed ? Twiml.Reject() : StreamTo(call, tokens, urls);
+        return !guard.Covers(call.OrganisationId) || session.Id != call.SessionId || session.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed ? Twiml.Reject() : StreamTo(call, tokens, urls);
     }
 
     /// <summary>The carrier's word on how the call goes; the last one ends the session, above all one whose media never came or was lost.</summary>
@@ -91,7 +89,7 @@ internal static class TwilioApi
 
         string callSid = form["CallSid"].ToString();
         string status = form["CallStatus"].ToString();
-        if (await CarrierCall.FindAsync(databases, callSid, cancellationToken) is not { } call)
+        if (await CarrierCall.FindAsync(databases, callSid, cancellationToken) is not { } call || !guard.Covers(call.OrganisationId))
         {
             return Results.NoContent();
         }
@@ -122,7 +120,7 @@ internal static class TwilioApi
             return guard.Refusal;
         }
 
-        if (await CarrierCall.FindAsync(databases, form["CallSid"].ToString(), cancellationToken) is not { } call)
+        if (await CarrierCall.FindAsync(databases, form["CallSid"].ToString(), cancellationToken) is not { } call || !guard.Covers(call.OrganisationId))
         {
             return Twiml.Hangup();
         }
@@ -146,7 +144,7 @@ internal static class TwilioApi
     }
 
     private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
-        => Twiml.Stream(urls.CarrierSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.CarrierHttp(AfterStream));
+        => Twiml.Stream(urls.FixedSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.FixedHttp(AfterStream));
 
     private static bool IsFinal(string status) => FinalStatuses.Contains(status);
 

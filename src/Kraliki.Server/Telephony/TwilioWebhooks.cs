@@ -1,18 +1,25 @@
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Operations.Flags;
 
 namespace Kraliki.Server.Telephony;
 
 /// <summary>Lets a webhook in, or refuses it with a status and an audit line and nothing else.</summary>
 /// <remarks>Scoped to one request. More layers (rate, source address, time stamp) belong here, in front of the signature.</remarks>
-internal sealed class TwilioWebhooks(TwilioAccounts accounts, PublicUrls urls, AuditLog audit)
+internal sealed class TwilioWebhooks(TwilioAccounts accounts, CarrierOwner owner, FeatureFlags flags, PublicUrls urls, AuditLog audit)
 {
     private const int MaxFields = 100;
+
+    // Set when the request is let in unsigned: the organisation that has decided so, and the only one it may touch.
+    private Guid? _unsignedFor;
 
     /// <summary>What to answer when <see cref="ReadAsync"/> gave null.</summary>
     public IResult Refusal { get; private set; } = Results.StatusCode(StatusCodes.Status403Forbidden);
 
-    /// <returns>The signed fields; null when the request was refused.</returns>
+    /// <summary>Whether what was let in may touch this organisation: a signed request is the carrier's own word, an unsigned one only concerns who accepts such.</summary>
+    public bool Covers(Guid organisation) => _unsignedFor is null || _unsignedFor == organisation;
+
+    /// <returns>The fields; null when the request was refused.</returns>
     public async Task<IFormCollection?> ReadAsync(HttpContext http, CancellationToken cancellationToken)
     {
         if (!http.Request.HasFormContentType)
@@ -39,11 +46,23 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, PublicUrls urls, A
         }
 
         // Twilio signs the URL that it was given, which is the public one whatever a proxy made of it.
-        string url = urls.CarrierHttp(http.Request.Path + http.Request.QueryString);
+        string url = urls.FixedHttp(http.Request.Path + http.Request.QueryString);
         if (!TwilioSignature.IsValid(authToken, url, form, http.Request.Headers["X-Twilio-Signature"]))
         {
-            await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "a wrong or missing signature", cancellationToken);
-            return null;
+            if (await owner.OrganisationAsync(cancellationToken) is not { } organisation || flags.IsEnabled(organisation, Flag.WebhookValidation))
+            {
+                await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "a wrong or missing signature", cancellationToken);
+                return null;
+            }
+
+            _unsignedFor = organisation;
+            await audit.WriteAsync(
+                "webhook_unverified",
+                http.Request.Path,
+                "Let in a Twilio webhook with a wrong or missing signature: enable_webhook_validation is off.",
+                actor: "carrier",
+                organisation: organisation,
+                cancellationToken: cancellationToken);
         }
 
         if (form.Count > MaxFields || form["CallSid"].ToString() is not { Length: > 0 and <= 64 })

@@ -7,7 +7,8 @@ namespace Kraliki.Voice.Net;
 /// <summary>Stands in front of the web server: a connection whose first request opens a media socket stays here, every other goes on untouched.</summary>
 /// <remarks>
 /// Audio then never passes the web server's buffers and threads (docs/performance.md). Whatever is unusual, TLS, a proxy that
-/// reuses a connection, a request that comes in pieces, is passed on: the web server has the same endpoint.
+/// reuses a connection, a request that comes in pieces or from a web page, is passed on: the web server has the same
+/// endpoint, and decides about origins.
 /// </remarks>
 /// <param name="path">The one path that is answered here, without a query.</param>
 /// <param name="media">Takes the upgraded socket, not yet opened, and the peer's address. On a poller's thread: must not block.</param>
@@ -39,7 +40,7 @@ public sealed class MediaDoor(string path, MediaSocketOptions options, TimeProvi
         }
 
         string? key = null;
-        bool upgrade = false, version = false;
+        bool upgrade = false, version = false, page = false;
         foreach (string line in Encoding.ASCII.GetString(request[_start.Length..end]).Split("\r\n"))
         {
             int colon = line.IndexOf(':');
@@ -47,10 +48,11 @@ public sealed class MediaDoor(string path, MediaSocketOptions options, TimeProvi
             string value = colon < 0 ? "" : line[(colon + 1)..].Trim();
             upgrade |= name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase) && value.Equals("websocket", StringComparison.OrdinalIgnoreCase);
             version |= name.Equals("Sec-WebSocket-Version", StringComparison.OrdinalIgnoreCase) && value == "13";
+            page |= name.Equals("Origin", StringComparison.OrdinalIgnoreCase);
             key = name.Equals("Sec-WebSocket-Key", StringComparison.OrdinalIgnoreCase) ? value : key;
         }
 
-        return upgrade && version && key?.Length == 24 ? key : null;
+        return upgrade && version && !page && key?.Length == 24 ? key : null;
     }
 
     private sealed class FirstLook(MediaDoor door, Socket socket) : IPolled

@@ -118,6 +118,79 @@ public sealed class KralikiClientTests
         Assert.Equal("invalid_credentials", failure.Code);
     }
 
+    [Fact]
+    public async Task A_server_that_is_unwell_signs_nobody_out()
+    {
+        using var client = Client(new ScriptedServer(
+            ScriptedServer.Json(Login), ScriptedServer.Status(HttpStatusCode.Unauthorized), ScriptedServer.Status(HttpStatusCode.ServiceUnavailable)));
+        client.SignInLost += () => Assert.Fail("The server refused nothing.");
+        await client.LoginAsync("a@b.example", "x", TokenTransport.Body, Cancelled);
+
+        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.MeAsync(Cancelled));
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "first"), (failure.Status, client.AccessToken));
+    }
+
+    [Fact]
+    public async Task A_guard_that_knows_of_fresh_tokens_saves_the_renewal()
+    {
+        var time = new FakeTimeProvider();
+        var server = new ScriptedServer(ScriptedServer.Status(HttpStatusCode.Unauthorized), ScriptedServer.Json(Info));
+        using var client = Client(server, time);
+        List<DateTimeOffset> asked = [];
+        client.RenewalGuard = (usedAt, _, _) =>
+        {
+            asked.Add(usedAt);
+            return Task.FromResult(true);
+        };
+
+        await client.GetConsoleInfoAsync(Cancelled);
+
+        Assert.Equal([time.GetUtcNow()], asked);
+        Assert.Equal(["GET /api/v1/console-info", "GET /api/v1/console-info"], server.Requests);
+    }
+
+    [Fact]
+    public async Task A_guard_that_lets_the_renewal_happen_sees_how_it_went()
+    {
+        var server = new ScriptedServer(
+            ScriptedServer.Json(Login), ScriptedServer.Json(Login), ScriptedServer.Status(HttpStatusCode.Unauthorized));
+        using var client = Client(server);
+        List<int> lives = [];
+        client.TokensIssued += answer => lives.Add(answer.ExpiresIn);
+        var lost = 0;
+        client.SignInLost += () => lost++;
+        List<bool> renewals = [];
+        client.RenewalGuard = async (_, renew, cancellationToken) =>
+        {
+            renewals.Add(await renew(cancellationToken));
+            return renewals[^1];
+        };
+        await client.LoginAsync("a@b.example", "x", cancellationToken: Cancelled);
+
+        Assert.True(await client.RenewAsync(Cancelled));
+        Assert.Equal(0, lost);
+        Assert.False(await client.RenewAsync(Cancelled));
+
+        Assert.Equal([true, false], renewals);
+        Assert.Equal(1, lost);
+        Assert.Equal([900, 900], lives);
+    }
+
+    [Fact]
+    public async Task A_refusal_says_when_to_come_back()
+    {
+        using var client = Client(new ScriptedServer(_ => new HttpResponseMessage(HttpStatusCode.TooManyRequests)
+        {
+            Content = new StringContent("""{"title":"Too Many Requests","status":429,"code":"too_many_attempts"}"""),
+            Headers = { RetryAfter = new(TimeSpan.FromSeconds(16)) },
+        }));
+
+        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.LoginAsync("a@b.example", "x", cancellationToken: Cancelled));
+
+        Assert.Equal(("too_many_attempts", TimeSpan.FromSeconds(16)), (failure.Code, failure.RetryAfter));
+    }
+
     private static KralikiClient Client(HttpMessageHandler server, TimeProvider? time = null) =>
         new(new HttpClient(server) { BaseAddress = new Uri("http://kraliki.test/") }, time);
 }

@@ -1,6 +1,5 @@
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
-using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -30,33 +29,6 @@ public sealed class DatabaseTests(ServerFixture fixture)
         Assert.Equal(2L, await PragmaAsync(db, "synchronous"));
         Assert.Equal(1L, await PragmaAsync(db, "foreign_keys"));
         Assert.Equal(10_000L, await PragmaAsync(db, "busy_timeout"));
-    }
-
-    [Fact]
-    public async Task Rows_of_another_organisation_are_invisible_and_nobody_sees_nothing()
-    {
-        await using var system = Open();
-        var other = new Organisation { Id = Guid.CreateVersion7(), Name = "Other", CreatedAt = DateTimeOffset.UnixEpoch };
-        system.Add(other);
-        system.Add(new User
-        {
-            Id = Guid.CreateVersion7(),
-            OrganisationId = other.Id,
-            Email = $"{other.Id}@other.example",
-            Name = "Other",
-            Role = Kraliki.Contracts.UserRole.Admin,
-            PasswordHash = "",
-            CreatedAt = DateTimeOffset.UnixEpoch,
-        });
-        await system.SaveChangesAsync(Cancel);
-
-        var options = fixture.Server.Services.GetRequiredService<DbContextOptions<KralikiDb>>();
-        await using var theirs = new KralikiDb(options, other.Id);
-        Assert.Equal("Other", (await theirs.Set<User>().SingleAsync(Cancel)).Name);
-        await using var ours = new KralikiDb(options, FirstAccounts.OrganisationId);
-        Assert.Equal(3, await ours.Set<User>().CountAsync(Cancel));
-        await using var nobody = new KralikiDb(options, Guid.Empty);
-        Assert.Empty(await nobody.Set<User>().ToListAsync(Cancel));
     }
 
     [Fact]

@@ -41,11 +41,26 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Providers:OpenAI:ApiKy", "sk-1", "Kraliki:Providers:OpenAI:ApiKy is not a setting of Kraliki; did you mean Kraliki:Providers:OpenAI:ApiKey?")]
     [InlineData("Carriers:Twilio:AuthToken", "secret", "Kraliki:Carriers:Twilio:AccountSid is \"\" but must be set together with Carriers:Twilio:AuthToken.")]
     [InlineData("Sessions:RecoverySeconds", "0", "Kraliki:Sessions:RecoverySeconds is \"0\" but must be a whole number of seconds from 1 to 600.")]
+    [InlineData("Limits:UserPerMinute", "0", "Kraliki:Limits:UserPerMinute is \"0\" but must be a whole number from 1 to 1000000.")]
+    [InlineData("Cors:Origins", "*", "Kraliki:Cors:Origins is \"*\" but must name each origin; a wildcard would let any page in.")]
+    [InlineData("Cors:Origins:0", "https://*.example.org", "Kraliki:Cors:Origins is \"https://*.example.org\" but must name each origin")]
+    [InlineData("Cors:Origins", "https://crm.example.org/", "Kraliki:Cors:Origins is \"https://crm.example.org/\" but must be an origin as browsers send it")]
+    [InlineData("Proxies", "proxy.example.org", "Kraliki:Proxies is \"proxy.example.org\" but must be addresses or networks such as 10.0.0.7 or 10.0.0.0/24.")]
+    [InlineData("Proxies", "0.0.0.0/0", "Kraliki:Proxies is \"0.0.0.0/0\" but would let everybody forge their address")]
+    [InlineData("Hosts", "https://calls.example.org", "Kraliki:Hosts is \"https://calls.example.org\" but must be a host's name")]
     [InlineData("DataDirectory", "/proc/kraliki", "Kraliki:DataDirectory is \"/proc/kraliki\" but ")]
     public void A_wrong_value_is_told_with_its_key_and_the_remedy(string key, string value, string sentence)
     {
         var refusal = Assert.Throws<StartRefusedException>(() => Read((key, value)));
         Assert.StartsWith(sentence, Assert.Single(refusal.Reasons));
+    }
+
+    [Fact]
+    public void Lists_come_numbered_or_with_commas()
+    {
+        var edges = Read(("Proxies", "10.0.0.7, 2001:db8::/48"), ("Cors:Origins:0", "https://a.example"), ("Cors:Origins:1", "http://b.example:8080")).Edges;
+        Assert.Equal(["10.0.0.7/32", "2001:db8::/48"], edges.Proxies.Select(network => network.ToString()));
+        Assert.Equal(["https://a.example", "http://b.example:8080"], edges.Origins);
     }
 
     [Fact]

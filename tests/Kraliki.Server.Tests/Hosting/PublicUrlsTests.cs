@@ -28,7 +28,7 @@ public sealed class PublicUrlsTests
         http.Request.Host = new HostString("proxy.example");
         var urls = Urls(publicUrl: null, "http://127.0.0.1:5080", http);
         Assert.Equal("wss://proxy.example/ws/x", urls.Socket("/ws/x"));
-        Assert.Equal("http://127.0.0.1:5080/telephony", urls.CarrierHttp("/telephony"));
+        Assert.Equal("http://127.0.0.1:5080/telephony", urls.FixedHttp("/telephony"));
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class PublicUrlsTests
         http.Request.Host = new HostString("internal:8080");
         var urls = Urls(new Uri("https://calls.example.org"), "http://127.0.0.1:5080", http);
         Assert.Equal("https://calls.example.org/x", urls.Http("/x"));
-        Assert.Equal("wss://calls.example.org/media", urls.CarrierSocket("/media"));
+        Assert.Equal("wss://calls.example.org/media", urls.FixedSocket("/media"));
     }
 
     private static PublicUrls Urls(Uri? publicUrl, string bound, HttpContext? request)

@@ -54,10 +54,12 @@ public sealed class SignInTests(ServerFixture fixture)
     [Fact]
     public async Task Over_https_cookies_are_bound_to_the_host_and_never_travel_in_clear()
     {
-        using var client = fixture.Server.Anonymous();
         // A proxy on this machine that speaks https to the outside.
+        await using var server = await RunningServer.StartAsync(Cancel, new ServerSetup(Settings: new Dictionary<string, string> { ["Kraliki:Proxies"] = "127.0.0.1" }));
+        using var client = server.Anonymous();
         client.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
-        using var answer = await LoginAsync(client, TokenTransport.Cookie);
+        using var answer = await client.PostAsJsonAsync(
+            "api/v1/auth/login", new LoginRequest(RunningServer.Operator, server.Password), ContractsJson.Default.LoginRequest, Cancel);
 
         Assert.All(answer.Headers.GetValues("Set-Cookie"), cookie =>
         {

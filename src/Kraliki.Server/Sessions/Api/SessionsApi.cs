@@ -30,7 +30,7 @@ internal static class SessionsApi
             .Produces<Page<SessionView>>().ProducesProblem(StatusCodes.Status400BadRequest);
         read.MapGet("/{id:guid}", GetAsync).WithName("GetSession").WithSummary("One session")
             .Produces<SessionView>().ProducesProblem(StatusCodes.Status404NotFound);
-        manage.MapPatch("/{id:guid}", UpdateAsync).WithName("UpdateSession").WithSummary("Changes state, phone number or metadata; If-Match guards against changes by others")
+        manage.MapPatch("/{id:guid}", UpdateAsync).WithName("UpdateSession").WithSummary("Changes state, phone number or metadata").Versioned()
             .Produces<SessionView>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status412PreconditionFailed);
         manage.MapPost("/{id:guid}/end", EndAsync).WithName("EndSession").WithSummary("Ends a session; harmless when it has ended")
@@ -76,15 +76,20 @@ internal static class SessionsApi
         return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], choices.Features));
     }
 
-    private static async Task<IResult> ListAsync([AsParameters] SessionQuery query, KralikiDb db, PublicUrls urls, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(
+        [AsParameters] SessionQuery query, [AsParameters] Paging page, KralikiDb db, PublicUrls urls, CancellationToken cancellationToken)
     {
         if (query.Errors() is { Count: > 0 } errors)
         {
             return Problems.Invalid(errors);
         }
 
-        var (rows, next) = await query.RunAsync(db.Set<SessionRow>().AsNoTracking(), cancellationToken);
-        return TypedResults.Ok(new Page<SessionView>(rows.ConvertAll(row => View(row, urls)), next));
+        var rows = query.Filter(db.Set<SessionRow>().AsNoTracking());
+
+        // Ids are UUIDv7: the newest first means by falling id.
+        return query.UpdatedSince is null
+            ? await page.NewestFirstAsync(rows, row => row.Id, row => View(row, urls), cancellationToken)
+            : await page.ByChangeAsync(rows, row => row.UpdatedAt, row => row.Id, row => View(row, urls), cancellationToken);
     }
 
     private static async Task<IResult> GetAsync(Guid id, HttpContext http, KralikiDb db, PublicUrls urls, CancellationToken cancellationToken) =>

@@ -47,12 +47,67 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "feature_flags",
+                columns: table => new
+                {
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", maxLength: 60, nullable: false),
+                    enabled = table.Column<bool>(type: "INTEGER", nullable: true),
+                    updated_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    updated_by = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false),
+                    version = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_feature_flags", x => new { x.organisation_id, x.name });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "mail_tokens",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    subject_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    purpose = table.Column<int>(type: "INTEGER", nullable: false),
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    ended_at = table.Column<long>(type: "INTEGER", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_mail_tokens", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "mails",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    to = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false),
+                    subject = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                    text = table.Column<string>(type: "TEXT", nullable: true),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    next_try_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    tries = table.Column<int>(type: "INTEGER", nullable: false),
+                    sent_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    given_up_at = table.Column<long>(type: "INTEGER", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_mails", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "organisations",
                 columns: table => new
                 {
                     id = table.Column<Guid>(type: "TEXT", nullable: false),
                     name = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
-                    created_at = table.Column<long>(type: "INTEGER", nullable: false)
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    administration_revision = table.Column<long>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -78,6 +133,18 @@ namespace Kraliki.Server.Data.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_rehearsals", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "revoked_tokens",
+                columns: table => new
+                {
+                    jti = table.Column<Guid>(type: "TEXT", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_revoked_tokens", x => x.jti);
                 });
 
             migrationBuilder.CreateTable(
@@ -132,7 +199,12 @@ namespace Kraliki.Server.Data.Migrations
                     name = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
                     role = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
                     password_hash = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
-                    created_at = table.Column<long>(type: "INTEGER", nullable: false)
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    email_verified_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    deactivated_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    last_signed_in_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    updated_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    version = table.Column<long>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -168,26 +240,80 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "invitations",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    email = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false),
+                    role = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
+                    invited_by_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    accepted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    withdrawn_at = table.Column<long>(type: "INTEGER", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_invitations", x => x.id);
+                    table.ForeignKey(
+                        name: "FK_invitations_organisations_organisation_id",
+                        column: x => x.organisation_id,
+                        principalTable: "organisations",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Restrict);
+                    table.ForeignKey(
+                        name: "FK_invitations_users_invited_by_id",
+                        column: x => x.invited_by_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Restrict);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "sign_ins",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    user_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    last_used_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    address = table.Column<string>(type: "TEXT", maxLength: 60, nullable: true),
+                    user_agent = table.Column<string>(type: "TEXT", maxLength: 300, nullable: true),
+                    ended_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    end_reason = table.Column<string>(type: "TEXT", maxLength: 30, nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_sign_ins", x => x.id);
+                    table.ForeignKey(
+                        name: "FK_sign_ins_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "refresh_tokens",
                 columns: table => new
                 {
                     id = table.Column<Guid>(type: "TEXT", nullable: false),
-                    family_id = table.Column<Guid>(type: "TEXT", nullable: false),
-                    user_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    sign_in_id = table.Column<Guid>(type: "TEXT", nullable: false),
                     hash = table.Column<byte[]>(type: "BLOB", nullable: false),
                     successor_seed = table.Column<byte[]>(type: "BLOB", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     expires_at = table.Column<long>(type: "INTEGER", nullable: false),
-                    used_at = table.Column<long>(type: "INTEGER", nullable: true),
-                    ended_at = table.Column<long>(type: "INTEGER", nullable: true)
+                    used_at = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_refresh_tokens", x => x.id);
                     table.ForeignKey(
-                        name: "FK_refresh_tokens_users_user_id",
-                        column: x => x.user_id,
-                        principalTable: "users",
+                        name: "FK_refresh_tokens_sign_ins_sign_in_id",
+                        column: x => x.sign_in_id,
+                        principalTable: "sign_ins",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
                 });
@@ -203,9 +329,45 @@ namespace Kraliki.Server.Data.Migrations
                 column: "session_id");
 
             migrationBuilder.CreateIndex(
-                name: "IX_refresh_tokens_family_id",
+                name: "IX_feature_flags_updated_at",
+                table: "feature_flags",
+                column: "updated_at");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_invitations_invited_by_id",
+                table: "invitations",
+                column: "invited_by_id");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_invitations_organisation_id_email",
+                table: "invitations",
+                columns: new[] { "organisation_id", "email" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_mail_tokens_hash",
+                table: "mail_tokens",
+                column: "hash",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_mail_tokens_subject_id_purpose",
+                table: "mail_tokens",
+                columns: new[] { "subject_id", "purpose" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_mails_created_at",
+                table: "mails",
+                column: "created_at");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_mails_next_try_at",
+                table: "mails",
+                column: "next_try_at");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_refresh_tokens_expires_at",
                 table: "refresh_tokens",
-                column: "family_id");
+                column: "expires_at");
 
             migrationBuilder.CreateIndex(
                 name: "IX_refresh_tokens_hash",
@@ -214,14 +376,19 @@ namespace Kraliki.Server.Data.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "IX_refresh_tokens_user_id",
+                name: "IX_refresh_tokens_sign_in_id",
                 table: "refresh_tokens",
-                column: "user_id");
+                column: "sign_in_id");
 
             migrationBuilder.CreateIndex(
                 name: "IX_rehearsals_organisation_id_created_at",
                 table: "rehearsals",
                 columns: new[] { "organisation_id", "created_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_revoked_tokens_expires_at",
+                table: "revoked_tokens",
+                column: "expires_at");
 
             migrationBuilder.CreateIndex(
                 name: "IX_sessions_organisation_id_id",
@@ -237,6 +404,16 @@ namespace Kraliki.Server.Data.Migrations
                 name: "IX_sessions_state",
                 table: "sessions",
                 column: "state");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_sign_ins_last_used_at",
+                table: "sign_ins",
+                column: "last_used_at");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_sign_ins_user_id",
+                table: "sign_ins",
+                column: "user_id");
 
             migrationBuilder.CreateIndex(
                 name: "IX_users_email",
@@ -260,10 +437,25 @@ namespace Kraliki.Server.Data.Migrations
                 name: "carrier_calls");
 
             migrationBuilder.DropTable(
+                name: "feature_flags");
+
+            migrationBuilder.DropTable(
+                name: "invitations");
+
+            migrationBuilder.DropTable(
+                name: "mail_tokens");
+
+            migrationBuilder.DropTable(
+                name: "mails");
+
+            migrationBuilder.DropTable(
                 name: "refresh_tokens");
 
             migrationBuilder.DropTable(
                 name: "rehearsals");
+
+            migrationBuilder.DropTable(
+                name: "revoked_tokens");
 
             migrationBuilder.DropTable(
                 name: "session_events");
@@ -272,10 +464,13 @@ namespace Kraliki.Server.Data.Migrations
                 name: "signing_keys");
 
             migrationBuilder.DropTable(
-                name: "users");
+                name: "sign_ins");
 
             migrationBuilder.DropTable(
                 name: "sessions");
+
+            migrationBuilder.DropTable(
+                name: "users");
 
             migrationBuilder.DropTable(
                 name: "organisations");

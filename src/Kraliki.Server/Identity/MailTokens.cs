@@ -1,0 +1,123 @@
+using System.Security.Cryptography;
+using System.Text;
+using Kraliki.Server.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Kraliki.Server.Identity;
+
+/// <summary>What the link of a mail may do. The number is stored.</summary>
+public enum MailTokenPurpose
+{
+    VerifyEmail = 1,
+    ResetPassword = 2,
+    AcceptInvitation = 3,
+}
+
+/// <summary>The secret of a link in a mail, good for one use. The token itself is never stored.</summary>
+public sealed class MailToken : IOwned
+{
+    public required Guid Id { get; init; }
+
+    public required Guid OrganisationId { get; init; }
+
+    /// <summary>The user, or for <see cref="MailTokenPurpose.AcceptInvitation"/> the invitation.</summary>
+    public required Guid SubjectId { get; init; }
+
+    public required MailTokenPurpose Purpose { get; init; }
+
+    /// <summary>SHA-256 of the token.</summary>
+    public required byte[] Hash { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>Used, or replaced by a newer one.</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+}
+
+/// <summary>Makes and redeems the tokens of mails. Works on the caller's context, so that a token and what it is for are saved together or not at all.</summary>
+internal sealed class MailTokens(TimeProvider time)
+{
+    /// <summary>More mails than this to one person within <see cref="Window"/> are not sent: nobody's mailbox is flooded through us.</summary>
+    private const int MostInWindow = 3;
+
+    private static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
+
+    public static TimeSpan Life(MailTokenPurpose purpose) => purpose switch
+    {
+        MailTokenPurpose.VerifyEmail => TimeSpan.FromHours(24),
+        MailTokenPurpose.ResetPassword => TimeSpan.FromMinutes(60),
+        MailTokenPurpose.AcceptInvitation => Invitation.Life,
+        _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "A purpose without a life."),
+    };
+
+    /// <summary>True when this subject has got as many mails of this kind as is good for now.</summary>
+    public Task<bool> EnoughAsync(KralikiDb db, Guid subject, MailTokenPurpose purpose, CancellationToken cancellationToken)
+    {
+        var since = time.GetUtcNow() - Window;
+        return db.Set<MailToken>().Where(row => row.SubjectId == subject && row.Purpose == purpose && row.CreatedAt > since).Skip(MostInWindow - 1).AnyAsync(cancellationToken);
+    }
+
+    /// <summary>Adds a token, which counts once the caller has saved; older ones of this subject and purpose end at once.</summary>
+    public async Task<string> IssueAsync(KralikiDb db, Guid organisation, Guid subject, MailTokenPurpose purpose, CancellationToken cancellationToken)
+    {
+        await EndAsync(db, subject, purpose, cancellationToken);
+        var now = time.GetUtcNow();
+        var token = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+        db.Add(new MailToken
+        {
+            Id = Guid.CreateVersion7(now),
+            OrganisationId = organisation,
+            SubjectId = subject,
+            Purpose = purpose,
+            Hash = HashOf(token),
+            CreatedAt = now,
+            ExpiresAt = now + Life(purpose),
+        });
+        return token;
+    }
+
+    /// <returns>Whom or what the token is for; null when it is unknown, used, replaced or expired.</returns>
+    public async Task<Guid?> FindAsync(KralikiDb db, string token, MailTokenPurpose purpose, CancellationToken cancellationToken)
+    {
+        var (hash, now) = (HashOf(token), time.GetUtcNow());
+        return await db.Set<MailToken>()
+            .Where(row => row.Hash == hash && row.Purpose == purpose && row.EndedAt == null && row.ExpiresAt > now)
+            .Select(row => (Guid?)row.SubjectId)
+            .SingleOrDefaultAsync(cancellationToken);
+    }
+
+    /// <summary>Like <see cref="FindAsync"/>, and the token is used up: of any number of parallel uses one gets the subject.</summary>
+    public async Task<Guid?> UseAsync(KralikiDb db, string token, MailTokenPurpose purpose, CancellationToken cancellationToken)
+    {
+        var (hash, now) = (HashOf(token), time.GetUtcNow());
+        var used = await db.Set<MailToken>()
+            .Where(row => row.Hash == hash && row.Purpose == purpose && row.EndedAt == null && row.ExpiresAt > now)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.EndedAt, now), cancellationToken);
+        return used == 0 ? null : await db.Set<MailToken>().Where(row => row.Hash == hash).Select(row => (Guid?)row.SubjectId).SingleAsync(cancellationToken);
+    }
+
+    /// <summary>Ends every token of this subject and purpose.</summary>
+    public Task EndAsync(KralikiDb db, Guid subject, MailTokenPurpose purpose, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return db.Set<MailToken>()
+            .Where(row => row.SubjectId == subject && row.Purpose == purpose && row.EndedAt == null)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.EndedAt, now), cancellationToken);
+    }
+
+    private static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+}
+
+internal sealed class MailTokenConfiguration : IEntityTypeConfiguration<MailToken>
+{
+    public void Configure(EntityTypeBuilder<MailToken> builder)
+    {
+        builder.ToTable("mail_tokens");
+        builder.HasIndex(token => token.Hash).IsUnique();
+        builder.HasIndex(token => new { token.SubjectId, token.Purpose });
+    }
+}

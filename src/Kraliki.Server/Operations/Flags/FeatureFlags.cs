@@ -1,0 +1,106 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Microsoft.EntityFrameworkCore;
+
+namespace Kraliki.Server.Operations.Flags;
+
+/// <summary>What holds for each organisation at present. Asked anywhere, as often as wanted: an answer costs one look into memory.</summary>
+/// <remarks>
+/// The database is the record. The node where a decision is made knows it at once (<see cref="Learn"/>); every other one
+/// asks for changes each <see cref="Interval"/>, so it follows within that and the time of a query. While the database is
+/// away, what was last known holds.
+/// </remarks>
+public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOptions options, TimeProvider time, ILogger<FeatureFlags> log) : BackgroundService
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // Rows that are stamped by another node's clock, or were committed after a younger one, must not be overlooked.
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
+
+    // Only what organisations have decided: as many entries as the table has rows.
+    private readonly ConcurrentDictionary<(Guid Organisation, Flag Flag), Known> _decisions = new();
+    private DateTimeOffset _newest;
+    private bool _failing;
+
+    /// <summary>A flag of an organisation holds from now on, or no longer does. Raised on any thread; handlers must return at once.</summary>
+    public event Action<Guid, Flag>? Changed;
+
+    /// <summary>Safe from any thread, waits for nothing, allocates nothing.</summary>
+    public bool IsEnabled(Guid organisation, Flag flag) =>
+        (flag == Flag.WebhookValidation && !options.Demo)
+        || (_decisions.TryGetValue((organisation, flag), out var known) ? known.Enabled : FlagDefinition.Default);
+
+    /// <summary>Everything is known before the first request or call can come.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await RefreshAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>A decision that is in the database. Older ones than those known are ignored, in whatever order they come.</summary>
+    internal void Learn(FlagRow row)
+    {
+        if (FlagDefinition.Find(row.Name)?.Flag is not { } flag)
+        {
+            // Of a newer or an older version of this server.
+            return;
+        }
+
+        var before = IsEnabled(row.OrganisationId, flag);
+        var learned = new Known(row.Version, row.Enabled ?? FlagDefinition.Default);
+        _decisions.AddOrUpdate((row.OrganisationId, flag), learned, (_, known) => known.Version < learned.Version ? learned : known);
+        if (IsEnabled(row.OrganisationId, flag) == before)
+        {
+            return;
+        }
+
+        if (flag == Flag.WebhookValidation && before)
+        {
+            LogWebhooksOpen(row.OrganisationId);
+        }
+
+        Changed?.Invoke(row.OrganisationId, flag);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await RefreshAsync(stoppingToken);
+                _failing = false;
+            }
+            catch (DbException e)
+            {
+                if (!_failing)
+                {
+                    _failing = true;
+                    LogRefreshFailed(e);
+                }
+            }
+        }
+    }
+
+    private async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var since = _newest == default ? default : _newest - Overlap;
+        foreach (var row in await db.Set<FlagRow>().AsNoTracking().Where(row => row.UpdatedAt >= since).ToListAsync(cancellationToken))
+        {
+            Learn(row);
+            _newest = row.UpdatedAt > _newest ? row.UpdatedAt : _newest;
+        }
+    }
+
+    [LoggerMessage(EventId = 3101, Level = LogLevel.Warning, Message = "Webhook validation is OFF for organisation {Organisation}: anybody who reaches this server can pretend to be its carrier. Switch enable_webhook_validation on again")]
+    private partial void LogWebhooksOpen(Guid organisation);
+
+    [LoggerMessage(EventId = 3102, Level = LogLevel.Warning, Message = "Changes of feature flags cannot be read at present; what was last known holds")]
+    private partial void LogRefreshFailed(Exception exception);
+
+    private readonly record struct Known(long Version, bool Enabled);
+}
