@@ -36,7 +36,7 @@ public sealed partial record Words
     public string AnyRole { get; init; } = "Any role";
     public string AnyStatus { get; init; } = "Any status";
     public string You { get; init; } = "You";
-    public string OwnRow { get; init; } = "Another administrator can change you.";
+    public string OwnRow { get; init; } = "Your own account";
     public string PeopleShown { get; init; } = "{0} people shown";
     public string NobodyFound { get; init; } = "Nobody matches. Take a filter away or shorten the search.";
     public string StatusActive { get; init; } = "Active";
