@@ -94,7 +94,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
         var found = await db.Set<RefreshToken>().AsNoTracking()
             .Include(row => row.SignIn.User.Organisation)
             .SingleOrDefaultAsync(row => row.Hash == hash, cancellationToken);
-        if (found is null || found.ExpiresAt <= now || found.SignIn.EndedAt is not null)
+        if (found is null || found.ExpiresAt <= now || found.SignIn.EndedAt is not null || found.SignIn.User.DeactivatedAt is not null)
         {
             return new(Grant: null);
         }
