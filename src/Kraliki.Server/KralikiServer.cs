@@ -40,6 +40,7 @@ public static class KralikiServer
 
         var app = builder.Build();
         app.UseHosting(options);
+        app.UseUnversionedPaths();
         app.UseRouting();
         app.UseOrigins(options.Edges);
         app.UseConsolePages();

@@ -403,17 +403,23 @@ namespace Kraliki.Server.Data.Migrations
 
             modelBuilder.Entity("Kraliki.Server.Operations.AuditEntry", b =>
                 {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("organisation_id");
+
                     b.Property<long>("Number")
                         .HasColumnType("INTEGER")
                         .HasColumnName("number");
 
                     b.Property<string>("Action")
                         .IsRequired()
+                        .HasMaxLength(100)
                         .HasColumnType("TEXT")
                         .HasColumnName("action");
 
                     b.Property<string>("Actor")
                         .IsRequired()
+                        .HasMaxLength(254)
                         .HasColumnType("TEXT")
                         .HasColumnName("actor");
 
@@ -426,32 +432,61 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnName("at");
 
                     b.Property<string>("Detail")
+                        .HasMaxLength(500)
                         .HasColumnType("TEXT")
                         .HasColumnName("detail");
 
-                    b.Property<byte[]>("Hash")
+                    b.Property<byte[]>("Link")
                         .IsRequired()
                         .HasColumnType("BLOB")
-                        .HasColumnName("hash");
-
-                    b.Property<Guid?>("OrganisationId")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("organisation_id");
+                        .HasColumnName("link");
 
                     b.Property<string>("RequestId")
                         .HasColumnType("TEXT")
                         .HasColumnName("request_id");
 
+                    b.Property<byte[]>("Seal")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("seal");
+
                     b.Property<string>("Subject")
                         .IsRequired()
+                        .HasMaxLength(500)
                         .HasColumnType("TEXT")
                         .HasColumnName("subject");
 
-                    b.HasKey("Number");
+                    b.HasKey("OrganisationId", "Number");
 
                     b.HasIndex("OrganisationId", "At");
 
                     b.ToTable("audit_entries", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Operations.AuditHead", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<byte[]>("Link")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("link");
+
+                    b.Property<byte[]>("Mac")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("mac");
+
+                    b.Property<long>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.HasKey("OrganisationId");
+
+                    b.ToTable("audit_heads", (string)null);
                 });
 
             modelBuilder.Entity("Kraliki.Server.Operations.Flags.FlagRow", b =>
