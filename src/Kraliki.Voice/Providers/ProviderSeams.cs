@@ -28,7 +28,10 @@ public sealed record ProviderCapabilities(
 
 /// <param name="Instructions">What the assistant is and does, in plain language.</param>
 /// <param name="History">Finished turns of this session before this connection (a continued call), oldest first.</param>
-public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History);
+/// <param name="RequestId">Told to the provider, so that its records can be matched with ours.</param>
+/// <param name="TraceParent">W3C trace context, for the same.</param>
+public sealed record ProviderSetup(
+    Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History, string? RequestId = null, string? TraceParent = null);
 
 /// <summary>One live conversation with a provider.</summary>
 /// <remarks>

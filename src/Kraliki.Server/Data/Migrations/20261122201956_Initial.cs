@@ -157,7 +157,9 @@ namespace Kraliki.Server.Data.Migrations
                     version = table.Column<long>(type: "INTEGER", nullable: false),
                     epoch = table.Column<long>(type: "INTEGER", nullable: false),
                     owner_facts = table.Column<long>(type: "INTEGER", nullable: false),
-                    media = table.Column<int>(type: "INTEGER", nullable: false)
+                    media = table.Column<int>(type: "INTEGER", nullable: false),
+                    request_id = table.Column<string>(type: "TEXT", nullable: true),
+                    trace_parent = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>
                 {
