@@ -21,7 +21,8 @@ public sealed class UtcTimeConverter : JsonConverter<DateTimeOffset>
 public sealed record Page<T>(IReadOnlyList<T> Items, string? NextCursor);
 
 /// <summary>RFC 9457 problem details with our additions; the one error format of the REST API.</summary>
-/// <param name="Code">Stable machine-readable name, snake_case.</param>
+/// <param name="Type"><c>urn:kraliki:problem:</c> and the code: a name, not an address, so that it means the same at every installation.</param>
+/// <param name="Code">Stable machine-readable name, snake_case; docs/errors.md lists them all.</param>
 /// <param name="RequestId">The <c>X-Request-ID</c> under which the server logged this request.</param>
 /// <param name="Errors">Field name (snake_case) to the sentences that say what is wrong and what would be right.</param>
 /// <param name="AllowedStates">With code <c>illegal_transition</c>: where the session could go instead.</param>

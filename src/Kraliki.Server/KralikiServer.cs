@@ -38,6 +38,7 @@ public static class KralikiServer
 
         var app = builder.Build();
         app.UseHosting(options);
+        app.UseUnversionedPaths();
         app.UseRouting();
         app.UseOrigins(options.Edges);
         app.UseConsolePages();

@@ -85,6 +85,9 @@ public sealed class RunningServer : IAsyncDisposable
             {
                 SetClock<AccessTokens>(builder.Services, time);
                 SetClock<RefreshTokens>(builder.Services, time);
+                SetClock<SignIns>(builder.Services, time);
+                SetClock<Revocations>(builder.Services, time);
+                SetClock<IdentityUpkeep>(builder.Services, time);
                 SetClock<LoginDelays>(builder.Services, time);
             }
 

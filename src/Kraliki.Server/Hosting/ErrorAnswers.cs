@@ -15,7 +15,7 @@ internal static partial class ErrorAnswers
         var (code, detail) = http.Response.StatusCode switch
         {
             403 => ("forbidden", "Your role does not permit this."),
-            404 => ("not_found", $"There is nothing at {http.Request.Path}."),
+            404 => ("not_found", $"There is nothing at {UnversionedPaths.Asked(http)}."),
             405 => ("method_not_allowed", $"{http.Request.Method} is not possible here; allowed: {http.Response.Headers.Allow}."),
             413 => ("body_too_large", "The body is larger than 1 MiB."),
             415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),

@@ -52,7 +52,7 @@ public static class Problems
         {
             httpContext.Response.StatusCode = Status;
             var problem = new Problem(
-                Type: null,
+                $"urn:kraliki:problem:{Code}",
                 Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(Status),
                 Status,
                 Detail,

@@ -13,20 +13,23 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
     private const string Issuer = "kraliki";
     private const string Type = "at+jwt";
 
+    // A node's clock may be a little behind that of the node that issued the token.
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
+
     private static readonly JsonWebTokenHandler Handler = new();
 
-    /// <param name="family">The sign-in that the token belongs to: sign-out ends it.</param>
-    public string Issue(User user, Guid family)
+    /// <summary>The same grant gives the same token: how often a rotation is repeated changes neither <c>jti</c> nor life.</summary>
+    public string Issue(RefreshGrant grant)
     {
-        var now = time.GetUtcNow();
+        var user = grant.User;
         return Handler.CreateToken(new SecurityTokenDescriptor
         {
             TokenType = Type,
             Issuer = Issuer,
             Audience = Issuer,
-            IssuedAt = now.UtcDateTime,
-            NotBefore = now.UtcDateTime,
-            Expires = (now + Life).UtcDateTime,
+            IssuedAt = grant.IssuedAt.UtcDateTime,
+            NotBefore = grant.IssuedAt.UtcDateTime,
+            Expires = (grant.IssuedAt + Life).UtcDateTime,
             SigningCredentials = new SigningCredentials(keys.Newest, EdDsaKey.Algorithm),
             Claims = new Dictionary<string, object>
             {
@@ -34,11 +37,14 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
                 ["email"] = user.Email,
                 ["role"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(user.Role.ToString()),
                 ["org"] = user.OrganisationId.ToString(),
-                ["sid"] = family.ToString(),
-                ["jti"] = Guid.CreateVersion7().ToString(),
+                ["sid"] = grant.SignIn.ToString(),
+                ["jti"] = grant.Jti.ToString(),
             },
         });
     }
+
+    /// <returns>Whole seconds that the grant's access token is still good for.</returns>
+    public int SecondsLeft(RefreshGrant grant) => (int)Math.Ceiling((grant.IssuedAt + Life - time.GetUtcNow()).TotalSeconds);
 
     /// <summary>Makes ASP.NET Core accept exactly what <see cref="Issue"/> makes: no other algorithm, type or key.</summary>
     public void Describe(JwtBearerOptions options)
@@ -53,7 +59,7 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
             NameClaimType = "email",
             RoleClaimType = "role",
             IssuerSigningKeyResolver = (_, _, kid, _) => keys.Find(kid) is { } key ? [key] : [],
-            LifetimeValidator = (_, expires, _, _) => expires > time.GetUtcNow().UtcDateTime,
+            LifetimeValidator = (from, until, _, _) => from <= (time.GetUtcNow() + ClockSkew).UtcDateTime && until > time.GetUtcNow().UtcDateTime,
         };
     }
 }

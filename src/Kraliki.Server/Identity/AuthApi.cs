@@ -23,12 +23,10 @@ internal static class AuthApi
             .WithSummary("Exchange a refresh token for a new pair")
             .WithDescription("Without a token in the body the cookie's is used and the answer sets cookies. A token is good for one use; a use after 20 seconds more ends the sign-in.")
             .Produces<LoginResponse>().Produces<Problem>(401, Problems.ContentType);
-        auth.MapPost("/logout", LogoutAsync).AllowAnonymous()
-            .WithSummary("End this sign-in")
-            .Produces(204);
         auth.MapGet("/me", MeAsync)
             .WithSummary("Who is signed in")
             .Produces<UserView>().Produces<Problem>(401, Problems.ContentType);
+        routes.MapDevices();
         routes.MapGet("/.well-known/jwks.json", (SigningKeys keys) => keys.Public).AllowAnonymous()
             .WithTags("Identity").WithSummary("Public keys of access tokens");
     }
@@ -70,7 +68,7 @@ internal static class AuthApi
         }
 
         delays.Succeeded(email, address);
-        var grant = await refreshTokens.BeginAsync(user, cancellationToken);
+        var grant = await refreshTokens.BeginAsync(user, address, http.Request.Headers.UserAgent, cancellationToken);
         await audit.WriteAsync("logged_in", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
         return Answer(http, accessTokens, grant, request.TokenTransport);
     }
@@ -91,15 +89,15 @@ internal static class AuthApi
             return Problems.Result(401, "not_signed_in", "There is no refresh token, neither in the body nor as a cookie; sign in.");
         }
 
-        var outcome = await refreshTokens.RotateAsync(token, cancellationToken);
+        var outcome = await refreshTokens.RotateAsync(token, http.Connection.RemoteIpAddress?.ToString(), cancellationToken);
         if (outcome.Grant is { } grant)
         {
             return Answer(http, accessTokens, grant, transport);
         }
 
-        if (outcome.Reused)
+        if (outcome.Reused is { } user)
         {
-            await audit.WriteAsync("refresh_token_reused", outcome.UserId.ToString(), "The sign-in was ended.", cancellationToken: cancellationToken);
+            await audit.WriteAsync("refresh_token_reused", user.Id.ToString(), "The sign-in was ended.", organisation: user.OrganisationId, cancellationToken: cancellationToken);
         }
 
         if (transport == TokenTransport.Cookie)
@@ -110,26 +108,6 @@ internal static class AuthApi
         return Problems.Result(401, "refresh_refused", "This refresh token is unknown, expired or was used before; sign in again.");
     }
 
-    private static async Task<IResult> LogoutAsync(
-        [FromBody] RefreshRequest? request,
-        HttpContext http,
-        CurrentUser user,
-        RefreshTokens refreshTokens,
-        AuditLog audit,
-        CancellationToken cancellationToken)
-    {
-        var token = request?.RefreshToken ?? AuthCookies.Refresh(http.Request);
-        var family = user.SignedIn ? user.SignIn : token is null ? null : await refreshTokens.FamilyOfAsync(token, cancellationToken);
-        if (family is { } known)
-        {
-            await refreshTokens.EndFamilyAsync(known, cancellationToken);
-            await audit.WriteAsync("logged_out", known.ToString(), cancellationToken: cancellationToken);
-        }
-
-        AuthCookies.Clear(http);
-        return Results.NoContent();
-    }
-
     private static async Task<IResult> MeAsync(CurrentUser current, KralikiDb db, CancellationToken cancellationToken) =>
         await db.Set<User>().AsNoTracking().Include(u => u.Organisation).SingleOrDefaultAsync(u => u.Id == current.Id, cancellationToken) is { } user
             ? Results.Ok(user.ToView())
@@ -137,8 +115,8 @@ internal static class AuthApi
 
     private static IResult Answer(HttpContext http, AccessTokens accessTokens, RefreshGrant grant, TokenTransport transport)
     {
-        var access = accessTokens.Issue(grant.User, grant.FamilyId);
-        var seconds = (int)AccessTokens.Life.TotalSeconds;
+        var access = accessTokens.Issue(grant);
+        var seconds = accessTokens.SecondsLeft(grant);
         http.Response.Headers.CacheControl = "no-store";
         if (transport == TokenTransport.Body)
         {

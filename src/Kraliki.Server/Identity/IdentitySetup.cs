@@ -22,6 +22,12 @@ public static class IdentitySetup
         services.AddSingleton<SigningKeys>();
         services.AddSingleton<AccessTokens>();
         services.AddSingleton<RefreshTokens>();
+        services.AddSingleton<SignIns>();
+        services.AddSingleton<Revocations>();
+        services.AddSingleton<LiveSignIns>();
+        services.AddHostedService(provider => provider.GetRequiredService<LiveSignIns>());
+        services.AddSingleton<IdentityUpkeep>();
+        services.AddHostedService(provider => provider.GetRequiredService<IdentityUpkeep>());
         services.AddSingleton<LoginDelays>();
         services.AddSingleton<FirstAccounts>();
         services.AddHostedService<IdentityStart>();
@@ -34,6 +40,7 @@ public static class IdentitySetup
                 received.Token = received.Request.Headers.Authorization.Count == 0 ? AuthCookies.Access(received.Request) : null;
                 return Task.CompletedTask;
             },
+            OnTokenValidated = RefuseRevokedAsync,
             OnChallenge = ChallengeAsync,
         });
         services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme)
@@ -63,6 +70,18 @@ public static class IdentitySetup
         app.UseAuthorization();
     }
 
+    private static async Task RefuseRevokedAsync(TokenValidatedContext validated)
+    {
+        var claims = validated.Principal!;
+        var revocations = validated.HttpContext.RequestServices.GetRequiredService<Revocations>();
+        if (!Guid.TryParse(claims.FindFirstValue("jti"), out var jti)
+            || !Guid.TryParse(claims.FindFirstValue("sub"), out var user)
+            || !await revocations.IsGoodAsync(jti, user, validated.HttpContext.RequestAborted))
+        {
+            validated.Fail(new TokenRevokedException());
+        }
+    }
+
     private static async Task ChallengeAsync(JwtBearerChallengeContext challenge)
     {
         challenge.HandleResponse();
@@ -70,9 +89,13 @@ public static class IdentitySetup
         {
             null => ("not_signed_in", "Sign in first: POST /api/v1/auth/login."),
             SecurityTokenInvalidLifetimeException => ("token_expired", "The access token has expired; POST /api/v1/auth/refresh gives a new one."),
+            TokenRevokedException => ("token_revoked", "The access token was revoked: the sign-in has ended or your role was changed; refresh it, or sign in again."),
             _ => ("invalid_token", "The access token is not one of ours or was changed; sign in again."),
         };
         challenge.Response.Headers.WWWAuthenticate = code == "not_signed_in" ? "Bearer" : "Bearer error=\"invalid_token\"";
         await Problems.WriteAsync(challenge.HttpContext, StatusCodes.Status401Unauthorized, code, detail);
     }
+
+    /// <summary>Never thrown: the name of one way in which authentication fails.</summary>
+    private sealed class TokenRevokedException : SecurityTokenValidationException;
 }

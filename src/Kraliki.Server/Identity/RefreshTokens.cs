@@ -7,16 +7,15 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Kraliki.Server.Identity;
 
-/// <summary>One refresh token of a family, which is one sign-in on one device. The token itself is never stored.</summary>
+/// <summary>One refresh token of a sign-in, its family. The token itself is never stored.</summary>
 public sealed class RefreshToken
 {
+    /// <summary>Also the <c>jti</c> of the access token that was given together with it.</summary>
     public required Guid Id { get; init; }
 
-    public required Guid FamilyId { get; init; }
+    public required Guid SignInId { get; init; }
 
-    public required Guid UserId { get; init; }
-
-    public User User { get; init; } = null!;
+    public SignIn SignIn { get; init; } = null!;
 
     /// <summary>SHA-256 of the token.</summary>
     public required byte[] Hash { get; init; }
@@ -29,37 +28,51 @@ public sealed class RefreshToken
     public required DateTimeOffset ExpiresAt { get; init; }
 
     public DateTimeOffset? UsedAt { get; init; }
-
-    /// <summary>Set on every token of a family at once: sign-out, or a token that was used twice.</summary>
-    public DateTimeOffset? EndedAt { get; init; }
 }
 
+/// <summary>What a client gets: a refresh token, and what its access token is made of.</summary>
 /// <param name="Token">What the client keeps; opaque.</param>
-internal sealed record RefreshGrant(string Token, Guid FamilyId, User User);
+/// <param name="Jti">The access token's id.</param>
+/// <param name="IssuedAt">The access token's time: whoever repeats a rotation gets the same token, not one with a longer life.</param>
+internal sealed record RefreshGrant(string Token, Guid SignIn, User User, Guid Jti, DateTimeOffset IssuedAt);
 
-/// <summary>How a rotation ended: a grant, or why not (<see cref="Reused"/> has ended the family).</summary>
-internal sealed record RotationOutcome(RefreshGrant? Grant, bool Reused = false, Guid UserId = default);
+/// <summary>How a rotation ended: a grant, or why not.</summary>
+/// <param name="Reused">The person whose token came a second time; the sign-in is over.</param>
+internal sealed record RotationOutcome(RefreshGrant? Grant, User? Reused = null);
 
 /// <summary>
 /// Rotating refresh tokens. A token is good for one use. Two tabs may use it at the same moment: within
-/// <see cref="Grace"/> every use gives the same successor. A later use means that someone has a copy: the family ends.
+/// <see cref="Grace"/> every use gives the same successor. A later use means that someone has a copy: the sign-in ends.
 /// </summary>
-internal sealed class RefreshTokens(KralikiDbFactory databases, TimeProvider time)
+internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns, TimeProvider time)
 {
     public static readonly TimeSpan Life = TimeSpan.FromDays(30);
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
 
-    public async Task<RefreshGrant> BeginAsync(User user, CancellationToken cancellationToken)
+    /// <summary>Begins a sign-in.</summary>
+    public async Task<RefreshGrant> BeginAsync(User user, string? address, string? userAgent, CancellationToken cancellationToken)
     {
+        var now = time.GetUtcNow();
         var token = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
-        var family = Guid.CreateVersion7();
+        var signIn = new SignIn
+        {
+            Id = Guid.CreateVersion7(),
+            OrganisationId = user.OrganisationId,
+            UserId = user.Id,
+            CreatedAt = now,
+            LastUsedAt = now,
+            Address = address,
+            UserAgent = userAgent is { Length: > SignIn.LongestUserAgent } ? userAgent[..SignIn.LongestUserAgent] : userAgent,
+        };
+        var row = Row(token, signIn.Id, now);
         await using var db = databases.OpenForSystem();
-        db.Add(Row(token, family, user.Id));
+        db.AddRange(signIn, row);
         await db.SaveChangesAsync(cancellationToken);
-        return new(token, family, user);
+        return new(token, signIn.Id, user, row.Id, row.CreatedAt);
     }
 
-    public async Task<RotationOutcome> RotateAsync(string token, CancellationToken cancellationToken)
+    /// <param name="address">Where the request comes from.</param>
+    public async Task<RotationOutcome> RotateAsync(string token, string? address, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var hash = HashOf(token);
@@ -68,63 +81,66 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, TimeProvider tim
 
         // One statement decides who rotates; everybody else reads what it left.
         var first = await db.Set<RefreshToken>()
-            .Where(row => row.Hash == hash && row.UsedAt == null && row.EndedAt == null && row.ExpiresAt > now)
+            .Where(row => row.Hash == hash && row.UsedAt == null && row.ExpiresAt > now)
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.UsedAt, now), cancellationToken) == 1;
+        if (first)
+        {
+            // Takes the sign-in's lock (see SignIns): the person is read after it, as whoever held it before has left them.
+            await db.Set<SignIn>()
+                .Where(row => db.Set<RefreshToken>().Any(t => t.Hash == hash && t.SignInId == row.Id))
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.LastUsedAt, now).SetProperty(r => r.Address, address), cancellationToken);
+        }
+
         var found = await db.Set<RefreshToken>().AsNoTracking()
-            .Include(row => row.User.Organisation)
+            .Include(row => row.SignIn.User.Organisation)
             .SingleOrDefaultAsync(row => row.Hash == hash, cancellationToken);
-        if (found is null || found.EndedAt is not null || found.ExpiresAt <= now)
+        if (found is null || found.ExpiresAt <= now || found.SignIn.EndedAt is not null || found.SignIn.User.DeactivatedAt is not null)
         {
             return new(Grant: null);
         }
 
+        var user = found.SignIn.User;
         var successor = Base64UrlEncoder.Encode(HMACSHA256.HashData(found.SuccessorSeed, Encoding.ASCII.GetBytes(token)));
         if (first)
         {
-            db.Add(Row(successor, found.FamilyId, found.UserId));
+            var row = Row(successor, found.SignInId, now);
+            db.Add(row);
             await db.SaveChangesAsync(cancellationToken);
-        }
-        else if (now - found.UsedAt > Grace)
-        {
-            await EndFamilyAsync(db, found.FamilyId, now, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
-            return new(Grant: null, Reused: true, found.UserId);
+            return new(new RefreshGrant(successor, found.SignInId, user, row.Id, row.CreatedAt));
         }
 
-        await transaction.CommitAsync(cancellationToken);
-        return new(new RefreshGrant(successor, found.FamilyId, found.User));
+        if (now - found.UsedAt > Grace)
+        {
+            await transaction.RollbackAsync(cancellationToken);
+            await signIns.EndAsync(found.SignInId, SignInEnd.Reused, cancellationToken);
+            return new(Grant: null, Reused: user);
+        }
+
+        var successorHash = HashOf(successor);
+        var given = await db.Set<RefreshToken>().AsNoTracking().SingleAsync(row => row.Hash == successorHash, cancellationToken);
+        return new(new RefreshGrant(successor, found.SignInId, user, given.Id, given.CreatedAt));
     }
 
-    public async Task EndFamilyAsync(Guid family, CancellationToken cancellationToken)
-    {
-        await using var db = databases.OpenForSystem();
-        await EndFamilyAsync(db, family, time.GetUtcNow(), cancellationToken);
-    }
-
-    /// <returns>The family that the token belongs to; null for a token that we never gave.</returns>
-    public async Task<Guid?> FamilyOfAsync(string token, CancellationToken cancellationToken)
+    /// <returns>The sign-in that the token belongs to; null for a token that we never gave.</returns>
+    public async Task<SignIn?> SignInOfAsync(string token, CancellationToken cancellationToken)
     {
         var hash = HashOf(token);
         await using var db = databases.OpenForSystem();
-        return await db.Set<RefreshToken>().Where(row => row.Hash == hash).Select(row => (Guid?)row.FamilyId).SingleOrDefaultAsync(cancellationToken);
+        var found = await db.Set<RefreshToken>().AsNoTracking().Include(row => row.SignIn.User).SingleOrDefaultAsync(row => row.Hash == hash, cancellationToken);
+        return found?.SignIn;
     }
-
-    private static Task<int> EndFamilyAsync(KralikiDb db, Guid family, DateTimeOffset now, CancellationToken cancellationToken) =>
-        db.Set<RefreshToken>()
-            .Where(row => row.FamilyId == family && row.EndedAt == null)
-            .ExecuteUpdateAsync(row => row.SetProperty(r => r.EndedAt, now), cancellationToken);
 
     private static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
-    private RefreshToken Row(string token, Guid family, Guid user) => new()
+    private static RefreshToken Row(string token, Guid signIn, DateTimeOffset now) => new()
     {
         Id = Guid.CreateVersion7(),
-        FamilyId = family,
-        UserId = user,
+        SignInId = signIn,
         Hash = HashOf(token),
         SuccessorSeed = RandomNumberGenerator.GetBytes(32),
-        CreatedAt = time.GetUtcNow(),
-        ExpiresAt = time.GetUtcNow() + Life,
+        CreatedAt = now,
+        ExpiresAt = now + Life,
     };
 }
 
@@ -134,7 +150,8 @@ internal sealed class RefreshTokenConfiguration : IEntityTypeConfiguration<Refre
     {
         builder.ToTable("refresh_tokens");
         builder.HasIndex(token => token.Hash).IsUnique();
-        builder.HasIndex(token => token.FamilyId);
-        builder.HasOne(token => token.User).WithMany().HasForeignKey(token => token.UserId).OnDelete(DeleteBehavior.Cascade);
+        builder.HasIndex(token => token.SignInId);
+        builder.HasIndex(token => token.ExpiresAt);
+        builder.HasOne(token => token.SignIn).WithMany().HasForeignKey(token => token.SignInId).OnDelete(DeleteBehavior.Cascade);
     }
 }

@@ -1,4 +1,5 @@
 using Kraliki.Server.Operations.Flags;
+using Microsoft.AspNetCore.Authorization;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -12,7 +13,10 @@ public static class OperationsSetup
 
     public static void AddOperations(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<AuditChain>();
         builder.Services.AddSingleton<AuditLog>();
+        builder.Services.AddSingleton<PersonalDataReads>();
+        builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalAudit>();
         builder.Services.AddSingleton<FeatureFlags>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FeatureFlags>());
         builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
@@ -29,6 +33,7 @@ public static class OperationsSetup
         routes.MapHealth();
         routes.MapConsoleInfo();
         routes.MapErrorReports();
+        routes.MapAudit();
         routes.MapFlags();
     }
 

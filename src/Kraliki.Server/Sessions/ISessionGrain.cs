@@ -69,7 +69,7 @@ internal interface INodeLink : IGrainObserver
 /// <param name="Continued">There was media before: a call was lost and has come back.</param>
 /// <param name="Trace">Of the request that created the session; null when it was none.</param>
 [GenerateSerializer, Immutable]
-internal sealed record Attachment(long Epoch, string Provider, TurnFinished[] History, bool Continued, RequestTrace? Trace = null);
+internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, TurnFinished[] History, bool Continued, RequestTrace? Trace = null);
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>
 [GenerateSerializer, Immutable]

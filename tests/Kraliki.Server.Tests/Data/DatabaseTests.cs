@@ -32,22 +32,11 @@ public sealed class DatabaseTests(ServerFixture fixture)
     }
 
     [Fact]
-    public async Task Audit_entries_are_a_chain_that_cannot_be_rewritten()
+    public async Task Audit_entries_cannot_be_rewritten()
     {
-        var audit = fixture.Server.Services.GetRequiredService<AuditLog>();
-        await Task.WhenAll(Enumerable.Range(0, 5).Select(i => audit.WriteAsync("tested", $"subject {i}", actor: "test", cancellationToken: Cancel)));
+        await fixture.Server.Services.GetRequiredService<AuditLog>().WriteAsync("tested", "kept", actor: "test", cancellationToken: Cancel);
 
         await using var db = Open();
-        var entries = await db.Set<AuditEntry>().AsNoTracking().OrderBy(entry => entry.Number).ToListAsync(Cancel);
-        Assert.True(entries.Count >= 5);
-        byte[] previous = [];
-        for (var i = 0; i < entries.Count; i++)
-        {
-            Assert.Equal(i + 1, entries[i].Number);
-            Assert.Equal(entries[i].HashAfter(previous), entries[i].Hash);
-            previous = entries[i].Hash;
-        }
-
         await Assert.ThrowsAsync<SqliteException>(() => db.Set<AuditEntry>().Where(entry => entry.Number == 1).ExecuteDeleteAsync(Cancel));
         await Assert.ThrowsAsync<SqliteException>(() => db.Database.ExecuteSqlRawAsync("UPDATE audit_entries SET actor = 'nobody'", Cancel));
     }

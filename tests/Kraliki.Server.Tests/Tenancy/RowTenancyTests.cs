@@ -1,7 +1,6 @@
 using System.Reflection;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
-using Kraliki.Server.Operations;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Telephony;
 using Microsoft.Data.Sqlite;
@@ -18,9 +17,9 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     private static readonly Dictionary<Type, string> WithoutOwner = new()
     {
         [typeof(Organisation)] = "it is the owner; seen by its own people only",
-        [typeof(AuditEntry)] = "a refused stranger belongs to nobody; seen by its organisation when it has one",
         [typeof(SigningKey)] = "the installation's",
         [typeof(RefreshToken)] = "found by the secret alone, before anybody is signed in",
+        [typeof(RevokedToken)] = "asked for by its own random id alone, at every request",
         [typeof(SessionEventRow)] = "the session's row is asked first; the journal reads and writes by its id",
     };
 

@@ -15,20 +15,35 @@ namespace Kraliki.Server.Data.Migrations
                 name: "audit_entries",
                 columns: table => new
                 {
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
                     number = table.Column<long>(type: "INTEGER", nullable: false),
                     at = table.Column<long>(type: "INTEGER", nullable: false),
-                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: true),
-                    actor = table.Column<string>(type: "TEXT", nullable: false),
-                    action = table.Column<string>(type: "TEXT", nullable: false),
-                    subject = table.Column<string>(type: "TEXT", nullable: false),
-                    detail = table.Column<string>(type: "TEXT", nullable: true),
+                    actor = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false),
+                    action = table.Column<string>(type: "TEXT", maxLength: 100, nullable: false),
+                    subject = table.Column<string>(type: "TEXT", maxLength: 500, nullable: false),
+                    detail = table.Column<string>(type: "TEXT", maxLength: 500, nullable: true),
                     address = table.Column<string>(type: "TEXT", nullable: true),
                     request_id = table.Column<string>(type: "TEXT", nullable: true),
-                    hash = table.Column<byte[]>(type: "BLOB", nullable: false)
+                    seal = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    link = table.Column<byte[]>(type: "BLOB", nullable: false)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("PK_audit_entries", x => x.number);
+                    table.PrimaryKey("PK_audit_entries", x => new { x.organisation_id, x.number });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "audit_heads",
+                columns: table => new
+                {
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    number = table.Column<long>(type: "INTEGER", nullable: false),
+                    link = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    mac = table.Column<byte[]>(type: "BLOB", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_audit_heads", x => x.organisation_id);
                 });
 
             migrationBuilder.CreateTable(
@@ -133,6 +148,18 @@ namespace Kraliki.Server.Data.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_rehearsals", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "revoked_tokens",
+                columns: table => new
+                {
+                    jti = table.Column<Guid>(type: "TEXT", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_revoked_tokens", x => x.jti);
                 });
 
             migrationBuilder.CreateTable(
@@ -261,26 +288,49 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "sign_ins",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    user_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    last_used_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    address = table.Column<string>(type: "TEXT", maxLength: 60, nullable: true),
+                    user_agent = table.Column<string>(type: "TEXT", maxLength: 300, nullable: true),
+                    ended_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    end_reason = table.Column<string>(type: "TEXT", maxLength: 30, nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_sign_ins", x => x.id);
+                    table.ForeignKey(
+                        name: "FK_sign_ins_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "refresh_tokens",
                 columns: table => new
                 {
                     id = table.Column<Guid>(type: "TEXT", nullable: false),
-                    family_id = table.Column<Guid>(type: "TEXT", nullable: false),
-                    user_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    sign_in_id = table.Column<Guid>(type: "TEXT", nullable: false),
                     hash = table.Column<byte[]>(type: "BLOB", nullable: false),
                     successor_seed = table.Column<byte[]>(type: "BLOB", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     expires_at = table.Column<long>(type: "INTEGER", nullable: false),
-                    used_at = table.Column<long>(type: "INTEGER", nullable: true),
-                    ended_at = table.Column<long>(type: "INTEGER", nullable: true)
+                    used_at = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_refresh_tokens", x => x.id);
                     table.ForeignKey(
-                        name: "FK_refresh_tokens_users_user_id",
-                        column: x => x.user_id,
-                        principalTable: "users",
+                        name: "FK_refresh_tokens_sign_ins_sign_in_id",
+                        column: x => x.sign_in_id,
+                        principalTable: "sign_ins",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
                 });
@@ -332,9 +382,9 @@ namespace Kraliki.Server.Data.Migrations
                 column: "next_try_at");
 
             migrationBuilder.CreateIndex(
-                name: "IX_refresh_tokens_family_id",
+                name: "IX_refresh_tokens_expires_at",
                 table: "refresh_tokens",
-                column: "family_id");
+                column: "expires_at");
 
             migrationBuilder.CreateIndex(
                 name: "IX_refresh_tokens_hash",
@@ -343,14 +393,19 @@ namespace Kraliki.Server.Data.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "IX_refresh_tokens_user_id",
+                name: "IX_refresh_tokens_sign_in_id",
                 table: "refresh_tokens",
-                column: "user_id");
+                column: "sign_in_id");
 
             migrationBuilder.CreateIndex(
                 name: "IX_rehearsals_organisation_id_created_at",
                 table: "rehearsals",
                 columns: new[] { "organisation_id", "created_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_revoked_tokens_expires_at",
+                table: "revoked_tokens",
+                column: "expires_at");
 
             migrationBuilder.CreateIndex(
                 name: "IX_sessions_organisation_id_id",
@@ -366,6 +421,16 @@ namespace Kraliki.Server.Data.Migrations
                 name: "IX_sessions_state",
                 table: "sessions",
                 column: "state");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_sign_ins_last_used_at",
+                table: "sign_ins",
+                column: "last_used_at");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_sign_ins_user_id",
+                table: "sign_ins",
+                column: "user_id");
 
             migrationBuilder.CreateIndex(
                 name: "IX_users_email",
@@ -384,6 +449,9 @@ namespace Kraliki.Server.Data.Migrations
         {
             migrationBuilder.DropTable(
                 name: "audit_entries");
+
+            migrationBuilder.DropTable(
+                name: "audit_heads");
 
             migrationBuilder.DropTable(
                 name: "carrier_calls");
@@ -407,16 +475,22 @@ namespace Kraliki.Server.Data.Migrations
                 name: "rehearsals");
 
             migrationBuilder.DropTable(
+                name: "revoked_tokens");
+
+            migrationBuilder.DropTable(
                 name: "session_events");
 
             migrationBuilder.DropTable(
                 name: "signing_keys");
 
             migrationBuilder.DropTable(
-                name: "users");
+                name: "sign_ins");
 
             migrationBuilder.DropTable(
                 name: "sessions");
+
+            migrationBuilder.DropTable(
+                name: "users");
 
             migrationBuilder.DropTable(
                 name: "organisations");

@@ -1,0 +1,46 @@
+using Kraliki.Server.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace Kraliki.Server.Identity;
+
+/// <summary>Throws away what can no longer matter: expired refresh tokens and sign-ins, revocations of tokens that have expired.</summary>
+/// <remarks>Every node does it; whoever comes second finds nothing.</remarks>
+internal sealed partial class IdentityUpkeep(KralikiDbFactory databases, TimeProvider time, ILogger<IdentityUpkeep> log) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    // A token of a node whose clock is behind still counts as expired here.
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
+
+    public async Task PurgeAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow() - Margin;
+        var unused = now - RefreshTokens.Life;
+        await using var db = databases.OpenForSystem();
+        await db.Set<RevokedToken>().Where(row => row.ExpiresAt < now).ExecuteDeleteAsync(cancellationToken);
+        await db.Set<RefreshToken>().Where(row => row.ExpiresAt < now).ExecuteDeleteAsync(cancellationToken);
+
+        // An ended one is never renewed, so it goes at the same age; until then it tells why it ended.
+        await db.Set<SignIn>().Where(row => row.LastUsedAt < unused).ExecuteDeleteAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            try
+            {
+                await PurgeAsync(stoppingToken);
+            }
+            catch (System.Data.Common.DbException e)
+            {
+                LogPurgeFailed(e);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    [LoggerMessage(EventId = 1042, Level = LogLevel.Warning, Message = "Expired sign-ins could not be deleted; the next round tries again")]
+    private partial void LogPurgeFailed(Exception exception);
+}

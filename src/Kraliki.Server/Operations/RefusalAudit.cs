@@ -1,0 +1,25 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+
+namespace Kraliki.Server.Operations;
+
+/// <summary>Writes down who asked for what their role does not permit; the answer itself stays the framework's 403.</summary>
+internal sealed class RefusalAudit(AuditLog audit) : IAuthorizationMiddlewareResultHandler
+{
+    private readonly AuthorizationMiddlewareResultHandler _answer = new();
+
+    public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    {
+        if (authorizeResult.Forbidden)
+        {
+            var permission = context.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>().Select(demand => demand.Policy).LastOrDefault(name => name is not null);
+            await audit.WriteAsync(
+                "permission_refused",
+                permission ?? "signed_in",
+                $"{context.Request.Method} {context.Request.Path}",
+                cancellationToken: context.RequestAborted);
+        }
+
+        await _answer.HandleAsync(next, context, policy, authorizeResult);
+    }
+}
