@@ -57,6 +57,13 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         }
     }
 
+    /// <summary>The server has said elsewhere than in an answer that this sign-in is over.</summary>
+    public void LoseSignIn()
+    {
+        _tokens = null;
+        SignInLost?.Invoke();
+    }
+
     public async Task LogoutAsync(CancellationToken cancellationToken)
     {
         var body = new RefreshRequest(_tokens?.Refresh, _tokens is null ? TokenTransport.Cookie : TokenTransport.Body);

@@ -104,7 +104,7 @@ public sealed partial class KralikiClient : IDisposable
             async cancellationToken => (await IssueTicketAsync(session.Id, cancellationToken).ConfigureAwait(false)).Ticket,
             afterSeq,
             options,
-            Time);
+            Time) { SignedOut = _api.LoseSignIn };
     }
 
     // Rehearsals, providers, console

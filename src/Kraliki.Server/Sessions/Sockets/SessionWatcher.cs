@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 
@@ -22,6 +23,7 @@ internal sealed partial class SessionWatcher(
     string socketUrl,
     WebSocket socket,
     SocketTickets tickets,
+    LiveSignIns signIns,
     SessionFeeds feeds,
     SessionCommands commands,
     JournalReader journal,
@@ -39,6 +41,7 @@ internal sealed partial class SessionWatcher(
     private readonly List<SessionEvent> _page = [];
     private SessionFeed? _feed;
     private SocketPass? _pass;
+    private IDisposable? _access;
     private long _cursor;
     private bool _caughtUp;
     private bool _over;
@@ -64,6 +67,7 @@ internal sealed partial class SessionWatcher(
 
     public ValueTask DisposeAsync()
     {
+        _access?.Dispose();
         if (_feed is not null)
         {
             feeds.Leave(_feed, _outbox);
@@ -126,7 +130,7 @@ internal sealed partial class SessionWatcher(
             // A socket that was aborted here reports itself as cancelled.
             _end.TrySetResult(SocketEnd.ClientLost);
         }
-        catch (Exception e) when (e is JournalUnavailableException || GrainCalls.IsTransient(e))
+        catch (Exception e) when (e is System.Data.Common.DbException || GrainCalls.IsTransient(e))
         {
             LogSessionUnreachable(e, sessionId);
             _end.TrySetResult(SocketEnd.SessionUnreachable);
@@ -204,6 +208,13 @@ internal sealed partial class SessionWatcher(
             return;
         }
 
+        (_access, var lost) = await signIns.JoinAsync(pass.SignIn, pass.Role, OnAccessLost, CancellationToken.None);
+        if (lost is { } loss)
+        {
+            OnAccessLost(loss);
+            return;
+        }
+
         // Joined before the row is read: what is committed in between is in the feed, the journal, or both, never in neither.
         var feed = feeds.Join(sessionId, _outbox);
         _feed = feed;
@@ -220,6 +231,13 @@ internal sealed partial class SessionWatcher(
         Volatile.Write(ref _pass, pass);
         _outbox.Wake();
     }
+
+    private void OnAccessLost(AccessLoss loss) => _end.TrySetResult(loss switch
+    {
+        AccessLoss.SignedOut => SocketEnd.SignedOut,
+        AccessLoss.Changed => SocketEnd.AccessChanged,
+        _ => throw new ArgumentOutOfRangeException(nameof(loss), loss, "A loss without a socket's end."),
+    });
 
     private void AnswerTo(DeliveryOutcome outcome)
     {
