@@ -29,6 +29,7 @@ public static class KralikiServer
         builder.AddHosting(options);
         builder.AddData(options);
         builder.AddIdentity();
+        builder.AddIdempotency();
         builder.AddOperations();
         builder.AddSessions(options);
         builder.AddProviders();
@@ -43,6 +44,7 @@ public static class KralikiServer
         app.UseOrigins(options.Edges);
         app.UseConsolePages();
         app.UseIdentity();
+        app.UseIdempotency();
         app.UseWebSockets();
 
         app.MapStaticAssets().AllowAnonymous().DisableRateLimiting();
