@@ -31,6 +31,7 @@ public static class KralikiServer
         builder.AddData(options);
         builder.AddMail(options);
         builder.AddIdentity();
+        builder.AddIdempotency();
         builder.AddOperations();
         builder.AddSessions(options);
         builder.AddProviders();
@@ -45,6 +46,7 @@ public static class KralikiServer
         app.UseOrigins(options.Edges);
         app.UseConsolePages();
         app.UseIdentity();
+        app.UseIdempotency();
         app.UseWebSockets();
 
         app.MapStaticAssets().AllowAnonymous().DisableRateLimiting();
