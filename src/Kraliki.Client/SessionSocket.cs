@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
 using Kraliki.Contracts;
@@ -18,6 +19,9 @@ public sealed class SessionSocket : IAsyncDisposable
 {
     /// <summary>The server's word for "nothing will ever follow", in the description of a normal closure.</summary>
     private const string SessionOver = "session_over";
+
+    /// <summary>The server's word for "whoever opened this is signed out".</summary>
+    private const string SignedOutReason = "signed_out";
 
     private readonly Uri _url;
     private readonly Func<CancellationToken, Task<string>> _ticket;
@@ -49,6 +53,9 @@ public sealed class SessionSocket : IAsyncDisposable
 
     /// <summary>Receives the audio frames while listening (<see cref="ListenAsync"/>); the payload is valid during the call only.</summary>
     public Action<AudioFrameHeader, ReadOnlyMemory<byte>>? AudioReceived { get; set; }
+
+    /// <summary>Called before <see cref="ReadAsync"/> throws because the sign-in has ended.</summary>
+    internal Action? SignedOut { get; init; }
 
     /// <summary>Whether audio is asked for; kept across reconnections.</summary>
     public bool Listening { get; private set; }
@@ -131,6 +138,14 @@ public sealed class SessionSocket : IAsyncDisposable
             if (over)
             {
                 yield break;
+            }
+
+            if (connection.CloseDescription == SignedOutReason)
+            {
+                // No use in coming back: every ticket would be refused.
+                SignedOut?.Invoke();
+                throw new KralikiException(
+                    HttpStatusCode.Unauthorized, new Problem(null, "Unauthorized", 401, "You were signed out; sign in again.", SignedOutReason, null));
             }
         }
     }

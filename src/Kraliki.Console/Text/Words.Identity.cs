@@ -1,5 +1,3 @@
-using Kraliki.Contracts;
-
 namespace Kraliki.OperatorConsole.Text;
 
 // Signing in and out, registration, passwords, one's own account.
@@ -59,7 +57,7 @@ public sealed partial record Words
     public string VerificationSent { get; init; } = "We sent a mail to {0}. Open the link in it to confirm your address; it is good for 24 hours.";
     public string ResetSent { get; init; } = "If there is an account for {0}, a mail is on its way. Its link lets you choose a new password and is good for an hour.";
     public string NothingArrived { get; init; } = "Nothing there? Look among the unwanted mails first.";
-    public string SendAgain { get; init; } = "Send the mail again";
+    public string SendMailAgain { get; init; } = "Send the mail again";
     public string Sending { get; init; } = "Sending…";
     public string SentAgain { get; init; } = "The mail is on its way again.";
     public string OpenDemoMailbox { get; init; } = "Open the demo mailbox";
@@ -99,8 +97,6 @@ public sealed partial record Words
     // Account page
     public string AccountTitle { get; init; } = "Your account";
     public string Profile { get; init; } = "Profile";
-    public string Role { get; init; } = "Role";
-    public string RoleChangedBy { get; init; } = "An administrator of your organisation can change it.";
     public string Save { get; init; } = "Save";
     public string Saved { get; init; } = "Saved.";
     public string ProfileConflict { get; init; } = "Your profile was changed elsewhere in the meantime. This is how it is now; save again if you still want to.";
@@ -122,12 +118,4 @@ public sealed partial record Words
     public string SignOutEverywhere { get; init; } = "Sign out everywhere";
     public string SignOutEverywhereQuestion { get; init; } = "Sign out on all devices, this one too?";
     public string SignOutEverywhereYes { get; init; } = "Yes, sign out everywhere";
-
-    public string Of(UserRole role) => role switch
-    {
-        UserRole.Admin => RoleAdmin,
-        UserRole.Supervisor => RoleSupervisor,
-        UserRole.Agent => RoleAgent,
-        _ => RoleViewer,
-    };
 }

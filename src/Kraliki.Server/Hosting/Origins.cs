@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Kraliki.Server.Identity;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -41,12 +42,23 @@ internal static class Origins
     /// </summary>
     private static Task RefuseForeignSocketAsync(HttpContext http, RequestDelegate next, IReadOnlyList<string> others)
     {
-        if (!IsUpgrade(http) || http.Request.Headers.Origin is not [var origin, ..])
+        if (!IsUpgrade(http))
         {
             return next(http);
         }
 
         var own = http.RequestServices.GetRequiredService<PublicUrls>().Origin;
+        if (http.Request.Headers.Origin is not [var origin, ..])
+        {
+            // Cookies come from browsers, and a browser that hides its page is none to be trusted.
+            if (!AuthCookies.Come(http.Request))
+            {
+                return next(http);
+            }
+
+            origin = null;
+        }
+
         if (string.Equals(origin, own, StringComparison.OrdinalIgnoreCase) || others.Contains(origin, StringComparer.OrdinalIgnoreCase))
         {
             return next(http);

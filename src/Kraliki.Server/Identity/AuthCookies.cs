@@ -18,6 +18,9 @@ internal static class AuthCookies
 
     public static string? Refresh(HttpRequest request) => request.Cookies[Name(request, "refresh")];
 
+    /// <summary>Whether the request bears cookies of ours.</summary>
+    public static bool Come(HttpRequest request) => Access(request) is not null || Refresh(request) is not null;
+
     public static void Set(HttpContext http, string access, string refresh)
     {
         http.Response.Cookies.Append(Name(http.Request, "access"), access, Options(http.Request, AccessTokens.Life));
@@ -35,7 +38,7 @@ internal static class AuthCookies
     {
         var request = http.Request;
         var safe = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsOptions(request.Method);
-        var byCookie = !request.Headers.ContainsKey("Authorization") && (Access(request) is not null || Refresh(request) is not null);
+        var byCookie = !request.Headers.ContainsKey("Authorization") && Come(request);
         if (!safe && byCookie && (request.Headers[CsrfHeader] != "1" || FromElsewhere(http)))
         {
             await Problems.WriteAsync(

@@ -41,9 +41,16 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
             (_places.TryGetValue(signIn, out var places) ? places : _places[signIn] = []).Add(place);
         }
 
-        // Asked after joining: what happens in between is seen here, or told, or both.
-        var states = await StatesAsync([signIn], cancellationToken);
-        return (place, LossOf(place, states));
+        try
+        {
+            // Asked after joining: what happens in between is seen here, or told, or both.
+            return (place, LossOf(place, await StatesAsync([signIn], cancellationToken)));
+        }
+        catch
+        {
+            place.Dispose();
+            throw;
+        }
     }
 
     public void Notify(IReadOnlyCollection<Guid> signIns, AccessLoss loss)
@@ -102,12 +109,12 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
         }
     }
 
-    /// <returns>The present role behind each of these sign-ins that has not ended.</returns>
+    /// <returns>The present role behind each of these sign-ins that is good.</returns>
     private async Task<Dictionary<Guid, UserRole>> StatesAsync(List<Guid> signIns, CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();
         return await db.Set<SignIn>()
-            .Where(row => signIns.Contains(row.Id) && row.EndedAt == null)
+            .Where(row => signIns.Contains(row.Id) && row.EndedAt == null && row.User.DeactivatedAt == null)
             .Select(row => new { row.Id, row.User.Role })
             .ToDictionaryAsync(row => row.Id, row => row.Role, cancellationToken);
     }

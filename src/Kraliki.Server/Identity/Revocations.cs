@@ -92,6 +92,6 @@ internal sealed class Revocations(KralikiDbFactory databases, TimeProvider time)
     private async Task<bool> AskAsync(Guid jti, Guid user, CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();
-        return await db.Set<User>().AnyAsync(row => row.Id == user && !db.Set<RevokedToken>().Any(revoked => revoked.Jti == jti), cancellationToken);
+        return await db.Set<User>().AnyAsync(row => row.Id == user && row.DeactivatedAt == null && !db.Set<RevokedToken>().Any(revoked => revoked.Jti == jti), cancellationToken);
     }
 }

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions.Api;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -34,6 +35,7 @@ public static class SessionsSetup
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<SessionFeeds>(),
             provider.GetRequiredService<NodeLink>(),
+            provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(
@@ -67,6 +69,7 @@ public static class SessionsSetup
     {
         // One node: membership lives in this process, and nobody connects from outside, so there is no gateway.
         silo.UseLocalhostClustering(siloPort: FreePort(), gatewayPort: 0);
+        silo.AddIncomingGrainCallFilter<TracedGrainCalls>();
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
         silo.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
             isSupported: type => type.Assembly == typeof(SessionFact).Assembly || type.IsAssignableTo(typeof(CallCommand)) || type == typeof(CallOutcome),

@@ -7,6 +7,7 @@ using Kraliki.Server.Sessions.Sockets;
 using Kraliki.Voice.Calls;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.IdentityModel.JsonWebTokens;
 
 [assembly: AssemblyFixture(typeof(Kraliki.Server.Tests.Sessions.SharedSessionServer))]
 
@@ -20,14 +21,18 @@ public sealed class SessionServer : IAsyncDisposable
     private readonly RunningServer _server;
     private bool _stopped;
 
-    private SessionServer(RunningServer server, Guid organisation)
+    private SessionServer(RunningServer server, Guid organisation, Guid signIn)
     {
         _server = server;
         Organisation = organisation;
+        SignIn = signIn;
     }
 
     /// <summary>The demo organisation.</summary>
     public Guid Organisation { get; }
+
+    /// <summary>Of the operator; what tickets made here are tied to.</summary>
+    public Guid SignIn { get; }
 
     public Uri Url => _server.Url;
 
@@ -66,7 +71,7 @@ public sealed class SessionServer : IAsyncDisposable
             }));
         using var api = server.Api();
         var user = await api.LoginAsync(RunningServer.Operator, server.Password, TokenTransport.Body, cancellationToken);
-        return new SessionServer(server, user.OrganisationId);
+        return new SessionServer(server, user.OrganisationId, Guid.Parse(new JsonWebToken(api.AccessToken).GetClaim("sid").Value));
     }
 
     /// <summary>The typed client, signed in.</summary>
@@ -154,7 +159,7 @@ public sealed class SessionServer : IAsyncDisposable
     }
 
     internal string Ticket(Guid session, bool maySteer = true) =>
-        Get<SocketTickets>().Issue(new SocketPass(session, "operator@test.example", maySteer)).Ticket;
+        Get<SocketTickets>().Issue(new SocketPass(session, "operator@test.example", maySteer, SignIn, UserRole.Agent)).Ticket;
 
     internal Uri SocketUrl(Guid session) => new($"ws://{Url.Authority}/ws/sessions/{session}");
 

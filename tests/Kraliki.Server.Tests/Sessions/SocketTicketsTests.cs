@@ -1,3 +1,4 @@
+using Kraliki.Contracts;
 using Kraliki.Server.Sessions.Sockets;
 using Microsoft.Extensions.Time.Testing;
 
@@ -52,5 +53,5 @@ public sealed class SocketTicketsTests
         }
     }
 
-    private string Issue() => _tickets.Issue(new SocketPass(Session, "a@b.example", MaySteer: true)).Ticket;
+    private string Issue() => _tickets.Issue(new SocketPass(Session, "a@b.example", MaySteer: true, Guid.NewGuid(), UserRole.Agent)).Ticket;
 }

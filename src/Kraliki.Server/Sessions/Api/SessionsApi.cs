@@ -3,6 +3,7 @@ using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Operations;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Sockets;
 using Microsoft.AspNetCore.Mvc;
@@ -22,9 +23,11 @@ internal static class SessionsApi
         var read = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsRead);
         var manage = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsManage).ProducesProblem(StatusCodes.Status403Forbidden);
 
-        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session")
+        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session").Idempotent()
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         manage.MapPost("/bootstrap", BootstrapAsync).WithName("BootstrapSession").WithSummary("Creates a session and returns all that a browser needs to join it")
+            // Each answer holds a ticket that is good for once.
+            .Idempotent(storesAnswer: false)
             .Produces<SessionBootstrap>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         read.MapGet("", ListAsync).WithName("ListSessions").WithSummary("Lists sessions, newest first; by time of change with updated_since")
             .Produces<Page<SessionView>>().ProducesProblem(StatusCodes.Status400BadRequest);
@@ -52,7 +55,7 @@ internal static class SessionsApi
             return Problems.Invalid(errors);
         }
 
-        var row = await commands.CreateAsync(user.OrganisationId, choices.Complete(body), cancellationToken);
+        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, choices.Complete(body), cancellationToken);
         return Created(http, row, View(row, urls));
     }
 
@@ -71,7 +74,7 @@ internal static class SessionsApi
             return Problems.Invalid(errors);
         }
 
-        var row = await commands.CreateAsync(user.OrganisationId, choices.Complete(body), cancellationToken);
+        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, choices.Complete(body), cancellationToken);
         var view = View(row, urls);
         return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], choices.Features));
     }
@@ -165,13 +168,27 @@ internal static class SessionsApi
         return SessionStates.IsTerminal(row.State) ? Ok(http, row, urls) : Preconditions.Tagged(http, row.Version, TypedResults.Accepted((string?)null, View(row, urls)));
     }
 
-    private static async Task<IResult> IssueTicketAsync(Guid id, KralikiDb db, CurrentUser user, SocketTickets tickets, CancellationToken cancellationToken) =>
-        await FindAsync(id, db, cancellationToken) is null
-            ? NotFound(id)
-            : TypedResults.Json(tickets.Issue(PassFor(id, user)), ContractsJson.Default.SocketTicket, statusCode: StatusCodes.Status201Created);
+    private static async Task<IResult> IssueTicketAsync(
+        Guid id, KralikiDb db, CurrentUser user, SocketTickets tickets, PersonalDataReads reads, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(id, db, cancellationToken) is null)
+        {
+            return NotFound(id);
+        }
+
+        await reads.NoteAsync(user, id, "socket", cancellationToken);
+        return TypedResults.Json(tickets.Issue(PassFor(id, user)), ContractsJson.Default.SocketTicket, statusCode: StatusCodes.Status201Created);
+    }
 
     private static async Task<IResult> EventsAsync(
-        Guid id, KralikiDb db, JournalReader journal, CancellationToken cancellationToken, [FromQuery(Name = "after_seq")] long afterSeq = 0, int limit = 200)
+        Guid id,
+        KralikiDb db,
+        CurrentUser user,
+        JournalReader journal,
+        PersonalDataReads reads,
+        CancellationToken cancellationToken,
+        [FromQuery(Name = "after_seq")] long afterSeq = 0,
+        int limit = 200)
     {
         if (limit is < 1 or > MostEvents)
         {
@@ -188,13 +205,21 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
+        await reads.NoteAsync(user, id, "events", cancellationToken);
         var events = await journal.EventsAsync(id, afterSeq, limit, cancellationToken);
         var lastSeq = Math.Max(row.LastSeq, events.LastOrDefault()?.Seq ?? 0);
         return TypedResults.Ok(new SessionEventPage(events, lastSeq, events.Count == limit && events[^1].Seq < lastSeq));
     }
 
     private static async Task<IResult> TranscriptAsync(
-        Guid id, HttpRequest request, KralikiDb db, JournalReader journal, CancellationToken cancellationToken, string? format = null)
+        Guid id,
+        HttpRequest request,
+        KralikiDb db,
+        CurrentUser user,
+        JournalReader journal,
+        PersonalDataReads reads,
+        CancellationToken cancellationToken,
+        string? format = null)
     {
         if (TranscriptText.FormatOf(format, request.GetTypedHeaders().Accept) is not { } wanted)
         {
@@ -208,6 +233,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
+        await reads.NoteAsync(user, id, "transcript", cancellationToken);
         var turns = await journal.TurnsAsync(id, cancellationToken);
         var transcript = new Transcript(id, row.StartedAt, turns.ConvertAll(turn => TranscriptText.Line(turn.Seq, (TurnFinished)turn.Data)));
         return TranscriptText.Result(transcript, wanted);
@@ -233,7 +259,7 @@ internal static class SessionsApi
 
     private static SessionView View(SessionRow row, PublicUrls urls) => row.ToView(urls.Socket($"/ws/sessions/{row.Id}"));
 
-    private static SocketPass PassFor(Guid id, CurrentUser user) => new(id, user.Email, user.May(Permissions.SessionsManage));
+    private static SocketPass PassFor(Guid id, CurrentUser user) => new(id, user.Email, user.May(Permissions.SessionsManage), user.SignIn, user.Role);
 
     private static IResult NotFound(Guid id) => Problems.NotFound($"There is no session {id}.");
 

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
 
@@ -47,10 +48,12 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Guid sessionId, Attachment attachment, ISessionGrain grain, LiveCalls calls, SessionFeeds feeds, TimeProvider time, ILogger<LiveCall> log)
     {
         SessionId = sessionId;
+        Organisation = attachment.Organisation;
         Epoch = attachment.Epoch;
         Provider = attachment.Provider;
         History = attachment.History;
         Continued = attachment.Continued;
+        Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
         _feeds = feeds;
@@ -61,6 +64,8 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     public Guid SessionId { get; }
 
+    public Guid Organisation { get; }
+
     /// <summary>Name of the session's AI voice provider.</summary>
     public string Provider { get; }
 
@@ -69,6 +74,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>The session had media before: the caller has come back.</summary>
     public bool Continued { get; }
+
+    /// <summary>Of the request that created the session, if it was one.</summary>
+    public RequestTrace? Trace { get; }
 
     /// <summary>Ends when the session has its end, or the call was given up.</summary>
     public Task Ended => _ended.Task;
@@ -152,9 +160,10 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         lock (_binding)
         {
             post = _post;
-            if (post is null)
+            if (post is null && command is not OfferTools)
             {
-                // The loop does not exist yet; of what can come so early, only the newest matters (an end).
+                // The loop does not exist yet; of what can come so early, only the newest matters (an end). Tools are
+                // looked up when it begins.
                 _early = command;
             }
         }

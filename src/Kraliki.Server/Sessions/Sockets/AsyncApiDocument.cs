@@ -59,7 +59,7 @@ internal static class AsyncApiDocument
                 ["version"] = "1",
                 ["description"] = "Life: hello from the server, identify from the client (single-use ticket), ready, events after after_seq, then live. "
                     + "Reconnect and resume with the last seq. Close codes: 1000 session_over (do not reconnect), 1001 the server restarts, "
-                    + "1009 message too large, 4004 not authenticated, 4008 too fast or too slow, 4009 idle.",
+                    + "1009 message too large, 4004 not authenticated (signed_out: do not reconnect but sign in again; access_changed: reconnect with a new ticket), 4008 too fast or too slow, 4009 idle.",
             },
             ["channels"] = new JsonObject
             {

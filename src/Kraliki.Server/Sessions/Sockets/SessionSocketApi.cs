@@ -1,4 +1,5 @@
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 
@@ -18,6 +19,7 @@ internal static class SessionSocketApi
         HttpContext context,
         PublicUrls urls,
         SocketTickets tickets,
+        LiveSignIns signIns,
         SessionFeeds feeds,
         SessionCommands commands,
         JournalReader journal,
@@ -35,7 +37,7 @@ internal static class SessionSocketApi
         var url = urls.Socket($"/ws/sessions/{id}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, context.RequestAborted);
-        await using var watcher = new SessionWatcher(id, url, socket, tickets, feeds, commands, journal, limits, time, log);
+        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, journal, limits, time, log);
         await watcher.RunAsync(stopping.Token);
     }
 }

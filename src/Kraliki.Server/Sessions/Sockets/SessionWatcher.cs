@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 
@@ -20,8 +21,10 @@ namespace Kraliki.Server.Sessions.Sockets;
 internal sealed partial class SessionWatcher(
     Guid sessionId,
     string socketUrl,
+    string requestId,
     WebSocket socket,
     SocketTickets tickets,
+    LiveSignIns signIns,
     SessionFeeds feeds,
     SessionCommands commands,
     JournalReader journal,
@@ -39,6 +42,7 @@ internal sealed partial class SessionWatcher(
     private readonly List<SessionEvent> _page = [];
     private SessionFeed? _feed;
     private SocketPass? _pass;
+    private IDisposable? _access;
     private long _cursor;
     private bool _caughtUp;
     private bool _over;
@@ -64,6 +68,7 @@ internal sealed partial class SessionWatcher(
 
     public ValueTask DisposeAsync()
     {
+        _access?.Dispose();
         if (_feed is not null)
         {
             feeds.Leave(_feed, _outbox);
@@ -126,7 +131,7 @@ internal sealed partial class SessionWatcher(
             // A socket that was aborted here reports itself as cancelled.
             _end.TrySetResult(SocketEnd.ClientLost);
         }
-        catch (Exception e) when (e is JournalUnavailableException || GrainCalls.IsTransient(e))
+        catch (Exception e) when (e is System.Data.Common.DbException || GrainCalls.IsTransient(e))
         {
             LogSessionUnreachable(e, sessionId);
             _end.TrySetResult(SocketEnd.SessionUnreachable);
@@ -204,6 +209,13 @@ internal sealed partial class SessionWatcher(
             return;
         }
 
+        (_access, var lost) = await signIns.JoinAsync(pass.SignIn, pass.Role, OnAccessLost, CancellationToken.None);
+        if (lost is { } loss)
+        {
+            OnAccessLost(loss);
+            return;
+        }
+
         // Joined before the row is read: what is committed in between is in the feed, the journal, or both, never in neither.
         var feed = feeds.Join(sessionId, _outbox);
         _feed = feed;
@@ -216,10 +228,17 @@ internal sealed partial class SessionWatcher(
 
         _cursor = Math.Min(identify.AfterSeq, row.LastSeq);
         _over = SessionStates.IsTerminal(row.State);
-        Answer(new Ready(row.ToView(socketUrl), row.LastSeq, _cursor));
+        Answer(new Ready(row.ToView(socketUrl), row.LastSeq, _cursor, requestId));
         Volatile.Write(ref _pass, pass);
         _outbox.Wake();
     }
+
+    private void OnAccessLost(AccessLoss loss) => _end.TrySetResult(loss switch
+    {
+        AccessLoss.SignedOut => SocketEnd.SignedOut,
+        AccessLoss.Changed => SocketEnd.AccessChanged,
+        _ => throw new ArgumentOutOfRangeException(nameof(loss), loss, "A loss without a socket's end."),
+    });
 
     private void AnswerTo(DeliveryOutcome outcome)
     {
@@ -231,7 +250,7 @@ internal sealed partial class SessionWatcher(
 
     private void Answer(ServerMessage message)
     {
-        if (!_outbox.Put(message))
+        if (!_outbox.Put(message is SocketError error ? error with { RequestId = requestId } : message))
         {
             _end.TrySetResult(SocketEnd.TooSlow);
         }
@@ -372,7 +391,7 @@ internal sealed partial class SessionWatcher(
 
                 if (end.Message is { } message)
                 {
-                    await SendLastAsync(new SocketError(end.Code, message, Fatal: true), patience.Token);
+                    await SendLastAsync(new SocketError(end.Code, message, Fatal: true, requestId), patience.Token);
                 }
 
                 await socket.CloseOutputAsync(end.Status, end.Code, patience.Token);

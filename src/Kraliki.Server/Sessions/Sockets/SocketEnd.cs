@@ -33,6 +33,12 @@ internal sealed record SocketEnd(WebSocketCloseStatus Status, string Code, strin
     public static readonly SocketEnd InvalidTicket = new(
         NotAuthenticated, "invalid_ticket", "The ticket is unknown, used up, too old, or for another session; fetch a new one.");
 
+    /// <summary>Clients do not reconnect: the person signs in again first.</summary>
+    public static readonly SocketEnd SignedOut = new(NotAuthenticated, "signed_out", "This sign-in has ended; sign in again.");
+
+    public static readonly SocketEnd AccessChanged = new(
+        NotAuthenticated, "access_changed", "Your role was changed; reconnect with a new ticket, which tells what it allows.");
+
     public static readonly SocketEnd IdleTimeout = new(TimedOut, "idle_timeout", "Nothing came from the client for too long; send a ping in time.");
 
     public static readonly SocketEnd MessageTooLarge = new(

@@ -7,8 +7,11 @@ using Kraliki.Contracts;
 namespace Kraliki.Server.Sessions.Sockets;
 
 /// <summary>Who may open one socket, and for what.</summary>
+/// <param name="User">E-mail address.</param>
 /// <param name="MaySteer">May send text, results and decisions; otherwise only watch and listen.</param>
-internal sealed record SocketPass(Guid SessionId, string User, bool MaySteer);
+/// <param name="SignIn">What the pass was given to; ticket and socket live no longer than it.</param>
+/// <param name="Role">The person's when the pass was given; another role needs another pass.</param>
+internal sealed record SocketPass(Guid SessionId, string User, bool MaySteer, Guid SignIn, UserRole Role);
 
 /// <summary>Single-use tickets for sockets: browsers cannot send an access token with a WebSocket, and URLs end up in logs. Safe from any thread.</summary>
 /// <remarks>Kept in the memory of this node, and only as hashes.</remarks>
