@@ -27,7 +27,7 @@ internal static class AuthApi
             .WithSummary("Who is signed in")
             .Produces<UserView>().Produces<Problem>(401, Problems.ContentType);
         routes.MapDevices();
-        routes.MapGet("/.well-known/jwks.json", (SigningKeys keys) => keys.Public).AllowAnonymous()
+        routes.MapGet("/.well-known/jwks.json", PublicKeys).AllowAnonymous()
             .WithTags("Identity").WithSummary("Public keys of access tokens");
     }
 
@@ -112,6 +112,12 @@ internal static class AuthApi
         await db.Set<User>().AsNoTracking().Include(u => u.Organisation).SingleOrDefaultAsync(u => u.Id == current.Id, cancellationToken) is { } user
             ? Results.Ok(user.ToView())
             : Problems.Result(401, "not_signed_in", "This account no longer exists.");
+
+    private static JsonWebKeys PublicKeys(SigningKeys keys, HttpContext http)
+    {
+        http.Response.Headers.CacheControl = $"public, max-age={(int)SigningKeys.CacheLife.TotalSeconds}";
+        return keys.Public;
+    }
 
     private static IResult Answer(HttpContext http, AccessTokens accessTokens, RefreshGrant grant, TokenTransport transport)
     {
