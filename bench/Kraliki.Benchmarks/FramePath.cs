@@ -31,7 +31,7 @@ internal sealed class FramePath
     public FramePath()
     {
         _carrier = new MediaSocket(_carrierWire, isServer: true, MediaSocketOptions.Carrier, _clock);
-        var setup = new ProviderSetup(Guid.CreateVersion7(), "Be kind.", []);
+        var setup = new ProviderSetup(Guid.CreateVersion7(), "Be kind.", [], []);
         var admission = new CallAdmission(new NoSink(), new Provider(this), setup);
         var loop = new CallLoop(_carrier, (_, _) => Task.FromResult<CallAdmission?>(admission), new CallOptions(), _clock, NullLogger<CallLoop>.Instance);
         _ = loop.RunAsync(CancellationToken.None);

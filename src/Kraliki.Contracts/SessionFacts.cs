@@ -68,7 +68,8 @@ public sealed record FalseInterruption(string TurnId, string? Heard, long AtMs) 
 
 public sealed record DtmfReceived(string Digit, long AtMs) : SessionFact;
 
-public sealed record ToolCalled(string CallId, string Name, string Arguments, string? Result) : SessionFact;
+/// <param name="Refused">The tool is unknown or switched off: nothing was done, and the assistant was told so by <paramref name="Result"/>.</param>
+public sealed record ToolCalled(string CallId, string Name, string Arguments, string? Result, bool Refused = false) : SessionFact;
 
 /// <summary>An operator typed a line for the AI to say or to follow.</summary>
 public sealed record OperatorText(string Text, string By) : SessionFact;

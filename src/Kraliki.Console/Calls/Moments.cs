@@ -21,6 +21,7 @@ public static class Moments
             ? $"“{heard}” did not interrupt; the assistant went on"
             : "A sound did not interrupt; the assistant went on"),
         DtmfReceived fact => Quiet(entry, fact.AtMs, Glyphs.Keypad, $"The caller pressed {fact.Digit}"),
+        ToolCalled { Refused: true } fact => Quiet(entry, atMs, Glyphs.Tool, $"The assistant asked for {fact.Name} and was refused"),
         ToolCalled { Name: "end_call" } => null, // the ending itself follows
         ToolCalled fact => Quiet(entry, atMs, Glyphs.Tool, fact.Result is null ? $"The assistant asked for {fact.Name}" : $"The assistant used {fact.Name}"),
         ProviderNotice fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Info, $"{CallWords.Provider(fact.Provider)}: {fact.Message}"),

@@ -99,6 +99,6 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
     private static AuthenticationState StateOf(UserView? user) => user is null
         ? Nobody
         : new(new ClaimsPrincipal(new ClaimsIdentity(
-            [new(ClaimTypes.Name, user.Name), new(ClaimTypes.Email, user.Email), new(ClaimTypes.Role, user.Role.ToString())],
+            [new(ClaimTypes.Name, user.Name), new(ClaimTypes.Email, user.Email), new(ClaimTypes.Role, user.Role.ToString()), .. RolePermissions.Of(user.Role).Select(permission => new Claim(Rights.Claim, permission))],
             authenticationType: "cookie")));
 }

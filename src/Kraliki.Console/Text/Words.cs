@@ -4,7 +4,7 @@ namespace Kraliki.OperatorConsole.Text;
 /// Every sentence of the console. This is the English table; another language is another instance of the same record,
 /// so nothing that people read stands anywhere else. <c>{0}</c> marks what is put in.
 /// </summary>
-public sealed record Words
+public sealed partial record Words
 {
     // The house
     public string ProductName { get; init; } = "Kraliki";

@@ -29,32 +29,15 @@ internal static class AuditApi
             .Produces<AuditVerification>();
     }
 
-    private static async Task<IResult> SearchAsync([AsParameters] AuditQuery query, KralikiDb db, Cursors cursors, CurrentUser user, CancellationToken cancellationToken)
-    {
-        var scope = query.Scope(user.OrganisationId);
-        if (query.Errors(cursors, scope) is { Count: > 0 } errors)
-        {
-            return Problems.Invalid(errors);
-        }
-
-        var rows = query.Filtered(db.Set<AuditEntry>().AsNoTracking());
-        if (query.Cursor is not null)
-        {
-            var before = long.Parse(cursors.Read(scope, query.Cursor)!, CultureInfo.InvariantCulture);
-            rows = rows.Where(entry => entry.Number < before);
-        }
-
-        var limit = query.Limit ?? AuditQuery.UsualLimit;
-        var found = await rows.OrderByDescending(entry => entry.Number).Take(limit + 1).ToListAsync(cancellationToken);
-        var more = found.Count > limit;
-        var items = found.Take(limit).Select(entry => entry.ToView()).ToList();
-        return TypedResults.Ok(new Page<AuditEntryView>(items, more ? cursors.Write(scope, items[^1].Number.ToString(CultureInfo.InvariantCulture)) : null));
-    }
+    private static async Task<IResult> SearchAsync([AsParameters] AuditQuery query, [AsParameters] Paging page, KralikiDb db, CancellationToken cancellationToken) =>
+        query.Errors() is { Count: > 0 } errors
+            ? Problems.Invalid(errors)
+            : await page.NewestFirstAsync(query.Filtered(db.Set<AuditEntry>().AsNoTracking()), entry => entry.Number, entry => entry.ToView(), cancellationToken);
 
     private static async Task<IResult> ExportAsync(
-        [AsParameters] AuditQuery query, KralikiDb db, Cursors cursors, CurrentUser user, AuditLog audit, HttpContext http, CancellationToken cancellationToken)
+        [AsParameters] AuditQuery query, KralikiDb db, AuditLog audit, HttpContext http, CancellationToken cancellationToken)
     {
-        if (query.Errors(cursors, query.Scope(user.OrganisationId)) is { Count: > 0 } errors)
+        if (query.Errors() is { Count: > 0 } errors)
         {
             return Problems.Invalid(errors);
         }
@@ -108,9 +91,6 @@ internal static class AuditApi
 /// <summary>What is looked for in the audit log; all conditions must hold.</summary>
 internal sealed class AuditQuery
 {
-    public const int UsualLimit = 50;
-
-    private const int MostRows = 200;
     private const int LongestText = 200;
 
     /// <summary>Part of actor, subject or detail.</summary>
@@ -136,18 +116,7 @@ internal sealed class AuditQuery
     [FromQuery(Name = "to")]
     public DateTimeOffset? To { get; init; }
 
-    /// <summary>1 to 200; 50 when not given.</summary>
-    [FromQuery(Name = "limit")]
-    public int? Limit { get; init; }
-
-    /// <summary>The <c>next_cursor</c> of the page before.</summary>
-    [FromQuery(Name = "cursor")]
-    public string? Cursor { get; init; }
-
-    /// <summary>What a cursor of this list is bound to.</summary>
-    public string Scope(Guid organisation) => $"audit|{organisation}|{Text}|{Actor}|{Action}|{Subject}|{From:O}|{To:O}";
-
-    public Dictionary<string, string[]> Errors(Cursors cursors, string scope)
+    public Dictionary<string, string[]> Errors()
     {
         var errors = new Dictionary<string, string[]>();
         foreach (var (name, text) in ((string, string?)[])[("q", Text), ("actor", Actor), ("action", Action), ("subject", Subject)])
@@ -161,16 +130,6 @@ internal sealed class AuditQuery
         if (From >= To)
         {
             errors["to"] = ["to must be later than from."];
-        }
-
-        if (Limit is < 1 or > MostRows)
-        {
-            errors["limit"] = [$"limit must be from 1 to {MostRows}."];
-        }
-
-        if (Cursor is not null && cursors.Read(scope, Cursor) is null)
-        {
-            errors["cursor"] = ["cursor must be the next_cursor of the page before, unchanged and with the same filters."];
         }
 
         return errors;

@@ -15,6 +15,7 @@ public static class OperationsSetup
     {
         builder.Services.AddSingleton<AuditChain>();
         builder.Services.AddSingleton<AuditLog>();
+        builder.Services.AddSingleton<PersonalDataReads>();
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalAudit>();
         builder.Services.AddSingleton<FeatureFlags>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FeatureFlags>());

@@ -67,7 +67,7 @@ internal interface INodeLink : IGrainObserver
 /// <param name="History">Finished turns before this call, oldest first.</param>
 /// <param name="Continued">There was media before: a call was lost and has come back.</param>
 [GenerateSerializer, Immutable]
-internal sealed record Attachment(long Epoch, string Provider, TurnFinished[] History, bool Continued);
+internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, TurnFinished[] History, bool Continued);
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>
 [GenerateSerializer, Immutable]

@@ -152,7 +152,7 @@ internal sealed partial class SessionGrain(
         }
 
         var turns = continued ? await reader.TurnsAsync(row.Id, CancellationToken.None) : [];
-        return new(draft.Row.Epoch, row.Provider, [.. turns.Select(turn => (TurnFinished)turn.Data)], continued);
+        return new(row.OrganisationId, draft.Row.Epoch, row.Provider, [.. turns.Select(turn => (TurnFinished)turn.Data)], continued);
     }
 
     public async Task<bool> RenewAsync(long epoch, INodeLink node)

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions.Api;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -34,6 +35,7 @@ public static class SessionsSetup
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<SessionFeeds>(),
             provider.GetRequiredService<NodeLink>(),
+            provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(

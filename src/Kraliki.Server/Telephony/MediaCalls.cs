@@ -82,7 +82,7 @@ internal sealed partial class MediaCalls(
 
             call = attached;
             attached.Bind(loop!);
-            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History));
+            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached)));
         }
     }
 

@@ -229,18 +229,19 @@ public sealed partial class CallLoop : IProviderEvents
                 return;
             }
 
-            bool known = name == "end_call";
-            string result = known ? """{"ok":true}""" : """{"error":"unknown tool"}""";
-            _sink!.Fact(new ToolCalled(callId, name, argumentsJson, result));
-            if (known)
+            if (name == CallTool.EndCall.Name && _tools!.Contains(CallTool.EndCall))
             {
+                _sink!.Fact(new ToolCalled(callId, name, argumentsJson, """{"ok":true}"""));
                 _hangUpAfterAnswer = true;
                 PumpAnswers();
+                return;
             }
-            else
-            {
-                _provider!.ProvideToolResult(callId, result);
-            }
+
+            string refusal = CallTool.All.Any(tool => tool.Name == name)
+                ? """{"error":"This tool is switched off; go on without it."}"""
+                : """{"error":"unknown tool"}""";
+            _sink!.Fact(new ToolCalled(callId, name, argumentsJson, refusal, Refused: true));
+            _provider!.ProvideToolResult(callId, refusal);
         }
     }
 

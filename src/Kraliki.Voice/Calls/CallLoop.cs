@@ -59,6 +59,7 @@ public sealed partial class CallLoop : IMediaReceiver
     private ICallSink? _sink;
     private IProviderConnection? _provider;
     private ProviderCapabilities? _capabilities;
+    private IReadOnlyList<CallTool>? _tools;
     private string _providerName = "";
     private bool _started;
     private bool _providerReady;
@@ -139,6 +140,10 @@ public sealed partial class CallLoop : IMediaReceiver
                     break;
                 case InstructProvider instruct:
                     _instructions.Add(instruct.Text);
+                    break;
+                case OfferTools offer:
+                    _tools = offer.Tools;
+                    _provider?.OfferTools(_tools);
                     break;
                 case ProvideToolResult result when _providerReady:
                     _provider!.ProvideToolResult(result.CallId, result.Output);
@@ -338,7 +343,10 @@ public sealed partial class CallLoop : IMediaReceiver
                 _providerName = admission.Provider.Name;
                 _capabilities = admission.Provider.Capabilities;
                 _resumed = admission.Setup.History.Count > 0;
-                _provider = admission.Provider.Connect(admission.Setup, this);
+
+                // An offer may have overtaken the admission, and is then the newer word.
+                _tools ??= admission.Setup.Tools;
+                _provider = admission.Provider.Connect(admission.Setup with { Tools = _tools }, this);
             }
             catch (Exception e)
             {

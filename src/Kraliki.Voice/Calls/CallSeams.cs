@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Voice.Providers;
 
 namespace Kraliki.Voice.Calls;
 
@@ -33,6 +34,9 @@ public sealed record EndCall(EndReason Reason, string Detail) : CallCommand;
 public sealed record InstructProvider(string Text) : CallCommand;
 
 public sealed record ProvideToolResult(string CallId, string Output) : CallCommand;
+
+/// <summary>From now on the assistant may use these tools and no others.</summary>
+public sealed record OfferTools(IReadOnlyList<CallTool> Tools) : CallCommand;
 
 /// <summary>How a call's media ended on this node.</summary>
 public sealed record CallOutcome(EndReason Reason, string Detail);

@@ -28,7 +28,18 @@ public sealed record ProviderCapabilities(
 
 /// <param name="Instructions">What the assistant is and does, in plain language.</param>
 /// <param name="History">Finished turns of this session before this connection (a continued call), oldest first.</param>
-public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History);
+/// <param name="Tools">What the assistant may ask for at first; <see cref="IProviderConnection.OfferTools"/> changes it.</param>
+public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History, IReadOnlyList<CallTool> Tools);
+
+/// <summary>Something that the assistant may ask the server to do. It proposes; the call loop decides, by what is offered at that moment.</summary>
+/// <param name="Description">When to use it, for the model.</param>
+public sealed record CallTool(string Name, string Description)
+{
+    /// <summary>No arguments; hangs up once the answer in progress was heard.</summary>
+    public static readonly CallTool EndCall = new("end_call", "Hangs up. Call it after saying goodbye, when the caller has nothing more to ask.");
+
+    public static IReadOnlyList<CallTool> All { get; } = [EndCall];
+}
 
 /// <summary>One live conversation with a provider.</summary>
 /// <remarks>
@@ -66,6 +77,9 @@ public interface IProviderConnection
     /// <summary>A line of text that the assistant must follow and answer.</summary>
     void Instruct(string text);
 
+    /// <summary>From now on the assistant may ask for these tools and no others. What it had asked for before may still arrive.</summary>
+    void OfferTools(IReadOnlyList<CallTool> tools);
+
     void ProvideToolResult(string callId, string output);
 
     /// <summary>Ends the conversation. <see cref="IProviderEvents.Closed"/> still follows, once.</summary>
@@ -99,7 +113,7 @@ public interface IProviderEvents
     /// <summary>The answer is complete or was stopped; no more audio or text for it.</summary>
     void AnswerDone(string turnId, string text, bool cancelled);
 
-    /// <summary>The assistant wants a tool. <c>end_call</c> (no arguments) hangs up once the answer in progress was heard.</summary>
+    /// <summary>The assistant wants a tool.</summary>
     void ToolCall(string callId, string name, string argumentsJson);
 
     void Usage(ProviderUsage usage);

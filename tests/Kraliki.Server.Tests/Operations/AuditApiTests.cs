@@ -103,6 +103,27 @@ public sealed class AuditApiTests(ServerFixture fixture)
         Assert.Equal(["GET /api/v1/audit/verification", "GET /api/v1/audit/export", "GET /api/v1/audit"], entries.Select(entry => entry.Detail));
     }
 
+    [Theory]
+    [InlineData("GET", "transcript", "transcript")]
+    [InlineData("GET", "events?after_seq=7", "events")]
+    [InlineData("POST", "ticket", "socket")]
+    public async Task Whoever_opens_a_conversation_is_written_down_once(string method, string path, string how)
+    {
+        using var agent = await fixture.Server.SignInAsync(Cancel, RunningServer.Operator);
+        using var created = await agent.PostAsJsonAsync("api/v1/sessions", new CreateSession(), ContractsJson.Default.CreateSession, Cancel);
+        var session = (await created.Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancel))!.Id;
+        for (var i = 0; i < 3; i++)
+        {
+            using var request = new HttpRequestMessage(new(method), $"api/v1/sessions/{session}/{path}");
+            using var answer = await agent.SendAsync(request, Cancel);
+            Assert.True(answer.IsSuccessStatusCode, $"{method} {path} answered {(int)answer.StatusCode}.");
+        }
+
+        using var admin = await fixture.Server.SignInAsync(Cancel, RunningServer.Admin);
+        var entry = Assert.Single((await SearchAsync(admin, $"subject={session}")).Items);
+        Assert.Equal(("personal_data_read", RunningServer.Operator, $"The conversation was opened: {how}."), (entry.Action, entry.Actor, entry.Detail));
+    }
+
     /// <returns>The subject of the entries, which no other test uses.</returns>
     private async Task<string> WriteAsync(int count, string? detail = null)
     {

@@ -39,7 +39,7 @@ public sealed class GrainMessageTests(SharedSessionServer shared)
         Assert.Equal(row, outcome.Row with { Metadata = row.Metadata });
 
         var turn = new TurnFinished("t", LegRole.Ai, "Hello.", 1, 2);
-        Assert.Equal([turn], RoundTrip(new Attachment(2, "local", [turn], true)).History);
+        Assert.Equal([turn], RoundTrip(new Attachment(Guid.NewGuid(), 2, "local", [turn], true)).History);
     }
 
     private T RoundTrip<T>(T message) => _serializer.Deserialize<T>(_serializer.SerializeToArray(message))!;

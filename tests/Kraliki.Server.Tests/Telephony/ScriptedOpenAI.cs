@@ -13,6 +13,9 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
     private readonly List<MindInput> _asked = [];
     private OpenAiSimulator? _simulator;
 
+    /// <summary>What the model does with each question; null says <see cref="AnswerWords"/>.</summary>
+    public Mind? Mind { get; set; }
+
     public OpenAiSimulator Simulator => _simulator!;
 
     /// <summary>What the model was asked so far.</summary>
@@ -58,7 +61,7 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
             _asked.Add(input);
         }
 
-        return new(AnswerWords);
+        return Mind?.Invoke(input) ?? new(AnswerWords);
     }
 
     private sealed class Ear : IEar

@@ -13,9 +13,14 @@ public sealed partial class WaysRoundTheFilterTests
         ["Data/KralikiDb.cs"] = "the definition",
         ["Identity/AuthApi.cs"] = "sign-in: nobody is signed in yet",
         ["Identity/FirstAccounts.cs"] = "first start: nobody is signed in",
+        ["Identity/IdentityUpkeep.cs"] = "a job that removes what has expired",
+        ["Identity/LiveSignIns.cs"] = "a job: asks for all open sockets of the node at once",
         ["Identity/RefreshTokens.cs"] = "refresh: the token says who it is",
+        ["Identity/Revocations.cs"] = "decides whether somebody is signed in",
+        ["Identity/SignIns.cs"] = "ends sign-ins of a user, or one whose owner the caller has checked",
         ["Identity/SigningKeys.cs"] = "keys are the installation's",
         ["Operations/AuditLog.cs"] = "writes for every organisation",
+        ["Operations/Flags/FeatureFlags.cs"] = "keeps the flags of all organisations for their running calls",
         ["Operations/HealthApi.cs"] = "asks the database whether it is there",
         ["Rehearsals/RehearsalRunner.cs"] = "a job, by the id of the row that it was given",
         ["Rehearsals/RehearseCommand.cs"] = "whoever starts the process holds the data",
@@ -23,6 +28,7 @@ public sealed partial class WaysRoundTheFilterTests
         ["Sessions/Journal/JournalReader.cs"] = "by the id of a session that the request's context, or a ticket, has let through",
         ["Sessions/Journal/JournalTables.cs"] = "the journal writes for every session of the node",
         ["Telephony/CarrierCall.cs"] = "a carrier's webhook is nobody's request: its call says whose it is",
+        ["Telephony/CarrierOwner.cs"] = "tells whose the carrier's account is",
         ["Telephony/TwilioApi.cs"] = "a carrier's webhook is nobody's request: its call says whose it is",
     };
 

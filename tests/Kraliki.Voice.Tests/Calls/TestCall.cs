@@ -20,7 +20,7 @@ internal sealed class TestCall
     {
         Carrier = new MemoryCarrier(Time);
         Provider = new ScriptedProvider();
-        var admission = new CallAdmission(Sink, Provider, new ProviderSetup(Guid.CreateVersion7(), "Be kind.", history ?? []));
+        var admission = new CallAdmission(Sink, Provider, new ProviderSetup(Guid.CreateVersion7(), "Be kind.", history ?? [], CallTool.All));
         _loop = new CallLoop(Carrier.Socket, (_, _) => Task.FromResult(admit ? admission : null), options ?? new CallOptions(), Time, NullLogger<CallLoop>.Instance);
         Outcome = _loop.RunAsync(TestContext.Current.CancellationToken);
     }
@@ -178,6 +178,8 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
     public void ResumeAnswers(bool answerNow) => Asked.Add($"resume {(answerNow ? "and answer" : "and forget")}");
 
     public void Instruct(string text) => Asked.Add($"instruct {text}");
+
+    public void OfferTools(IReadOnlyList<CallTool> tools) => Asked.Add($"offer {string.Join(' ', tools.Select(tool => tool.Name))}".TrimEnd());
 
     public void ProvideToolResult(string callId, string output) => Asked.Add($"tool {callId} {output}");
 

@@ -1,4 +1,6 @@
 using Kraliki.Contracts;
+using Kraliki.Voice.Calls;
+using Kraliki.Voice.Providers;
 
 namespace Kraliki.Voice.Tests.Calls;
 
@@ -85,6 +87,37 @@ public sealed class TurnTakingTests
         call.Provider.Events.ToolCall("t1", "end_call", "{}");
         call.After(1000).CallerStarts("c1").After(200).CallerStops("c1", "").After(2500);
         Assert.Contains("close 1000", call.Carrier.Received);
+    }
+
+    [Fact]
+    public void A_tool_that_is_switched_off_is_refused_and_the_assistant_is_told_until_it_is_back()
+    {
+        var call = TestCall.Answered();
+        call.Loop.Post(new OfferTools([]));
+        call.AgentSays("a1", "Goodbye!", 1000);
+        call.Provider.Events.ToolCall("t1", "end_call", "{}");
+        call.After(2000);
+        var refused = Assert.Single(call.Sink.Facts.OfType<ToolCalled>());
+        Assert.True(refused.Refused);
+        Assert.Contains("switched off", refused.Result, StringComparison.Ordinal);
+        Assert.Equal(["offer", $"tool t1 {refused.Result}"], call.Provider.Asked.Where(asked => asked.StartsWith("offer", StringComparison.Ordinal) || asked.StartsWith("tool", StringComparison.Ordinal)));
+        Assert.DoesNotContain("close 1000", call.Carrier.Received);
+
+        call.Loop.Post(new OfferTools(CallTool.All));
+        Assert.Equal("offer end_call", call.Provider.Asked[^1]);
+        call.Provider.Events.ToolCall("t2", "end_call", "{}");
+        call.After(200);
+        Assert.False(call.Sink.Facts.OfType<ToolCalled>().Last().Refused);
+        Assert.Contains("close 1000", call.Carrier.Received);
+    }
+
+    [Fact]
+    public void Tools_that_were_switched_off_while_the_call_was_looked_up_are_not_offered()
+    {
+        var call = new TestCall();
+        call.Loop.Post(new OfferTools([]));
+        call.Carrier.Start();
+        Assert.Empty(call.Provider.Setup!.Tools);
     }
 
     [Fact]

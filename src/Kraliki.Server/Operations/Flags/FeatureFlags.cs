@@ -21,10 +21,11 @@ public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOpti
 
     // Only what organisations have decided: as many entries as the table has rows.
     private readonly ConcurrentDictionary<(Guid Organisation, Flag Flag), Known> _decisions = new();
+    private readonly Lock _learning = new();
     private DateTimeOffset _newest;
     private bool _failing;
 
-    /// <summary>A flag of an organisation holds from now on, or no longer does. Raised on any thread; handlers must return at once.</summary>
+    /// <summary>A flag of an organisation holds from now on, or no longer does. Raised on any thread, one after the other in the order of the changes; handlers must return at once.</summary>
     public event Action<Guid, Flag>? Changed;
 
     /// <summary>Safe from any thread, waits for nothing, allocates nothing.</summary>
@@ -48,20 +49,26 @@ public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOpti
             return;
         }
 
-        var before = IsEnabled(row.OrganisationId, flag);
-        var learned = new Known(row.Version, row.Enabled ?? FlagDefinition.Default);
-        _decisions.AddOrUpdate((row.OrganisationId, flag), learned, (_, known) => known.Version < learned.Version ? learned : known);
-        if (IsEnabled(row.OrganisationId, flag) == before)
+        lock (_learning)
         {
-            return;
-        }
+            var before = IsEnabled(row.OrganisationId, flag);
+            if (!_decisions.TryGetValue((row.OrganisationId, flag), out var known) || known.Version < row.Version)
+            {
+                _decisions[(row.OrganisationId, flag)] = new(row.Version, row.Enabled ?? FlagDefinition.Default);
+            }
 
-        if (flag == Flag.WebhookValidation && before)
-        {
-            LogWebhooksOpen(row.OrganisationId);
-        }
+            if (IsEnabled(row.OrganisationId, flag) == before)
+            {
+                return;
+            }
 
-        Changed?.Invoke(row.OrganisationId, flag);
+            if (flag == Flag.WebhookValidation && before)
+            {
+                LogWebhooksOpen(row.OrganisationId);
+            }
+
+            Changed?.Invoke(row.OrganisationId, flag);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -3,6 +3,7 @@ using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Operations;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Sockets;
 using Microsoft.AspNetCore.Mvc;
@@ -165,13 +166,27 @@ internal static class SessionsApi
         return SessionStates.IsTerminal(row.State) ? Ok(http, row, urls) : Preconditions.Tagged(http, row.Version, TypedResults.Accepted((string?)null, View(row, urls)));
     }
 
-    private static async Task<IResult> IssueTicketAsync(Guid id, KralikiDb db, CurrentUser user, SocketTickets tickets, CancellationToken cancellationToken) =>
-        await FindAsync(id, db, cancellationToken) is null
-            ? NotFound(id)
-            : TypedResults.Json(tickets.Issue(PassFor(id, user)), ContractsJson.Default.SocketTicket, statusCode: StatusCodes.Status201Created);
+    private static async Task<IResult> IssueTicketAsync(
+        Guid id, KralikiDb db, CurrentUser user, SocketTickets tickets, PersonalDataReads reads, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(id, db, cancellationToken) is null)
+        {
+            return NotFound(id);
+        }
+
+        await reads.NoteAsync(user, id, "socket", cancellationToken);
+        return TypedResults.Json(tickets.Issue(PassFor(id, user)), ContractsJson.Default.SocketTicket, statusCode: StatusCodes.Status201Created);
+    }
 
     private static async Task<IResult> EventsAsync(
-        Guid id, KralikiDb db, JournalReader journal, CancellationToken cancellationToken, [FromQuery(Name = "after_seq")] long afterSeq = 0, int limit = 200)
+        Guid id,
+        KralikiDb db,
+        CurrentUser user,
+        JournalReader journal,
+        PersonalDataReads reads,
+        CancellationToken cancellationToken,
+        [FromQuery(Name = "after_seq")] long afterSeq = 0,
+        int limit = 200)
     {
         if (limit is < 1 or > MostEvents)
         {
@@ -188,13 +203,21 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
+        await reads.NoteAsync(user, id, "events", cancellationToken);
         var events = await journal.EventsAsync(id, afterSeq, limit, cancellationToken);
         var lastSeq = Math.Max(row.LastSeq, events.LastOrDefault()?.Seq ?? 0);
         return TypedResults.Ok(new SessionEventPage(events, lastSeq, events.Count == limit && events[^1].Seq < lastSeq));
     }
 
     private static async Task<IResult> TranscriptAsync(
-        Guid id, HttpRequest request, KralikiDb db, JournalReader journal, CancellationToken cancellationToken, string? format = null)
+        Guid id,
+        HttpRequest request,
+        KralikiDb db,
+        CurrentUser user,
+        JournalReader journal,
+        PersonalDataReads reads,
+        CancellationToken cancellationToken,
+        string? format = null)
     {
         if (TranscriptText.FormatOf(format, request.GetTypedHeaders().Accept) is not { } wanted)
         {
@@ -208,6 +231,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
+        await reads.NoteAsync(user, id, "transcript", cancellationToken);
         var turns = await journal.TurnsAsync(id, cancellationToken);
         var transcript = new Transcript(id, row.StartedAt, turns.ConvertAll(turn => TranscriptText.Line(turn.Seq, (TurnFinished)turn.Data)));
         return TranscriptText.Result(transcript, wanted);

@@ -47,6 +47,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Guid sessionId, Attachment attachment, ISessionGrain grain, LiveCalls calls, SessionFeeds feeds, TimeProvider time, ILogger<LiveCall> log)
     {
         SessionId = sessionId;
+        Organisation = attachment.Organisation;
         Epoch = attachment.Epoch;
         Provider = attachment.Provider;
         History = attachment.History;
@@ -60,6 +61,8 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     }
 
     public Guid SessionId { get; }
+
+    public Guid Organisation { get; }
 
     /// <summary>Name of the session's AI voice provider.</summary>
     public string Provider { get; }
@@ -152,9 +155,10 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         lock (_binding)
         {
             post = _post;
-            if (post is null)
+            if (post is null && command is not OfferTools)
             {
-                // The loop does not exist yet; of what can come so early, only the newest matters (an end).
+                // The loop does not exist yet; of what can come so early, only the newest matters (an end). Tools are
+                // looked up when it begins.
                 _early = command;
             }
         }

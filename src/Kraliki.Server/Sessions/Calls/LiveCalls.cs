@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions.Live;
+using Kraliki.Voice.Calls;
+using Kraliki.Voice.Providers;
 
 namespace Kraliki.Server.Sessions.Calls;
 
@@ -10,23 +13,29 @@ public sealed class LiveCalls
     private readonly IGrainFactory _grains;
     private readonly SessionFeeds _feeds;
     private readonly NodeLink _node;
+    private readonly FeatureFlags _flags;
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
 
-    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, TimeProvider time, ILogger<LiveCall> log)
+    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, FeatureFlags flags, TimeProvider time, ILogger<LiveCall> log)
     {
         _grains = grains;
         _feeds = feeds;
         _node = node;
+        _flags = flags;
         _time = time;
         _log = log;
         node.Calls = this;
         feeds.ListenersChanged += (session, listened) => Find(session)?.SetListening(listened);
+        flags.Changed += OfferToolsAgain;
     }
 
     internal IEnumerable<LiveCall> All => _calls.Values;
 
     public LiveCall? Find(Guid sessionId) => _calls.GetValueOrDefault(sessionId);
+
+    /// <summary>What the assistant may use in this call, as the organisation has it now. Changes are told to the call's loop; ask after it is bound.</summary>
+    public IReadOnlyList<CallTool> ToolsOf(LiveCall call) => _flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? CallTool.All : [];
 
     /// <summary>A media socket takes the session over. Dispose the call when the socket is done.</summary>
     /// <returns>Null when there is no such session or it has ended.</returns>
@@ -42,6 +51,14 @@ public sealed class LiveCalls
         var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _time, _log);
         _calls[sessionId] = call;
         return call;
+    }
+
+    private void OfferToolsAgain(Guid organisation, Flag flag)
+    {
+        foreach (var call in _calls.Values.Where(call => flag == Flag.FunctionCalling && call.Organisation == organisation))
+        {
+            call.Post(new OfferTools(ToolsOf(call)));
+        }
     }
 
     internal void Remove(LiveCall call) => _calls.TryRemove(new(call.SessionId, call));

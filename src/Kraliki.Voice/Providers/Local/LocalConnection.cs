@@ -57,12 +57,14 @@ internal sealed class LocalConnection : IProviderConnection
     private bool _answerOwed;
     private long _samplesIn;
     private long _samplesOut;
+    private IReadOnlyList<CallTool> _tools;
 
     public LocalConnection(RecognizerPool recognizers, ProviderSetup setup, IProviderEvents events)
     {
         _recognizers = recognizers;
         _setup = setup;
         _events = events;
+        _tools = setup.Tools;
         _hear = Hear;
         _conversation =
         [
@@ -124,6 +126,8 @@ internal sealed class LocalConnection : IProviderConnection
         _conversation.Add(new(TalkRole.Operator, text));
         Answer(SmallTalk.Next(_conversation));
     });
+
+    public void OfferTools(IReadOnlyList<CallTool> tools) => Post(() => _tools = tools);
 
     /// <summary>The only tool is <c>end_call</c>, whose result changes nothing.</summary>
     public void ProvideToolResult(string callId, string output)
@@ -308,9 +312,9 @@ internal sealed class LocalConnection : IProviderConnection
         answer.Text = answer.Said;
         _events.AnswerDone(answer.TurnId, answer.Said, answer.Cancelled);
         _events.Usage(new ProviderUsage(0, 0, 0, Seconds(_samplesIn), Seconds(_samplesOut)));
-        if (answer.Wish == TalkWish.EndCall && !answer.Cancelled)
+        if (answer.Wish == TalkWish.EndCall && !answer.Cancelled && _tools.Contains(CallTool.EndCall))
         {
-            _events.ToolCall($"{answer.TurnId}-end", "end_call", "{}");
+            _events.ToolCall($"{answer.TurnId}-end", CallTool.EndCall.Name, "{}");
         }
     }
 

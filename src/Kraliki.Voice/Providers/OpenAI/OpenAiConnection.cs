@@ -30,6 +30,8 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     private readonly List<string> _committedWhileHeld = [];
     private readonly List<string> _forgotten = [];
     private volatile MediaSocket? _socket;
+    private IReadOnlyList<CallTool> _tools = setup.Tools;
+    private bool _configured;
     private bool _ready;
     private bool _closed;
     private bool _held;
@@ -154,6 +156,19 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     {
         Send(new ItemCreate(new RealtimeItem(Type: "message", Role: "system", Content: [new RealtimeContent("input_text", text)])), OpenAiJson.Default.ItemCreate);
         Create(new ResponseCreate());
+    }
+
+    public void OfferTools(IReadOnlyList<CallTool> tools)
+    {
+        // Sent under the gate, as the first settings are: whichever comes last must be the last on the wire.
+        lock (_gate)
+        {
+            _tools = tools;
+            if (_configured)
+            {
+                Send(new SessionUpdate(new SessionSettings(Tools: Settings(tools))), OpenAiJson.Default.SessionUpdate);
+            }
+        }
     }
 
     public void ProvideToolResult(string callId, string output)
@@ -501,15 +516,20 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     private void Configure()
     {
         var pcmu = new AudioFormat("audio/pcmu");
-        Send(
-            new SessionUpdate(new SessionSettings(
-                new AudioSettings(
-                    new AudioInput(Detection(createResponse: true), pcmu, new Transcription(options.TranscriptionModel)),
-                    new AudioOutput(pcmu, options.Voice)),
-                setup.Instructions,
-                ["audio"],
-                [new ToolSettings("function", "end_call", "Hangs up. Call it after saying goodbye, when the caller has nothing more to ask.", new ToolParameters("object", new Dictionary<string, string>()))])),
-            OpenAiJson.Default.SessionUpdate);
+        lock (_gate)
+        {
+            _configured = true;
+            Send(
+                new SessionUpdate(new SessionSettings(
+                    new AudioSettings(
+                        new AudioInput(Detection(createResponse: true), pcmu, new Transcription(options.TranscriptionModel)),
+                        new AudioOutput(pcmu, options.Voice)),
+                    setup.Instructions,
+                    ["audio"],
+                    Settings(_tools))),
+                OpenAiJson.Default.SessionUpdate);
+        }
+
         foreach (var turn in setup.History)
         {
             bool caller = turn.Speaker == LegRole.Caller;
@@ -518,6 +538,9 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 OpenAiJson.Default.ItemCreate);
         }
     }
+
+    private static IReadOnlyList<ToolSettings> Settings(IReadOnlyList<CallTool> tools) =>
+        [.. tools.Select(tool => new ToolSettings("function", tool.Name, tool.Description, new ToolParameters("object", new Dictionary<string, string>())))];
 
     private TurnDetection Detection(bool createResponse) => new("server_vad", options.SilenceMs, createResponse, InterruptResponse: false);
 

@@ -52,7 +52,7 @@ internal sealed record SessionUpdate(SessionSettings Session)
 }
 
 internal sealed record SessionSettings(
-    AudioSettings Audio,
+    AudioSettings? Audio = null,
     string? Instructions = null,
     IReadOnlyList<string>? OutputModalities = null,
     IReadOnlyList<ToolSettings>? Tools = null)

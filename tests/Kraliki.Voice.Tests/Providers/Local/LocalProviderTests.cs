@@ -102,6 +102,18 @@ public sealed class LocalProviderTests
     }
 
     [Fact]
+    public async Task Without_the_tool_a_goodbye_leaves_the_line_open()
+    {
+        var connection = await Connect();
+        connection.OfferTools([]);
+        await connection.Say("Thank you very much, goodbye.");
+        Assert.Contains("Goodbye", (await _events.Answer()).Text, StringComparison.Ordinal);
+        connection.Instruct("Say: Still here.");
+        await _events.Answer();
+        Assert.DoesNotContain(_events.Seen, line => line.StartsWith("tool", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Continued_call_remembers_what_was_said_before()
     {
         var connection = await Connect(
@@ -113,7 +125,7 @@ public sealed class LocalProviderTests
 
     private async Task<IProviderConnection> Connect(params TurnFinished[] history)
     {
-        var connection = new LocalProvider(SharedEar.Recognizers).Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", history), _events);
+        var connection = new LocalProvider(SharedEar.Recognizers).Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", history, CallTool.All), _events);
         await _events.Await("connected");
         return connection;
     }

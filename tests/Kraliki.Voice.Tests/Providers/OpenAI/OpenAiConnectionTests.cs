@@ -87,6 +87,16 @@ public sealed class OpenAiConnectionTests
     }
 
     [Fact]
+    public void Tools_are_taken_away_and_given_back_while_the_session_runs()
+    {
+        _connection.OfferTools([]);
+        Assert.Equal("""{"session":{"tools":[],"type":"realtime"},"type":"session.update"}""", Sent("session.update"));
+        _transport.Sent!.Clear();
+        _connection.OfferTools(CallTool.All);
+        Assert.Contains("end_call", Sent("session.update"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_goodbye_that_was_cut_off_does_not_hang_up()
     {
         _transport.Receive("""{"type":"response.created","response":{"id":"r1"}}""");
@@ -212,7 +222,7 @@ public sealed class OpenAiConnectionTests
     private static readonly string[] Values = ["null", "7", "-1e999", "true", "[]", "[null]", "{}", "\"\"", "\"\\ud800\"", "\"item_x\"", "99999999999999999999"];
 
     private static OpenAiConnection New(IProviderEvents events)
-        => new(new OpenAiOptions { ApiKey = "k" }, new ProviderSetup(Guid.CreateVersion7(), "", []), events, new FakeTimeProvider());
+        => new(new OpenAiOptions { ApiKey = "k" }, new ProviderSetup(Guid.CreateVersion7(), "", [], CallTool.All), events, new FakeTimeProvider());
 
     private static string Type(string message)
     {
