@@ -34,7 +34,7 @@ public sealed record JsonWebKeys(IReadOnlyList<PublicJwk> Keys);
 /// All nodes share them in the database. Private keys lie there sealed with AES-256-GCM (nonce, cipher text, tag; the kid is
 /// associated data) under a key derived from <see cref="MasterKey"/>, so that a copy of the database signs no token.
 /// </remarks>
-internal sealed class SigningKeys(KralikiDbFactory databases, MasterKey master, TimeProvider time) : IDisposable
+internal sealed class SigningKeys(KralikiDbFactory databases, MasterKey master, KralikiOptions options, TimeProvider time) : IDisposable
 {
     private const int NonceBytes = 12;
     private const int TagBytes = 16;
@@ -48,8 +48,7 @@ internal sealed class SigningKeys(KralikiDbFactory databases, MasterKey master, 
     // A token with a key unknown here may come from a node that is ahead, or from a forger, who must not keep the database busy.
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan Rotation = TimeSpan.FromDays(30);
-
+    private readonly TimeSpan _rotation = TimeSpan.FromDays(options.Identity.KeyRotationDays);
     private readonly byte[] _sealing = master.Derive("signing-keys");
     private readonly SemaphoreSlim _gate = new(initialCount: 1);
 
@@ -112,10 +111,10 @@ internal sealed class SigningKeys(KralikiDbFactory databases, MasterKey master, 
             {
                 db.Add(Generate(signsFrom: now));
             }
-            else if (now >= rows[^1].SignsFrom + Rotation - Announcement)
+            else if (now >= rows[^1].SignsFrom + _rotation - Announcement)
             {
                 // After a long standstill the old key signs on until the new one was announced long enough.
-                var due = rows[^1].SignsFrom + Rotation;
+                var due = rows[^1].SignsFrom + _rotation;
                 db.Add(Generate(due > now + Announcement ? due : now + Announcement));
             }
 

@@ -71,7 +71,7 @@ public sealed class KeyRotationTests
         var login = await LoginAsync(server, client);
         var databases = server.Services.GetRequiredService<KralikiDbFactory>();
         var later = new FakeTimeProvider(_time.GetUtcNow() + TimeSpan.FromDays(31));
-        using var keys = new SigningKeys(databases, server.Services.GetRequiredService<MasterKey>(), later);
+        using var keys = new SigningKeys(databases, server.Services.GetRequiredService<MasterKey>(), server.Services.GetRequiredService<KralikiOptions>(), later);
         await keys.TendAsync(Cancel);
         later.Advance(TimeSpan.FromHours(3));
         await using var db = databases.OpenForSystem();
