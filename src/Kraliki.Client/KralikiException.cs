@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
 
 namespace Kraliki.Client;
@@ -32,6 +34,11 @@ public sealed class KralikiException : Exception
 
     /// <summary>When the server wants to hear the request again, when it said so: 429, and 503.</summary>
     public TimeSpan? RetryAfter { get; }
+
+    /// <summary>With code <c>version_conflict</c>: what was to be changed, as it is now. Otherwise null.</summary>
+    public T? Current<T>(JsonTypeInfo<T> type)
+        where T : class =>
+        Code == "version_conflict" ? Problem?.Current?.Deserialize(type) : null;
 
     internal static KralikiException Unreachable(Exception inner) =>
         new("unreachable", "The server cannot be reached. Check the connection and try again.", inner);

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Kraliki.Contracts;
 
@@ -23,30 +21,21 @@ public sealed record SessionFilter(
 {
     internal string ToQuery()
     {
-        var query = new StringBuilder();
+        var query = new Query();
         foreach (var state in States ?? [])
         {
-            Add("state", JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString()));
+            query.Add("state", JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString()));
         }
 
-        Add("provider", Provider);
-        Add("telephony_provider", TelephonyProvider);
-        Add("q", PhoneNumber);
-        Add("created_after", Time(CreatedAfter));
-        Add("created_before", Time(CreatedBefore));
-        Add("updated_since", Time(UpdatedSince));
-        Add("limit", Limit?.ToString(CultureInfo.InvariantCulture));
-        Add("cursor", Cursor);
-        return query.ToString();
-
-        void Add(string name, string? value)
-        {
-            if (value is not null)
-            {
-                query.Append(query.Length == 0 ? '?' : '&').Append(name).Append('=').Append(Uri.EscapeDataString(value));
-            }
-        }
-
-        static string? Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+        return query
+            .Add("provider", Provider)
+            .Add("telephony_provider", TelephonyProvider)
+            .Add("q", PhoneNumber)
+            .Add("created_after", CreatedAfter)
+            .Add("created_before", CreatedBefore)
+            .Add("updated_since", UpdatedSince)
+            .Add("limit", Limit)
+            .Add("cursor", Cursor)
+            .ToString();
     }
 }

@@ -1,4 +1,5 @@
 using Kraliki.Client;
+using Kraliki.Contracts;
 using Kraliki.OperatorConsole;
 using Kraliki.OperatorConsole.Frame;
 using Kraliki.OperatorConsole.SignIn;
@@ -19,7 +20,14 @@ services.AddSingleton(new Words());
 services.AddSingleton(_ => new HttpClient { BaseAddress = new Uri(builder.HostEnvironment.BaseAddress) });
 services.AddSingleton(provider => new KralikiClient(provider.GetRequiredService<HttpClient>(), provider.GetRequiredService<TimeProvider>()));
 
-services.AddAuthorizationCore();
+services.AddAuthorizationCore(options =>
+{
+    foreach (var permission in Permissions.All)
+    {
+        options.AddPolicy(permission, policy => policy.RequireClaim(Rights.Claim, permission));
+    }
+});
+services.AddSingleton<Tabs>();
 services.AddSingleton<SignInState>();
 services.AddSingleton<AuthenticationStateProvider>(provider => provider.GetRequiredService<SignInState>());
 
@@ -33,4 +41,6 @@ services.AddMudServices(options =>
     options.SnackbarConfiguration.ShowCloseIcon = true;
 });
 
-await builder.Build().RunAsync();
+var host = builder.Build();
+await host.Services.GetRequiredService<Tabs>().StartAsync();
+await host.RunAsync();

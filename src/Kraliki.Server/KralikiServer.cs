@@ -2,6 +2,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Insights;
+using Kraliki.Server.Mail;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
 using Kraliki.Server.Rehearsals;
@@ -29,7 +30,9 @@ public static class KralikiServer
         var options = builder.AddKralikiOptions();
         builder.AddHosting(options);
         builder.AddData(options);
+        builder.AddMail(options);
         builder.AddIdentity();
+        builder.AddIdempotency();
         builder.AddOperations();
         builder.AddSessions(options);
         builder.AddInsights();
@@ -45,10 +48,12 @@ public static class KralikiServer
         app.UseOrigins(options.Edges);
         app.UseConsolePages();
         app.UseIdentity();
+        app.UseIdempotency();
         app.UseWebSockets();
 
         app.MapStaticAssets().AllowAnonymous().DisableRateLimiting();
         app.MapIdentity();
+        app.MapMail();
         app.MapOperations();
         app.MapApiDescription();
         app.MapSessions();

@@ -19,6 +19,8 @@ public sealed class ConsoleFixture : IAsyncLifetime
     private const float PatienceMs = 60_000;
 
     private IPlaywright _playwright = null!;
+    private IBrowserContext? _office;
+    private string? _officeUser;
     private IBrowser _browser = null!;
 
     public RunningServer Server { get; private set; } = null!;
@@ -35,11 +37,7 @@ public sealed class ConsoleFixture : IAsyncLifetime
             Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
         SignedIn = await NewContextAsync();
-        var login = await SignedIn.APIRequest.PostAsync("/api/v1/auth/login", new()
-        {
-            DataObject = new { email = RunningServer.Operator, password = Server.Password },
-        });
-        Assert.True(login.Ok, $"Sign-in for the tests was refused: {login.Status} {await login.TextAsync()}");
+        await SignInAsync(SignedIn, RunningServer.Operator);
     }
 
     /// <summary>A context of somebody who has not signed in.</summary>
@@ -67,11 +65,28 @@ public sealed class ConsoleFixture : IAsyncLifetime
         return page;
     }
 
-    /// <summary>The operator's own client, for what a test prepares or checks beside the browser.</summary>
-    public async Task<KralikiClient> ApiAsync(CancellationToken cancellationToken)
+    /// <summary>A page of another demo account. All of them share a second context, one after the other: what it has in its cache serves them all.</summary>
+    public async Task<IPage> OpenAsAsync(string email, string path, int width = 1440, int height = 900)
+    {
+        _office ??= await NewContextAsync();
+        if (_officeUser != email)
+        {
+            await _office.ClearCookiesAsync();
+            await SignInAsync(_office, email);
+            _officeUser = email;
+        }
+
+        var page = await _office.NewPageAsync();
+        await page.SetViewportSizeAsync(width, height);
+        await page.GotoAsync(path);
+        return page;
+    }
+
+    /// <summary>An account's own client, by default the operator's, for what a test prepares or checks beside the browser.</summary>
+    public async Task<KralikiClient> ApiAsync(CancellationToken cancellationToken, string email = RunningServer.Operator)
     {
         var client = Server.Api();
-        await client.LoginAsync(RunningServer.Operator, Server.Password, TokenTransport.Body, cancellationToken);
+        await client.LoginAsync(email, Server.Password, TokenTransport.Body, cancellationToken);
         return client;
     }
 
@@ -80,6 +95,12 @@ public sealed class ConsoleFixture : IAsyncLifetime
         await _browser.CloseAsync();
         _playwright.Dispose();
         await Server.DisposeAsync();
+    }
+
+    private async Task SignInAsync(IBrowserContext context, string email)
+    {
+        var login = await context.APIRequest.PostAsync("/api/v1/auth/login", new() { DataObject = new { email, password = Server.Password } });
+        Assert.True(login.Ok, $"Sign-in for the tests was refused: {login.Status} {await login.TextAsync()}");
     }
 
     private static string ChromiumPath()

@@ -2,10 +2,11 @@ using Kraliki.Contracts;
 
 namespace Kraliki.OperatorConsole.SignIn;
 
-/// <summary>What the console offers to a role. The server decides; this only keeps people from asking in vain.</summary>
+/// <summary>What the console offers to whom: the server's own map. The server decides; this only keeps people from asking in vain.</summary>
 public static class Rights
 {
-    public static bool MayControlCalls(this UserView? user) => user is { Role: UserRole.Admin or UserRole.Supervisor or UserRole.Agent };
+    /// <summary>Claim that carries one permission; the policy of the same name asks for it.</summary>
+    public const string Claim = "permission";
 
-    public static bool MaySeeApiReference(this UserView? user) => user is { Role: UserRole.Admin };
+    public static bool May(this UserView? user, string permission) => user is not null && RolePermissions.Allow(user.Role, permission);
 }

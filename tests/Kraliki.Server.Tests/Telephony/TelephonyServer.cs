@@ -38,7 +38,7 @@ internal sealed class TelephonyServer : IAsyncDisposable
     /// <param name="key">The API key that the server is configured with.</param>
     /// <param name="analyze">With what is found out beside calls; see <see cref="SessionServer.StartAsync"/>.</param>
     public static async Task<TelephonyServer> StartAsync(
-        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, bool analyze = false)
+        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, ScopedLines? lines = null, bool analyze = false)
     {
         var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
         var log = new LogWatch();
@@ -52,6 +52,11 @@ internal sealed class TelephonyServer : IAsyncDisposable
                 if (analyze)
                 {
                     services.AddAnalyzers();
+                }
+
+                if (lines is not null)
+                {
+                    services.AddLogging(logging => logging.AddProvider(lines).AddFilter<ScopedLines>(null, LogLevel.Information));
                 }
 
                 services.Replace(ServiceDescriptor.Singleton(new CallOptions { StartTimeout = startTimeout ?? new CallOptions().StartTimeout }));

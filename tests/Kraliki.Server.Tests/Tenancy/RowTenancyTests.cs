@@ -19,6 +19,7 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
         [typeof(Organisation)] = "it is the owner; seen by its own people only",
         [typeof(SigningKey)] = "the installation's",
         [typeof(RefreshToken)] = "found by the secret alone, before anybody is signed in",
+        [typeof(RevokedToken)] = "asked for by its own random id alone, at every request",
         [typeof(SessionEventRow)] = "the session's row is asked first; the journal reads and writes by its id",
     };
 
@@ -113,9 +114,9 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     {
         await RefusedAsync(Guid.Empty, db => db.Add(Call("CA-new", Guid.Empty)));
         await RefusedAsync(Guid.Empty, db => db.Add(Call("CA-new", Ours)));
-        await RefusedAsync(Ours, db => db.Add(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
-        await RefusedAsync(Ours, db => db.Update(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
-        await RefusedAsync(Ours, db => db.Remove(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
+        await RefusedAsync(Ours, db => db.Add(new SigningKey { Kid = "k", SealedKey = [], SignsFrom = DateTimeOffset.UnixEpoch }));
+        await RefusedAsync(Ours, db => db.Update(new SigningKey { Kid = "k", SealedKey = [], SignsFrom = DateTimeOffset.UnixEpoch }));
+        await RefusedAsync(Ours, db => db.Remove(new SigningKey { Kid = "k", SealedKey = [], SignsFrom = DateTimeOffset.UnixEpoch }));
     }
 
     private static CarrierCall Call(string sid, Guid organisation) =>

@@ -16,6 +16,11 @@ export function unwatch() {
   target = null;
 }
 
+// A link inside a popover leads on within the page, so nothing else closes it.
+export function closeMenus() {
+  document.querySelectorAll('[popover]:popover-open').forEach(menu => menu.hidePopover());
+}
+
 export function focus(id) {
   document.getElementById(id)?.focus();
 }

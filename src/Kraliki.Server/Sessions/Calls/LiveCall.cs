@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
@@ -55,6 +56,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Provider = attachment.Provider;
         History = attachment.History;
         Continued = attachment.Continued;
+        Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
         _feeds = feeds;
@@ -76,6 +78,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>The session had media before: the caller has come back.</summary>
     public bool Continued { get; }
+
+    /// <summary>Of the request that created the session, if it was one.</summary>
+    public RequestTrace? Trace { get; }
 
     /// <summary>Ends when the session has its end, or the call was given up.</summary>
     public Task Ended => _ended.Task;
