@@ -27,6 +27,7 @@ internal static class OperationDescription
         new(404, "NotFound", "There is no such thing in this organisation.", "not_found", "There is no session 01992f6e-4a3b-7c21-9d53-0c5f2f8e6a10."),
         new(406, "NotAcceptable", "None of the media types in Accept is available.", "not_acceptable", "The transcript is available as application/json, text/plain, text/vtt, application/x-subrip."),
         new(409, "Conflict", "Not possible as things stand; where it helps, `current` is how they stand.", "illegal_transition", "The session is completed: that is final, it cannot become active."),
+        new(410, "Gone", "Used already, replaced or expired.", "link_expired", "This link was used already, replaced by a newer one, or has expired; ask for a new mail."),
         new(412, "VersionConflict", "Somebody else has changed it since; `current` is how it is now.", "version_conflict", "Somebody else has changed this since; current is how it is now."),
         new(413, "BodyTooLarge", "The body is larger than 1 MiB.", "body_too_large", "The body is larger than 1 MiB."),
         new(415, "UnsupportedMediaType", "The body is not JSON.", "unsupported_media_type", "The body must be JSON: Content-Type: application/json."),

@@ -7,8 +7,6 @@ namespace Kraliki.Server.Tests.Hosting;
 
 public sealed class OperationDescriptionTests(ServerFixture fixture)
 {
-    private static readonly JsonSerializerOptions Options = new(ContractsJson.Default.Options) { RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true };
-
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -49,9 +47,9 @@ public sealed class OperationDescriptionTests(ServerFixture fixture)
         Assert.NotEmpty(ApiExamples.Types);
         foreach (var type in ApiExamples.Types.Where(type => type.Assembly == typeof(SessionView).Assembly))
         {
-            var example = ApiExamples.Find(type, Options);
-            var read = example.Deserialize(type, Options);
-            Assert.True(JsonNode.DeepEquals(example, JsonSerializer.SerializeToNode(read, type, Options)), $"The example of {type.Name} changes when it is read: {example}");
+            var example = ApiExamples.Find(type, ContractsJson.Default.Options);
+            var read = example.Deserialize(type, ContractsJson.Default.Options);
+            Assert.True(JsonNode.DeepEquals(example, JsonSerializer.SerializeToNode(read, type, ContractsJson.Default.Options)), $"The example of {type.Name} changes when it is read: {example}");
         }
     }
 
