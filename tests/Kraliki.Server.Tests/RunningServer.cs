@@ -4,6 +4,7 @@ using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Mail;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -83,12 +84,15 @@ public sealed class RunningServer : IAsyncDisposable
             builder.Services.Replace(ServiceDescriptor.Singleton(TextWriter.Null));
             if (setup.Time is { } time)
             {
+                SetClock<SigningKeys>(builder.Services, time);
                 SetClock<AccessTokens>(builder.Services, time);
                 SetClock<RefreshTokens>(builder.Services, time);
                 SetClock<SignIns>(builder.Services, time);
                 SetClock<Revocations>(builder.Services, time);
                 SetClock<IdentityUpkeep>(builder.Services, time);
                 SetClock<LoginDelays>(builder.Services, time);
+                SetClock<MailTokens>(builder.Services, time);
+                SetClock<Outbox>(builder.Services, time);
             }
 
             setup.Change?.Invoke(builder);
