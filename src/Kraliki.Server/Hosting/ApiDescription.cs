@@ -115,6 +115,7 @@ internal static class ApiDescription
             page.DefaultFonts = false;
             page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
             page.DisableAgent();
+            page.WithNonce();
         }).AllowAnonymous();
     }
 
