@@ -39,7 +39,7 @@ start() {
   case $1 in
     kraliki)
       taskset -c 0 "$server" --urls "http://127.0.0.1:$port" \
-        --Kraliki:DataDirectory="$work/data" --Kraliki:Demo=true \
+        --Kraliki:DataDirectory="$work/data" --Kraliki:Demo=true --Kraliki:Limits:WebhooksPerMinute=1000000 --Kraliki:Limits:SocketsPerMinute=1000000 \
         --Kraliki:Providers:OpenAI:ApiKey=sk-load --Kraliki:Providers:OpenAI:BaseUrl="http://127.0.0.1:$echo_port/v1" \
         --Kraliki:Carriers:Twilio:AccountSid=$sid --Kraliki:Carriers:Twilio:AuthToken=$token >"$work/server.log" 2>&1 & ;;
     node-ws)

@@ -14,6 +14,9 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
     // The server accepts cookie-authenticated changes only with this header, which a foreign page cannot send.
     private const string CsrfHeader = "X-Kraliki-CSRF";
 
+    // The server carries out a creating request once for each key, so a request that bears one is safe to repeat.
+    private const string KeyHeader = "Idempotency-Key";
+
     private readonly SemaphoreSlim _refreshing = new(1, 1);
     private volatile Tokens? _tokens;
     private int _refreshes;
@@ -101,6 +104,14 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         return await ReadAsync(answer, path, type, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>A POST that creates: under a key of its own, so that it may be repeated when no answer comes.</summary>
+    public async Task<T> CreateAsync<TBody, T>(string path, TBody body, JsonTypeInfo<TBody> bodyType, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+        where TBody : class
+    {
+        using var answer = await AnswerAsync(HttpMethod.Post, path, Body(body, bodyType), null, cancellationToken, Guid.NewGuid().ToString()).ConfigureAwait(false);
+        return await ReadAsync(answer, path, type, cancellationToken).ConfigureAwait(false);
+    }
+
     public async Task SendAsync<TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> bodyType, CancellationToken cancellationToken)
         where TBody : class
     {
@@ -136,18 +147,18 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
 
     /// <summary>Sends until there is a good answer, or throws.</summary>
     private async Task<HttpResponseMessage> AnswerAsync(
-        HttpMethod method, string path, Func<HttpContent?>? body, long? ifVersion, CancellationToken cancellationToken)
+        HttpMethod method, string path, Func<HttpContent?>? body, long? ifVersion, CancellationToken cancellationToken, string? key = null)
     {
         var refreshed = false;
         for (var attempt = 1; ; attempt++)
         {
-            var mayRepeat = method == HttpMethod.Get && attempt < MaxAttempts;
+            var mayRepeat = (method == HttpMethod.Get || key is not null) && attempt < MaxAttempts;
             var refreshesBefore = Volatile.Read(ref _refreshes);
             var sentAt = time.GetUtcNow();
             TimeSpan? serverAsks = null;
             try
             {
-                var answer = await OnceAsync(method, path, body?.Invoke(), ifVersion, cancellationToken).ConfigureAwait(false);
+                var answer = await OnceAsync(method, path, body?.Invoke(), ifVersion, cancellationToken, key).ConfigureAwait(false);
                 if (answer.IsSuccessStatusCode)
                 {
                     return answer;
@@ -166,7 +177,7 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
                         SignInLost?.Invoke();
                     }
 
-                    if (!mayRepeat || !IsTransient(answer.StatusCode))
+                    if (!mayRepeat || !(IsTransient(answer.StatusCode) || IsInProgress(answer)))
                     {
                         throw await RefusalAsync(answer, cancellationToken).ConfigureAwait(false);
                     }
@@ -188,7 +199,7 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         }
     }
 
-    private async Task<HttpResponseMessage> OnceAsync(HttpMethod method, string path, HttpContent? body, long? ifVersion, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> OnceAsync(HttpMethod method, string path, HttpContent? body, long? ifVersion, CancellationToken cancellationToken, string? key = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };
         if (_tokens is { } tokens)
@@ -198,6 +209,11 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         else if (method != HttpMethod.Get)
         {
             request.Headers.Add(CsrfHeader, "1");
+        }
+
+        if (key is not null)
+        {
+            request.Headers.Add(KeyHeader, key);
         }
 
         if (ifVersion is { } version)
@@ -267,6 +283,9 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
     private static bool IsTransient(HttpStatusCode status) => status
         is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
         or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+
+    /// <summary>An earlier attempt under the same key is still being carried out; no other conflict says when to come again.</summary>
+    private static bool IsInProgress(HttpResponseMessage answer) => answer.StatusCode == HttpStatusCode.Conflict && answer.Headers.RetryAfter is not null;
 
     private static async Task<KralikiException> RefusalAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ namespace Kraliki.Client;
 /// <summary>The REST API, typed. Safe from any thread.</summary>
 /// <remarks>
 /// Every method throws <see cref="KralikiException"/> when the server refuses or cannot be reached. What is safe to repeat
-/// (GET) is repeated by itself. An access token that ran out is refreshed once and the request sent again.
+/// (GET, and POST that creates under an Idempotency-Key) is repeated by itself. An access token that ran out is refreshed once and the request sent again.
 /// </remarks>
 public sealed partial class KralikiClient : IDisposable
 {
@@ -19,7 +19,7 @@ public sealed partial class KralikiClient : IDisposable
         _api = new ApiCaller(http, Time);
     }
 
-    /// <summary>How often a GET is tried in all when the server is unreachable or overloaded.</summary>
+    /// <summary>How often a request that is safe to repeat is tried in all when the server is unreachable or overloaded.</summary>
     public int MaxAttempts
     {
         get => _api.MaxAttempts;
@@ -57,11 +57,11 @@ public sealed partial class KralikiClient : IDisposable
     // Sessions
 
     public Task<SessionView> CreateSessionAsync(CreateSession session, CancellationToken cancellationToken = default) =>
-        _api.SendAsync(HttpMethod.Post, "api/v1/sessions", session, ContractsJson.Default.CreateSession, ContractsJson.Default.SessionView, cancellationToken);
+        _api.CreateAsync("api/v1/sessions", session, ContractsJson.Default.CreateSession, ContractsJson.Default.SessionView, cancellationToken);
 
     /// <summary>Creates a session and returns all that is needed to join it.</summary>
     public Task<SessionBootstrap> BootstrapSessionAsync(CreateSession session, CancellationToken cancellationToken = default) =>
-        _api.SendAsync(HttpMethod.Post, "api/v1/sessions/bootstrap", session, ContractsJson.Default.CreateSession, ContractsJson.Default.SessionBootstrap, cancellationToken);
+        _api.CreateAsync("api/v1/sessions/bootstrap", session, ContractsJson.Default.CreateSession, ContractsJson.Default.SessionBootstrap, cancellationToken);
 
     public Task<SessionView> GetSessionAsync(Guid id, CancellationToken cancellationToken = default) =>
         _api.GetAsync($"api/v1/sessions/{id}", ContractsJson.Default.SessionView, cancellationToken);
@@ -110,7 +110,7 @@ public sealed partial class KralikiClient : IDisposable
     // Rehearsals, providers, console
 
     public Task<RehearsalView> StartRehearsalAsync(StartRehearsal rehearsal, CancellationToken cancellationToken = default) =>
-        _api.SendAsync(HttpMethod.Post, "api/v1/rehearsals", rehearsal, ContractsJson.Default.StartRehearsal, ContractsJson.Default.RehearsalView, cancellationToken);
+        _api.CreateAsync("api/v1/rehearsals", rehearsal, ContractsJson.Default.StartRehearsal, ContractsJson.Default.RehearsalView, cancellationToken);
 
     public Task<RehearsalView> GetRehearsalAsync(Guid id, CancellationToken cancellationToken = default) =>
         _api.GetAsync($"api/v1/rehearsals/{id}", ContractsJson.Default.RehearsalView, cancellationToken);

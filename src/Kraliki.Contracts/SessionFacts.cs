@@ -27,12 +27,16 @@ public sealed record SessionEvent(long Seq, DateTimeOffset At, SessionFact Data)
 public abstract record SessionFact;
 
 /// <summary>The session's fixed facts at birth; first entry of every journal.</summary>
+/// <param name="RequestId">The <c>X-Request-ID</c> of the request that created it; goes along to the AI provider.</param>
+/// <param name="TraceParent">W3C trace context of that request.</param>
 public sealed record SessionCreated(
     string Provider,
     VoiceStrategy Strategy,
     string TelephonyProvider,
     string? PhoneNumber,
-    IReadOnlyDictionary<string, string> Metadata) : SessionFact;
+    IReadOnlyDictionary<string, string> Metadata,
+    string? RequestId = null,
+    string? TraceParent = null) : SessionFact;
 
 public sealed record SessionUpdated(string? PhoneNumber, IReadOnlyDictionary<string, string>? Metadata) : SessionFact;
 

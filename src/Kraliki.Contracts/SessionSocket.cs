@@ -21,7 +21,8 @@ public abstract record ServerMessage;
 public sealed record Hello(Guid SessionId, int HeartbeatIntervalMs, int IdentifyWithinMs, DateTimeOffset ServerTimestamp) : ServerMessage;
 
 /// <summary>The client is in. Events after <see cref="ResumedFrom"/> follow, in order and without gaps.</summary>
-public sealed record Ready(SessionView Session, long LastSeq, long ResumedFrom) : ServerMessage;
+/// <param name="RequestId">Under which the server logs everything about this socket.</param>
+public sealed record Ready(SessionView Session, long LastSeq, long ResumedFrom, string? RequestId = null) : ServerMessage;
 
 public sealed record EventMessage(long Seq, DateTimeOffset At, SessionFact Data) : ServerMessage;
 

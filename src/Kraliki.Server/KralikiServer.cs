@@ -1,6 +1,7 @@
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Mail;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
 using Kraliki.Server.Rehearsals;
@@ -28,7 +29,9 @@ public static class KralikiServer
         var options = builder.AddKralikiOptions();
         builder.AddHosting(options);
         builder.AddData(options);
+        builder.AddMail(options);
         builder.AddIdentity();
+        builder.AddIdempotency();
         builder.AddOperations();
         builder.AddSessions(options);
         builder.AddProviders();
@@ -43,10 +46,12 @@ public static class KralikiServer
         app.UseOrigins(options.Edges);
         app.UseConsolePages();
         app.UseIdentity();
+        app.UseIdempotency();
         app.UseWebSockets();
 
         app.MapStaticAssets().AllowAnonymous().DisableRateLimiting();
         app.MapIdentity();
+        app.MapMail();
         app.MapOperations();
         app.MapApiDescription();
         app.MapSessions();

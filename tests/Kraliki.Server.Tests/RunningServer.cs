@@ -4,6 +4,7 @@ using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Mail;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -89,6 +90,8 @@ public sealed class RunningServer : IAsyncDisposable
                 SetClock<Revocations>(builder.Services, time);
                 SetClock<IdentityUpkeep>(builder.Services, time);
                 SetClock<LoginDelays>(builder.Services, time);
+                SetClock<MailTokens>(builder.Services, time);
+                SetClock<Outbox>(builder.Services, time);
             }
 
             setup.Change?.Invoke(builder);

@@ -142,7 +142,8 @@ public sealed class OpenAiSimulator : IAsyncDisposable
                     var session = new RealtimeSession(
                         _options, _mind, _voice, _ear(), transcription ? null : model, own.Send, own.SendClose, own.Handled);
                     id = session.Id;
-                    _sessions[id] = new(id, model, _options.TimeProvider.GetUtcNow());
+                    var headers = context.Request.Headers;
+                    _sessions[id] = new(id, model, _options.TimeProvider.GetUtcNow(), headers["X-Client-Request-Id"], headers.TraceParent);
                     return session;
                 },
                 configured,
@@ -212,4 +213,6 @@ public sealed class OpenAiSimulator : IAsyncDisposable
 }
 
 /// <param name="Model">Null for a transcription session.</param>
-public sealed record OpenSession(string Id, string? Model, DateTimeOffset OpenedAt);
+/// <param name="RequestId">What the client said in <c>X-Client-Request-Id</c>.</param>
+/// <param name="TraceParent">What it said in <c>traceparent</c>.</param>
+public sealed record OpenSession(string Id, string? Model, DateTimeOffset OpenedAt, string? RequestId, string? TraceParent);

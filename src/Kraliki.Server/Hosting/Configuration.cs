@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Kraliki.Server.Identity;
+using Kraliki.Server.Mail;
 
 namespace Kraliki.Server.Hosting;
 
@@ -44,6 +46,8 @@ public static class Configuration
             reader.Secret("Carriers:Twilio:AuthToken"),
             reader.Url("Carriers:Twilio:BaseUrl"));
 
+        var identity = IdentityOptions.Read(reader);
+        var mail = MailOptions.Read(reader);
         var edges = EdgeOptions.Read(reader);
         var masterKey = reader.Secret("MasterKey");
         if (masterKey is not null && !(Convert.TryFromBase64String(masterKey.Reveal(), new byte[MasterKey.Bytes], out var written) && written == MasterKey.Bytes))
@@ -77,7 +81,12 @@ public static class Configuration
         }
 
         reader.ThrowIfRefused();
-        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey) { Edges = edges };
+        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey)
+        {
+            Edges = edges,
+            Identity = identity,
+            Mail = mail,
+        };
     }
 
     /// <summary>Demo accounts share a printed password and the simulators trust their callers: nothing of that may face a network.</summary>

@@ -59,7 +59,10 @@ internal sealed class ConfigurationReader(IConfigurationSection section)
         return null;
     }
 
-    public TimeSpan? Seconds(string key, int from, int to)
+    public TimeSpan? Seconds(string key, int from, int to) => Number(key, from, to, "seconds") is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+
+    /// <param name="unit">What is counted, in the plural; null for a bare number.</param>
+    public int? Number(string key, int from, int to, string? unit = null)
     {
         var value = Text(key);
         if (value is null)
@@ -67,24 +70,32 @@ internal sealed class ConfigurationReader(IConfigurationSection section)
             return null;
         }
 
-        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= from && seconds <= to)
+        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= from && number <= to)
         {
-            return TimeSpan.FromSeconds(seconds);
+            return number;
         }
 
-        Complain(key, value, $"must be a whole number of seconds from {from} to {to}");
+        Complain(key, value, $"must be a whole number {(unit is null ? "" : $"of {unit} ")}from {from} to {to}");
         return null;
     }
 
-    public int? Number(string key, int from, int to)
+    /// <summary>One of the names of an enum, written in lower case.</summary>
+    public T? Choice<T>(string key)
+        where T : struct, Enum
     {
         var value = Text(key);
-        if (value is null || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= from && number <= to))
+        if (value is null)
         {
-            return value is null ? null : int.Parse(value, CultureInfo.InvariantCulture);
+            return null;
         }
 
-        Complain(key, value, string.Create(CultureInfo.InvariantCulture, $"must be a whole number from {from} to {to}"));
+        var names = Enum.GetNames<T>();
+        if (names.FirstOrDefault(name => name.Equals(value, StringComparison.OrdinalIgnoreCase)) is { } known)
+        {
+            return Enum.Parse<T>(known);
+        }
+
+        Complain(key, value, $"must be one of {string.Join(", ", names.Select(name => name.ToLowerInvariant()))}");
         return null;
     }
 

@@ -1,3 +1,6 @@
+using Kraliki.Server.Identity;
+using Kraliki.Server.Mail;
+
 namespace Kraliki.Server.Hosting;
 
 /// <summary>Everything under <c>Kraliki:</c>, read and checked once at start (<see cref="Configuration"/>); a plain singleton.</summary>
@@ -16,6 +19,11 @@ public sealed record KralikiOptions(
     Secret? MasterKey = null)
 {
     public EdgeOptions Edges { get; init; } = new();
+
+    public IdentityOptions Identity { get; init; } = new();
+
+    /// <summary>Null: there is no mail server; a demo shows its mails in the console, elsewhere they wait.</summary>
+    public MailOptions? Mail { get; init; }
 }
 
 public sealed record ProviderKeys(OpenAIKeys OpenAI);

@@ -8,6 +8,9 @@ internal static class Logs
     public static void AddLogs(this WebApplicationBuilder builder, KralikiOptions options)
     {
         builder.Logging.ClearProviders();
+
+        // Lines get the trace with the request id (RequestTrace), in our spelling and in grains and calls too.
+        builder.Logging.Configure(factory => factory.ActivityTrackingOptions = ActivityTrackingOptions.None);
         builder.Logging.AddSimpleConsole(text =>
         {
             text.SingleLine = true;

@@ -128,7 +128,7 @@ internal sealed class Paging
                 .Where(parameter => parameter.Key is not ("cursor" or "limit"))
                 .OrderBy(parameter => parameter.Key, StringComparer.Ordinal)
                 .SelectMany(parameter => parameter.Value.Select(value => $"{Uri.EscapeDataString(parameter.Key)}={Uri.EscapeDataString(value ?? "")}"));
-            return $"{User.OrganisationId:N} {Http.Request.Path} {string.Join('&', filters)}";
+            return $"{User.OrganisationOrNone:N} {Http.Request.Path} {string.Join('&', filters)}";
         }
     }
 

@@ -1,7 +1,10 @@
+using System.Diagnostics;
+
 namespace Kraliki.Server.Hosting;
 
 /// <summary>
-/// <c>X-Request-ID</c>: the caller's when it is harmless, else our own; on every answer, in every problem and on every log line.
+/// <c>X-Request-ID</c>: the caller's when it is harmless, else our own; on every answer, in every problem, on every
+/// log line, and with what follows from the request (<see cref="RequestTrace"/>).
 /// </summary>
 internal sealed class RequestIds(RequestDelegate next, ILogger<RequestIds> logger)
 {
@@ -21,7 +24,11 @@ internal sealed class RequestIds(RequestDelegate next, ILogger<RequestIds> logge
             context.Response.Headers[Header] = context.TraceIdentifier;
             return Task.CompletedTask;
         }, http);
-        using (logger.BeginScope(new LogScope("request_id", http.TraceIdentifier)))
+
+        // The framework has taken an incoming traceparent over, or begun a trace.
+        var trace = new RequestTrace(http.TraceIdentifier, Activity.Current?.Id);
+        trace.Enter();
+        using (logger.BeginScope(trace.ToScope()))
         {
             await next(http);
         }

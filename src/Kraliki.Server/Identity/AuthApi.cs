@@ -10,7 +10,6 @@ namespace Kraliki.Server.Identity;
 internal static class AuthApi
 {
     private const int LongestEmail = 254;
-    private const int LongestPassword = 1024;
 
     public static void MapIdentity(this IEndpointRouteBuilder routes)
     {
@@ -18,14 +17,14 @@ internal static class AuthApi
         auth.MapPost("/login", LoginAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
             .WithSummary("Sign in")
             .WithDescription("With token_transport \"body\" the tokens are in the answer; with \"cookie\" (default) they are set as HttpOnly cookies.")
-            .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(403, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
         auth.MapPost("/refresh", RefreshAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Refresh)
             .WithSummary("Exchange a refresh token for a new pair")
             .WithDescription("Without a token in the body the cookie's is used and the answer sets cookies. A token is good for one use; a use after 20 seconds more ends the sign-in.")
             .Produces<LoginResponse>().Produces<Problem>(401, Problems.ContentType);
-        auth.MapGet("/me", MeAsync)
-            .WithSummary("Who is signed in")
-            .Produces<UserView>().Produces<Problem>(401, Problems.ContentType);
+        auth.MapRegistration();
+        auth.MapPasswords();
+        auth.MapProfile();
         routes.MapDevices();
         routes.MapGet("/.well-known/jwks.json", (SigningKeys keys) => keys.Public).AllowAnonymous()
             .WithTags("Identity").WithSummary("Public keys of access tokens");
@@ -40,6 +39,7 @@ internal static class AuthApi
         RefreshTokens refreshTokens,
         AccessTokens accessTokens,
         AuditLog audit,
+        TimeProvider time,
         CancellationToken cancellationToken)
     {
         if (Complaints(request) is { Count: > 0 } complaints)
@@ -51,23 +51,39 @@ internal static class AuthApi
         var address = http.Connection.RemoteIpAddress?.ToString() ?? "";
         if (delays.Remaining(email, address) is { Ticks: > 0 } wait)
         {
-            var seconds = (int)Math.Ceiling(wait.TotalSeconds);
-            http.Response.Headers.RetryAfter = seconds.ToString();
-            return Problems.Result(429, "too_many_attempts", $"Too many wrong passwords; try again in {seconds} s.");
+            return LoginDelays.Refusal(http, wait);
         }
 
         await using var db = databases.OpenForSystem();
         var user = await db.Set<User>().AsNoTracking().Include(u => u.Organisation).SingleOrDefaultAsync(u => u.Email == email, cancellationToken);
-        if (!await passwords.VerifyAsync(request.Password, user?.PasswordHash, cancellationToken) || user is null)
+        var match = await passwords.VerifyAsync(request.Password, user?.PasswordHash, cancellationToken);
+        if (match == PasswordMatch.Wrong || user is null or { Status: MemberStatus.Deactivated })
         {
             delays.Failed(email, address);
 
             // An unknown address is not written down: people type passwords into the wrong field.
-            await audit.WriteAsync("login_failed", user?.Id.ToString() ?? "unknown", organisation: user?.OrganisationId, cancellationToken: cancellationToken);
+            var detail = match == PasswordMatch.Wrong ? null : "The password is right, the account is deactivated.";
+            await audit.WriteAsync("login_failed", user?.Id.ToString() ?? "unknown", detail, organisation: user?.OrganisationId, cancellationToken: cancellationToken);
             return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
         }
 
         delays.Succeeded(email, address);
+        if (user.Status == MemberStatus.Unverified)
+        {
+            await audit.WriteAsync("login_failed", user.Id.ToString(), "The e-mail address is not verified yet.", organisation: user.OrganisationId, cancellationToken: cancellationToken);
+            return Problems.Result(403, "email_not_verified", "Open the link in the mail that we sent you, or ask for a new one: POST /api/v1/auth/resend-verification.");
+        }
+
+        await db.Set<User>().Where(u => u.Id == user.Id).ExecuteUpdateAsync(u => u.SetProperty(row => row.LastSignedInAt, time.GetUtcNow()), cancellationToken);
+        if (match == PasswordMatch.RightButCheap)
+        {
+            var renewed = await passwords.HashAsync(request.Password, cancellationToken);
+
+            // Only over the hash that was read: a password changed meanwhile must not come back.
+            await db.Set<User>().Where(u => u.Id == user.Id && u.PasswordHash == user.PasswordHash)
+                .ExecuteUpdateAsync(u => u.SetProperty(row => row.PasswordHash, renewed), cancellationToken);
+        }
+
         var grant = await refreshTokens.BeginAsync(user, address, http.Request.Headers.UserAgent, cancellationToken);
         await audit.WriteAsync("logged_in", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
         return Answer(http, accessTokens, grant, request.TokenTransport);
@@ -108,11 +124,6 @@ internal static class AuthApi
         return Problems.Result(401, "refresh_refused", "This refresh token is unknown, expired or was used before; sign in again.");
     }
 
-    private static async Task<IResult> MeAsync(CurrentUser current, KralikiDb db, CancellationToken cancellationToken) =>
-        await db.Set<User>().AsNoTracking().Include(u => u.Organisation).SingleOrDefaultAsync(u => u.Id == current.Id, cancellationToken) is { } user
-            ? Results.Ok(user.ToView())
-            : Problems.Result(401, "not_signed_in", "This account no longer exists.");
-
     private static IResult Answer(HttpContext http, AccessTokens accessTokens, RefreshGrant grant, TokenTransport transport)
     {
         var access = accessTokens.Issue(grant);
@@ -135,9 +146,9 @@ internal static class AuthApi
             complaints["email"] = [$"email must be an e-mail address of 1 to {LongestEmail} characters."];
         }
 
-        if (request.Password.Length is 0 or > LongestPassword)
+        if (request.Password.Length == 0 || PasswordRules.TooLong(request.Password))
         {
-            complaints["password"] = [$"password must have 1 to {LongestPassword} characters."];
+            complaints["password"] = [$"password must have 1 to {PasswordRules.Longest} characters."];
         }
 
         return complaints;

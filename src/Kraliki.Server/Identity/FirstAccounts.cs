@@ -74,16 +74,16 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
                     Email = email,
                     Name = name,
                     Role = role,
-                    PasswordHash = PasswordHashes.Hash(password),
+                    PasswordHash = await passwords.HashAsync(password, cancellationToken),
                     CreatedAt = time.GetUtcNow(),
                     UpdatedAt = time.GetUtcNow(),
                     EmailVerifiedAt = time.GetUtcNow(),
                 });
             }
-            else if (options.Demo && (kept is null || !await passwords.VerifyAsync(password, user.PasswordHash, cancellationToken)))
+            else if (options.Demo && (kept is null || await passwords.VerifyAsync(password, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong))
             {
                 // The file is what people read; when it was deleted or changed, the accounts follow it.
-                user.PasswordHash = PasswordHashes.Hash(password);
+                user.PasswordHash = await passwords.HashAsync(password, cancellationToken);
             }
         }
 

@@ -29,6 +29,8 @@ public static class IdentitySetup
         services.AddSingleton<IdentityUpkeep>();
         services.AddHostedService(provider => provider.GetRequiredService<IdentityUpkeep>());
         services.AddSingleton<LoginDelays>();
+        services.AddSingleton<MailTokens>();
+        services.AddSingleton<AccountMails>();
         services.AddSingleton<FirstAccounts>();
         services.AddHostedService<IdentityStart>();
 

@@ -1,3 +1,6 @@
+using System.Globalization;
+using Kraliki.Server.Hosting;
+
 namespace Kraliki.Server.Identity;
 
 /// <summary>
@@ -15,6 +18,14 @@ internal sealed class LoginDelays(TimeProvider time)
 
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Email, string Address), (int Failures, DateTimeOffset Last)> _failures = [];
+
+    /// <summary>429 with the seconds to wait.</summary>
+    public static IResult Refusal(HttpContext http, TimeSpan wait)
+    {
+        var seconds = (int)Math.Ceiling(wait.TotalSeconds);
+        http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        return Problems.Result(429, "too_many_attempts", $"Too many wrong passwords; try again in {seconds} s.");
+    }
 
     /// <returns>Zero when a try is welcome now.</returns>
     public TimeSpan Remaining(string email, string address)

@@ -65,20 +65,11 @@ internal sealed class MailTokens(TimeProvider time)
     public async Task<string> IssueAsync(KralikiDb db, Guid organisation, Guid subject, MailTokenPurpose purpose, CancellationToken cancellationToken)
     {
         await EndAsync(db, subject, purpose, cancellationToken);
-        var now = time.GetUtcNow();
-        var token = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
-        db.Add(new MailToken
-        {
-            Id = Guid.CreateVersion7(now),
-            OrganisationId = organisation,
-            SubjectId = subject,
-            Purpose = purpose,
-            Hash = HashOf(token),
-            CreatedAt = now,
-            ExpiresAt = now + Life(purpose),
-        });
-        return token;
+        return Add(db, organisation, subject, purpose);
     }
+
+    /// <summary>What an address costs that nobody has: the same write, so that the time of an answer does not tell who has an account.</summary>
+    public void AddDecoy(KralikiDb db, MailTokenPurpose purpose) => Add(db, organisation: Guid.Empty, subject: Guid.CreateVersion7(), purpose);
 
     /// <returns>Whom or what the token is for; null when it is unknown, used, replaced or expired.</returns>
     public async Task<Guid?> FindAsync(KralikiDb db, string token, MailTokenPurpose purpose, CancellationToken cancellationToken)
@@ -88,6 +79,13 @@ internal sealed class MailTokens(TimeProvider time)
             .Where(row => row.Hash == hash && row.Purpose == purpose && row.EndedAt == null && row.ExpiresAt > now)
             .Select(row => (Guid?)row.SubjectId)
             .SingleOrDefaultAsync(cancellationToken);
+    }
+
+    /// <returns>Whom or what the token was once made for, whether it is still good or not; null for one that we never made.</returns>
+    public async Task<Guid?> SubjectAsync(KralikiDb db, string token, MailTokenPurpose purpose, CancellationToken cancellationToken)
+    {
+        var hash = HashOf(token);
+        return await db.Set<MailToken>().Where(row => row.Hash == hash && row.Purpose == purpose).Select(row => (Guid?)row.SubjectId).SingleOrDefaultAsync(cancellationToken);
     }
 
     /// <summary>Like <see cref="FindAsync"/>, and the token is used up: of any number of parallel uses one gets the subject.</summary>
@@ -107,6 +105,23 @@ internal sealed class MailTokens(TimeProvider time)
         return db.Set<MailToken>()
             .Where(row => row.SubjectId == subject && row.Purpose == purpose && row.EndedAt == null)
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.EndedAt, now), cancellationToken);
+    }
+
+    private string Add(KralikiDb db, Guid organisation, Guid subject, MailTokenPurpose purpose)
+    {
+        var now = time.GetUtcNow();
+        var token = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+        db.Add(new MailToken
+        {
+            Id = Guid.CreateVersion7(now),
+            OrganisationId = organisation,
+            SubjectId = subject,
+            Purpose = purpose,
+            Hash = HashOf(token),
+            CreatedAt = now,
+            ExpiresAt = now + Life(purpose),
+        });
+        return token;
     }
 
     private static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));

@@ -1,56 +1,105 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Kraliki.Server.Hosting;
 using NSec.Cryptography;
 
 namespace Kraliki.Server.Identity;
 
+internal enum PasswordMatch
+{
+    Wrong,
+    Right,
+
+    /// <summary>Right, but the stored hash is cheaper than the settings ask for: hash it anew while the password is at hand.</summary>
+    RightButCheap,
+}
+
 /// <summary>
-/// Argon2id with the parameters of the OWASP password storage cheat sheet (19 MiB, 2 passes, 1 lane), kept in the PHC
-/// string format so that stronger parameters can follow without losing old hashes. Safe from any thread.
+/// Argon2id (<see cref="Argon2Options"/>, 1 lane) in the PHC string format, which keeps the cost of each hash beside it:
+/// stronger settings never lose an old hash. Safe from any thread.
 /// </summary>
-internal sealed class PasswordHashes : IDisposable
+internal sealed partial class PasswordHashes : IDisposable
 {
     private const int SaltBytes = 16;
     private const int HashBytes = 32;
-    private const string Prefix = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-    private static readonly Argon2id Algorithm = new(new Argon2Parameters { MemorySize = 19456, NumberOfPasses = 2, DegreeOfParallelism = 1 });
+    private readonly Argon2Options _cost;
+    private readonly Histogram<double> _duration;
 
-    // A hash takes a core for tens of milliseconds and 19 MiB: a crowd signing in must queue here, not starve the calls.
-    private readonly SemaphoreSlim _gate = new(initialCount: 1);
+    // A hash takes a core for tens of milliseconds and its memory: a crowd signing in must queue here, not starve the calls.
+    private readonly SemaphoreSlim _gate = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     // What an unknown account is compared with, so that its answer takes as long as a wrong password's.
-    private readonly string _nobody = Hash(Convert.ToHexString(RandomNumberGenerator.GetBytes(SaltBytes)));
+    private readonly string _nobody;
 
-    public static string Hash(string password)
+    public PasswordHashes(KralikiOptions options, IMeterFactory meters)
     {
-        var salt = RandomNumberGenerator.GetBytes(SaltBytes);
-        return $"{Prefix}{Convert.ToBase64String(salt)}${Convert.ToBase64String(Algorithm.DeriveBytes(password, salt, HashBytes))}";
+        _cost = options.Identity.Argon2;
+        _duration = meters.Create("Kraliki.Identity").CreateHistogram<double>(
+            "kraliki.identity.password_hash.duration", unit: "s", description: "Time of one Argon2id computation, without the wait for its turn.");
+        _nobody = Format(_cost, RandomNumberGenerator.GetBytes(SaltBytes), RandomNumberGenerator.GetBytes(HashBytes));
     }
 
-    /// <param name="hash">Null for an account that does not exist: false, after the same work.</param>
-    public async Task<bool> VerifyAsync(string password, string? hash, CancellationToken cancellationToken)
+    public async Task<string> HashAsync(string password, CancellationToken cancellationToken)
     {
+        var salt = RandomNumberGenerator.GetBytes(SaltBytes);
+        return Format(_cost, salt, await ComputeAsync(password, salt, _cost, cancellationToken));
+    }
+
+    /// <param name="hash">Null for an account that does not exist: wrong, after the same work.</param>
+    public async Task<PasswordMatch> VerifyAsync(string password, string? hash, CancellationToken cancellationToken)
+    {
+        var match = Phc().Match(hash ?? _nobody);
+        if (!match.Success)
+        {
+            throw new InvalidOperationException("A stored password hash has an unknown format.");
+        }
+
+        var cost = new Argon2Options(Number(match, "memory"), Number(match, "passes"));
+        var actual = await ComputeAsync(password, Convert.FromBase64String(match.Groups["salt"].Value), cost, cancellationToken);
+        if (!CryptographicOperations.FixedTimeEquals(actual, Convert.FromBase64String(match.Groups["hash"].Value)) || hash is null)
+        {
+            return PasswordMatch.Wrong;
+        }
+
+        return cost.MemoryKiB < _cost.MemoryKiB || cost.Passes < _cost.Passes ? PasswordMatch.RightButCheap : PasswordMatch.Right;
+    }
+
+    public void Dispose() => _gate.Dispose();
+
+    private static int Number(Match match, string group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
+
+    private static string Format(Argon2Options cost, byte[] salt, byte[] hash) =>
+        string.Create(CultureInfo.InvariantCulture, $"$argon2id$v=19$m={cost.MemoryKiB},t={cost.Passes},p=1${Convert.ToBase64String(salt)}${Convert.ToBase64String(hash)}");
+
+    [GeneratedRegex(@"^\$argon2id\$v=19\$m=(?<memory>\d{1,9}),t=(?<passes>\d{1,5}),p=1\$(?<salt>[^$]+)\$(?<hash>[^$]+)$")]
+    private static partial Regex Phc();
+
+    private async Task<byte[]> ComputeAsync(string password, byte[] salt, Argon2Options cost, CancellationToken cancellationToken)
+    {
+        // One spelling of what looks the same, whichever keyboard typed it (NIST SP 800-63B §5.1.1.2).
+        var normal = password.Normalize(NormalizationForm.FormC);
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            return await Task.Run(() => Matches(password, hash ?? _nobody), cancellationToken) && hash is not null;
+            return await Task.Run(
+                () =>
+                {
+                    var began = Stopwatch.GetTimestamp();
+                    var hash = new Argon2id(new Argon2Parameters { MemorySize = cost.MemoryKiB, NumberOfPasses = cost.Passes, DegreeOfParallelism = 1 })
+                        .DeriveBytes(normal, salt, HashBytes);
+                    _duration.Record(Stopwatch.GetElapsedTime(began).TotalSeconds);
+                    return hash;
+                },
+                cancellationToken);
         }
         finally
         {
             _gate.Release();
         }
-    }
-
-    public void Dispose() => _gate.Dispose();
-
-    private static bool Matches(string password, string hash)
-    {
-        if (!hash.StartsWith(Prefix, StringComparison.Ordinal) || hash[Prefix.Length..].Split('$') is not [var salt, var expected])
-        {
-            throw new InvalidOperationException("A stored password hash has an unknown format.");
-        }
-
-        var actual = Algorithm.DeriveBytes(password, Convert.FromBase64String(salt), HashBytes);
-        return CryptographicOperations.FixedTimeEquals(actual, Convert.FromBase64String(expected));
     }
 }

@@ -127,7 +127,8 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     {
         var hash = HashOf(token);
         await using var db = databases.OpenForSystem();
-        return await db.Set<RefreshToken>().AsNoTracking().Where(row => row.Hash == hash).Select(row => row.SignIn).Include(row => row.User).SingleOrDefaultAsync(cancellationToken);
+        var found = await db.Set<RefreshToken>().AsNoTracking().Include(row => row.SignIn.User).SingleOrDefaultAsync(row => row.Hash == hash, cancellationToken);
+        return found?.SignIn;
     }
 
     private static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));

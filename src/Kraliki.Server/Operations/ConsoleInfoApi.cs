@@ -1,6 +1,8 @@
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Identity;
+using Kraliki.Server.Mail;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Telephony;
 
@@ -22,12 +24,22 @@ internal static class ConsoleInfoApi
         {
             notices.Insert(0, "Demo mode: simulators stand in for every carrier and provider without a key, and called numbers reach the demo assistant.");
         }
+        else if (options.Mail is null)
+        {
+            notices.Insert(0, "Mails wait: set Kraliki:Mail:Host and Kraliki:Mail:From so that invitations and links can be sent.");
+        }
 
         if (await carrier.OrganisationAsync(cancellationToken) is { } owner && !flags.IsEnabled(owner, Flag.WebhookValidation))
         {
             notices.Insert(0, "Webhook validation is off: anybody who reaches this server can pretend to be the carrier. Switch it on again under Settings, Features.");
         }
 
-        return new(Version, options.Demo, notices, options.Demo ? "operator@demo.example" : null);
+        return new(
+            Version,
+            options.Demo,
+            notices,
+            options.Demo ? "operator@demo.example" : null,
+            options.Identity.Registration == RegistrationMode.Open,
+            Outbox.IsMailbox(options));
     }
 }

@@ -13,7 +13,7 @@ internal static class RehearsalsApi
     public static void MapRehearsals(this IEndpointRouteBuilder routes)
     {
         var rehearsals = routes.MapGroup("/api/v1/rehearsals").WithTags("Rehearsals");
-        rehearsals.MapPost("", StartAsync).RequireAuthorization(Permissions.RehearsalsRun).WithName("StartRehearsal").WithSummary("Starts a practice call")
+        rehearsals.MapPost("", StartAsync).RequireAuthorization(Permissions.RehearsalsRun).WithName("StartRehearsal").WithSummary("Starts a practice call").Idempotent()
             .Produces<RehearsalView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         rehearsals.MapGet("", ListAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListRehearsals").WithSummary("Practice calls, newest first")
             .Produces<Page<RehearsalView>>().ProducesProblem(StatusCodes.Status400BadRequest);
@@ -26,7 +26,7 @@ internal static class RehearsalsApi
         => [.. scripts.All.Select(script => new CallerScriptView(script.Name, script.Title, script.Description, script.Lines, script.ApproximateSeconds))];
 
     private static async Task<IResult> StartAsync(
-        StartRehearsal body, KralikiDb db, CurrentUser user, RehearsalScripts scripts, VoiceProviders providers, RehearsalRunner runner, TimeProvider time, CancellationToken cancellationToken)
+        StartRehearsal body, HttpContext http, KralikiDb db, CurrentUser user, RehearsalScripts scripts, VoiceProviders providers, RehearsalRunner runner, TimeProvider time, CancellationToken cancellationToken)
     {
         string script = body.Script ?? scripts.All[0].Name;
         if (scripts.Find(script) is null)
@@ -51,9 +51,15 @@ internal static class RehearsalsApi
             return Problems.Invalid("telephony_provider", "telephony_provider must be twilio.");
         }
 
+        var id = http.NewId();
+        if (await FindAsync(id, db, cancellationToken) is { } earlier)
+        {
+            return Accepted(earlier);
+        }
+
         var row = new RehearsalRow
         {
-            Id = Guid.CreateVersion7(time.GetUtcNow()),
+            Id = id,
             OrganisationId = user.OrganisationId,
             Script = script,
             Provider = provider,
@@ -69,14 +75,17 @@ internal static class RehearsalsApi
             return Problems.Result(StatusCodes.Status503ServiceUnavailable, "too_many_rehearsals", "Too many practice calls are waiting; try again when one has ended.");
         }
 
-        return TypedResults.Accepted($"/api/v1/rehearsals/{row.Id}", row.ToView());
+        return Accepted(row);
     }
 
     private static Task<IResult> ListAsync([AsParameters] Paging page, KralikiDb db, CancellationToken cancellationToken) =>
         page.NewestFirstAsync(db.Set<RehearsalRow>().AsNoTracking(), row => row.Id, row => row.ToView(), cancellationToken);
 
-    private static async Task<IResult> GetAsync(Guid id, KralikiDb db, CancellationToken cancellationToken)
-        => await db.Set<RehearsalRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is { } row
-            ? TypedResults.Ok(row.ToView())
-            : Problems.NotFound($"There is no rehearsal {id}.");
+    private static async Task<IResult> GetAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>
+        await FindAsync(id, db, cancellationToken) is { } row ? TypedResults.Ok(row.ToView()) : Problems.NotFound($"There is no rehearsal {id}.");
+
+    private static Task<RehearsalRow?> FindAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>
+        db.Set<RehearsalRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
+
+    private static IResult Accepted(RehearsalRow row) => TypedResults.Accepted($"/api/v1/rehearsals/{row.Id}", row.ToView());
 }

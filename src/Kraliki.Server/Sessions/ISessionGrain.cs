@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Voice.Calls;
 using Orleans.Concurrency;
@@ -66,8 +67,9 @@ internal interface INodeLink : IGrainObserver
 /// <summary>A call's right to speak for its session.</summary>
 /// <param name="History">Finished turns before this call, oldest first.</param>
 /// <param name="Continued">There was media before: a call was lost and has come back.</param>
+/// <param name="Trace">Of the request that created the session; null when it was none.</param>
 [GenerateSerializer, Immutable]
-internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, TurnFinished[] History, bool Continued);
+internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, TurnFinished[] History, bool Continued, RequestTrace? Trace = null);
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>
 [GenerateSerializer, Immutable]

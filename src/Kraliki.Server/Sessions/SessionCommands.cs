@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 
@@ -24,7 +25,7 @@ public sealed class SessionCommands
 
     /// <summary>For who knows the session's id beforehand. A session that exists already is returned as it is.</summary>
     internal Task<SessionRow> CreateAsync(Guid session, Guid organisation, SessionCreated facts, CancellationToken cancellationToken) =>
-        GrainCalls.RepeatAsync(() => Grain(session).CreateAsync(organisation, facts), _time, cancellationToken);
+        GrainCalls.RepeatAsync(() => Grain(session).CreateAsync(organisation, Traced(facts)), _time, cancellationToken);
 
     internal Task<ChangeOutcome> UpdateAsync(Guid session, UpdateSession change, string by, long? ifVersion, CancellationToken cancellationToken) =>
         GrainCalls.RepeatAsync(() => Grain(session).UpdateAsync(change, by, ifVersion), _time, cancellationToken);
@@ -53,6 +54,9 @@ public sealed class SessionCommands
     /// <summary>Committed events of the session come to this node's feed.</summary>
     internal Task<long> WatchAsync(Guid session) =>
         GrainCalls.RepeatAsync(() => Grain(session).WatchAsync(_node.Reference(_grains)), _time, CancellationToken.None);
+
+    private static SessionCreated Traced(SessionCreated facts) =>
+        RequestTrace.Current is { } trace ? facts with { RequestId = trace.RequestId, TraceParent = trace.Parent } : facts;
 
     private ISessionGrain Grain(Guid session) => _grains.GetGrain<ISessionGrain>(session);
 }

@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Voice.Calls;
 using Orleans.Placement;
@@ -152,7 +153,7 @@ internal sealed partial class SessionGrain(
         }
 
         var turns = continued ? await reader.TurnsAsync(row.Id, CancellationToken.None) : [];
-        return new(row.OrganisationId, draft.Row.Epoch, row.Provider, [.. turns.Select(turn => (TurnFinished)turn.Data)], continued);
+        return new(row.OrganisationId, draft.Row.Epoch, row.Provider, [.. turns.Select(turn => (TurnFinished)turn.Data)], continued, row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null);
     }
 
     public async Task<bool> RenewAsync(long epoch, INodeLink node)

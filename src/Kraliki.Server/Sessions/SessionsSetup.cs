@@ -69,6 +69,7 @@ public static class SessionsSetup
     {
         // One node: membership lives in this process, and nobody connects from outside, so there is no gateway.
         silo.UseLocalhostClustering(siloPort: FreePort(), gatewayPort: 0);
+        silo.AddIncomingGrainCallFilter<TracedGrainCalls>();
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
         silo.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
             isSupported: type => type.Assembly == typeof(SessionFact).Assembly || type.IsAssignableTo(typeof(CallCommand)) || type == typeof(CallOutcome),

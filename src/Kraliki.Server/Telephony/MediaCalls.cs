@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
@@ -26,12 +27,15 @@ internal sealed partial class MediaCalls(
 {
     public const string Path = "/telephony/twilio/media";
 
+    private static readonly ActivitySource Spans = new("Kraliki.Calls");
+
     /// <summary>Runs from the upgraded, not yet opened socket to the written end of the session.</summary>
     /// <param name="address">The peer's, for the audit.</param>
     public async Task RunAsync(MediaSocket socket, IPAddress? address)
     {
         var log = new CallLog(logger);
         LiveCall? call = null;
+        Activity? span = null;
         CallLoop? loop = null;
         loop = new CallLoop(socket, AdmitAsync, options, time, log);
         var outcome = await loop.RunAsync(lifetime.ApplicationStopping);
@@ -51,6 +55,10 @@ internal sealed partial class MediaCalls(
         {
             // The edge of a call: nobody waits for it who could be told.
             LogEndNotRecorded(log, e);
+        }
+        finally
+        {
+            span?.Dispose();
         }
 
         async Task<CallAdmission?> AdmitAsync(StreamStart start, CancellationToken cancellationToken)
@@ -80,9 +88,18 @@ internal sealed partial class MediaCalls(
                 return null;
             }
 
+            log.Name(sessionId, attached.Trace);
             call = attached;
             attached.Bind(loop!);
-            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached)));
+
+            // When nobody records spans there is none for the call, and the provider hears of the request's.
+            span = Spans.StartActivity("call", ActivityKind.Server, attached.Trace?.Parent);
+            span?.SetTag("session_id", sessionId);
+            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached))
+            {
+                RequestId = attached.Trace?.RequestId,
+                TraceParent = span?.Id ?? attached.Trace?.Parent,
+            });
         }
     }
 

@@ -29,7 +29,14 @@ public sealed record ProviderCapabilities(
 /// <param name="Instructions">What the assistant is and does, in plain language.</param>
 /// <param name="History">Finished turns of this session before this connection (a continued call), oldest first.</param>
 /// <param name="Tools">What the assistant may ask for at first; <see cref="IProviderConnection.OfferTools"/> changes it.</param>
-public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History, IReadOnlyList<CallTool> Tools);
+public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History, IReadOnlyList<CallTool> Tools)
+{
+    /// <summary>Told to the provider, so that its records can be matched with ours.</summary>
+    public string? RequestId { get; init; }
+
+    /// <summary>W3C trace context, for the same.</summary>
+    public string? TraceParent { get; init; }
+}
 
 /// <summary>Something that the assistant may ask the server to do. It proposes; the call loop decides, by what is offered at that moment.</summary>
 /// <param name="Description">When to use it, for the model.</param>

@@ -47,9 +47,62 @@ public sealed class KralikiClientTests
     {
         using var client = Client(new ScriptedServer(ScriptedServer.Unreachable));
 
-        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.CreateSessionAsync(new(), Cancelled));
+        var failure = await Assert.ThrowsAsync<KralikiException>(() => client.EndSessionAsync(Guid.Empty, cancellationToken: Cancelled));
 
         Assert.Equal(("unreachable", null), (failure.Code, failure.Status));
+    }
+
+    [Fact]
+    public async Task A_creating_request_is_repeated_under_one_key_until_its_answer_is_known()
+    {
+        var keys = new List<string>();
+        var time = new FakeTimeProvider { AutoAdvanceAmount = TimeSpan.Zero };
+        using var client = Client(
+            new ScriptedServer(
+                Note(ScriptedServer.Unreachable),
+                Note(_ => InProgress()),
+                Note(ScriptedServer.Json("""{"title":"Bad Request","status":400,"code":"validation_failed","detail":"No."}""", HttpStatusCode.BadRequest))),
+            time);
+
+        var creating = client.CreateSessionAsync(new(), Cancelled);
+        time.Advance(TimeSpan.FromSeconds(1.4));
+        time.Advance(TimeSpan.FromSeconds(1));
+        var refusal = await Assert.ThrowsAsync<KralikiException>(() => creating.WaitAsync(TimeSpan.FromSeconds(5), Cancelled));
+
+        Assert.Equal("validation_failed", refusal.Code);
+        Assert.Equal(3, keys.Count);
+        Assert.Single(keys.Distinct());
+
+        Func<HttpRequestMessage, HttpResponseMessage> Note(Func<HttpRequestMessage, HttpResponseMessage> answer) => request =>
+        {
+            keys.Add(Assert.Single(request.Headers.GetValues("Idempotency-Key")));
+            return answer(request);
+        };
+
+        static HttpResponseMessage InProgress()
+        {
+            var answer = new HttpResponseMessage(HttpStatusCode.Conflict);
+            answer.Headers.RetryAfter = new(TimeSpan.FromSeconds(1));
+            return answer;
+        }
+    }
+
+    [Fact]
+    public async Task Every_creating_request_has_a_key_of_its_own()
+    {
+        var keys = new List<string>();
+        Func<HttpRequestMessage, HttpResponseMessage> refuse = request =>
+        {
+            keys.Add(Assert.Single(request.Headers.GetValues("Idempotency-Key")));
+            return new HttpResponseMessage(HttpStatusCode.BadRequest);
+        };
+        using var client = Client(new ScriptedServer(refuse, refuse, refuse));
+
+        await Assert.ThrowsAsync<KralikiException>(() => client.CreateSessionAsync(new(), Cancelled));
+        await Assert.ThrowsAsync<KralikiException>(() => client.BootstrapSessionAsync(new(), Cancelled));
+        await Assert.ThrowsAsync<KralikiException>(() => client.StartRehearsalAsync(new(), Cancelled));
+
+        Assert.Equal(3, keys.Distinct().Count());
     }
 
     [Fact]

@@ -36,7 +36,7 @@ internal sealed class TelephonyServer : IAsyncDisposable
 
     /// <param name="key">The API key that the server is configured with.</param>
     public static async Task<TelephonyServer> StartAsync(
-        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null)
+        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, ScopedLines? lines = null)
     {
         var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
         var log = new LogWatch();
@@ -47,6 +47,11 @@ internal sealed class TelephonyServer : IAsyncDisposable
             change: services =>
             {
                 services.AddLogging(logging => logging.AddProvider(log).AddFilter<LogWatch>("Kraliki.Voice.Calls.CallLoop", LogLevel.Information));
+                if (lines is not null)
+                {
+                    services.AddLogging(logging => logging.AddProvider(lines).AddFilter<ScopedLines>(null, LogLevel.Information));
+                }
+
                 services.Replace(ServiceDescriptor.Singleton(new CallOptions { StartTimeout = startTimeout ?? new CallOptions().StartTimeout }));
             });
         return new(openAI, sessions, log);

@@ -23,9 +23,11 @@ internal static class SessionsApi
         var read = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsRead);
         var manage = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsManage).ProducesProblem(StatusCodes.Status403Forbidden);
 
-        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session")
+        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session").Idempotent()
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         manage.MapPost("/bootstrap", BootstrapAsync).WithName("BootstrapSession").WithSummary("Creates a session and returns all that a browser needs to join it")
+            // Each answer holds a ticket that is good for once.
+            .Idempotent(storesAnswer: false)
             .Produces<SessionBootstrap>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         read.MapGet("", ListAsync).WithName("ListSessions").WithSummary("Lists sessions, newest first; by time of change with updated_since")
             .Produces<Page<SessionView>>().ProducesProblem(StatusCodes.Status400BadRequest);
@@ -53,7 +55,7 @@ internal static class SessionsApi
             return Problems.Invalid(errors);
         }
 
-        var row = await commands.CreateAsync(user.OrganisationId, choices.Complete(body), cancellationToken);
+        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, choices.Complete(body), cancellationToken);
         return Created(http, row, View(row, urls));
     }
 
@@ -72,7 +74,7 @@ internal static class SessionsApi
             return Problems.Invalid(errors);
         }
 
-        var row = await commands.CreateAsync(user.OrganisationId, choices.Complete(body), cancellationToken);
+        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, choices.Complete(body), cancellationToken);
         var view = View(row, urls);
         return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], choices.Features));
     }

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
 
@@ -52,6 +53,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Provider = attachment.Provider;
         History = attachment.History;
         Continued = attachment.Continued;
+        Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
         _feeds = feeds;
@@ -72,6 +74,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>The session had media before: the caller has come back.</summary>
     public bool Continued { get; }
+
+    /// <summary>Of the request that created the session, if it was one.</summary>
+    public RequestTrace? Trace { get; }
 
     /// <summary>Ends when the session has its end, or the call was given up.</summary>
     public Task Ended => _ended.Task;

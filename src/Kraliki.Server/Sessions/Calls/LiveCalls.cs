@@ -48,6 +48,8 @@ public sealed class LiveCalls
             return null;
         }
 
+        // What the call will say to the grain belongs to that request, whichever socket brought it here.
+        attachment.Trace?.Enter();
         var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _time, _log);
         _calls[sessionId] = call;
         return call;

@@ -68,6 +68,11 @@ public sealed record SessionRow : IOwned
 
     [Id(18)] public MediaSides Media { get; init; }
 
+    /// <summary>Of the request that created it, for the calls that follow.</summary>
+    [Id(19)] public string? RequestId { get; init; }
+
+    [Id(20)] public string? TraceParent { get; init; }
+
     /// <summary>The row after one more event. Pure: the same events always give the same row.</summary>
     public SessionRow Apply(SessionEvent happened)
     {
@@ -102,6 +107,8 @@ public sealed record SessionRow : IOwned
         CreatedAt = at,
         UpdatedAt = at,
         Version = 1,
+        RequestId = facts.RequestId,
+        TraceParent = facts.TraceParent,
     };
 
     public SessionView ToView(string socketUrl) => new(

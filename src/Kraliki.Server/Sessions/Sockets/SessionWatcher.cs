@@ -21,6 +21,7 @@ namespace Kraliki.Server.Sessions.Sockets;
 internal sealed partial class SessionWatcher(
     Guid sessionId,
     string socketUrl,
+    string requestId,
     WebSocket socket,
     SocketTickets tickets,
     LiveSignIns signIns,
@@ -227,7 +228,7 @@ internal sealed partial class SessionWatcher(
 
         _cursor = Math.Min(identify.AfterSeq, row.LastSeq);
         _over = SessionStates.IsTerminal(row.State);
-        Answer(new Ready(row.ToView(socketUrl), row.LastSeq, _cursor));
+        Answer(new Ready(row.ToView(socketUrl), row.LastSeq, _cursor, requestId));
         Volatile.Write(ref _pass, pass);
         _outbox.Wake();
     }
@@ -249,7 +250,7 @@ internal sealed partial class SessionWatcher(
 
     private void Answer(ServerMessage message)
     {
-        if (!_outbox.Put(message))
+        if (!_outbox.Put(message is SocketError error ? error with { RequestId = requestId } : message))
         {
             _end.TrySetResult(SocketEnd.TooSlow);
         }
@@ -390,7 +391,7 @@ internal sealed partial class SessionWatcher(
 
                 if (end.Message is { } message)
                 {
-                    await SendLastAsync(new SocketError(end.Code, message, Fatal: true), patience.Token);
+                    await SendLastAsync(new SocketError(end.Code, message, Fatal: true, requestId), patience.Token);
                 }
 
                 await socket.CloseOutputAsync(end.Status, end.Code, patience.Token);

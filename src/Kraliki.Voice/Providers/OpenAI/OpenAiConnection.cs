@@ -585,8 +585,22 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 Path = options.BaseUrl.AbsolutePath.TrimEnd('/') + "/realtime",
                 Query = "model=" + Uri.EscapeDataString(options.Model),
             }.Uri;
+            List<KeyValuePair<string, string>> headers = [new("Authorization", "Bearer " + options.ApiKey)];
+            if (setup.RequestId is { } request)
+            {
+                // https://platform.openai.com/docs/api-reference/debugging-requests; compatible servers know the common name.
+                headers.Add(new("X-Client-Request-Id", request));
+                headers.Add(new("X-Request-ID", request));
+            }
+
+            if (setup.TraceParent is { } trace)
+            {
+                // https://www.w3.org/TR/trace-context/#traceparent-header
+                headers.Add(new("traceparent", trace));
+            }
+
             var socket = await MediaConnector.ConnectAsync(
-                uri, [new("Authorization", "Bearer " + options.ApiKey)], MediaSocketOptions.Provider, time, _connecting.Token).ConfigureAwait(false);
+                uri, headers, MediaSocketOptions.Provider, time, _connecting.Token).ConfigureAwait(false);
             Attach(socket);
         }
         catch (HandshakeException e)

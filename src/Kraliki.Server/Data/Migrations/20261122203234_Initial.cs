@@ -78,6 +78,30 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "idempotency_keys",
+                columns: table => new
+                {
+                    organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    user_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    route = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                    key = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                    request_hash = table.Column<byte[]>(type: "BLOB", maxLength: 32, nullable: false),
+                    resource_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    claim_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    claimed_until = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    status = table.Column<int>(type: "INTEGER", nullable: true),
+                    content_type = table.Column<string>(type: "TEXT", maxLength: 200, nullable: true),
+                    location = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true),
+                    e_tag = table.Column<string>(type: "TEXT", maxLength: 100, nullable: true),
+                    body = table.Column<byte[]>(type: "BLOB", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_idempotency_keys", x => new { x.organisation_id, x.user_id, x.route, x.key });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "mail_tokens",
                 columns: table => new
                 {
@@ -184,7 +208,9 @@ namespace Kraliki.Server.Data.Migrations
                     version = table.Column<long>(type: "INTEGER", nullable: false),
                     epoch = table.Column<long>(type: "INTEGER", nullable: false),
                     owner_facts = table.Column<long>(type: "INTEGER", nullable: false),
-                    media = table.Column<int>(type: "INTEGER", nullable: false)
+                    media = table.Column<int>(type: "INTEGER", nullable: false),
+                    request_id = table.Column<string>(type: "TEXT", nullable: true),
+                    trace_parent = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -349,6 +375,11 @@ namespace Kraliki.Server.Data.Migrations
                 column: "updated_at");
 
             migrationBuilder.CreateIndex(
+                name: "IX_idempotency_keys_expires_at",
+                table: "idempotency_keys",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_invitations_invited_by_id",
                 table: "invitations",
                 column: "invited_by_id");
@@ -456,6 +487,9 @@ namespace Kraliki.Server.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "feature_flags");
+
+            migrationBuilder.DropTable(
+                name: "idempotency_keys");
 
             migrationBuilder.DropTable(
                 name: "invitations");

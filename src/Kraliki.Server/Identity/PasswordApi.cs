@@ -1,0 +1,164 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Mail;
+using Kraliki.Server.Operations;
+using Microsoft.EntityFrameworkCore;
+
+namespace Kraliki.Server.Identity;
+
+/// <summary>A new password: by a link in a mail for those who forgot the old one, by the old one for those who did not.</summary>
+internal static class PasswordApi
+{
+    public static void MapPasswords(this RouteGroupBuilder auth)
+    {
+        auth.MapPost("/forgot-password", ForgotAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Mail)
+            .WithName("ForgotPassword").WithSummary("Send a mail with a link that sets a new password")
+            .WithDescription("Always 202. At most three mails in 15 minutes go to one address.")
+            .Produces(202).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+        auth.MapPost("/reset-password", ResetAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
+            .WithName("ResetPassword").WithSummary("Set a new password by the token of a mail")
+            .WithDescription("Ends every sign-in of the account. The token stays good when the password is refused.")
+            .Produces(204).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(410, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+        auth.MapPost("/change-password", ChangeAsync).RequireRateLimiting(RateLimits.Login)
+            .WithName("ChangePassword").WithSummary("Set a new password by the current one")
+            .WithDescription("Ends every other sign-in of the account.")
+            .Produces(204).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+    }
+
+    private static async Task<IResult> ForgotAsync(
+        EmailRequest request, KralikiDbFactory databases, MailTokens tokens, Outbox outbox, AccountMails mails, CancellationToken cancellationToken)
+    {
+        var complaints = new AccountComplaints().Email("email", request.Email);
+        if (complaints.Any)
+        {
+            return complaints.Refusal();
+        }
+
+        var email = User.Normalise(request.Email);
+        await using var db = databases.OpenForSystem();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var user = await db.Set<User>().AsNoTracking().SingleOrDefaultAsync(row => row.Email == email, cancellationToken);
+        if (user is { DeactivatedAt: null } && !await tokens.EnoughAsync(db, user.Id, MailTokenPurpose.ResetPassword, cancellationToken))
+        {
+            outbox.Add(db, user.OrganisationId, email, mails.Reset(await tokens.IssueAsync(db, user.OrganisationId, user.Id, MailTokenPurpose.ResetPassword, cancellationToken)));
+        }
+        else
+        {
+            tokens.AddDecoy(db, MailTokenPurpose.ResetPassword);
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        outbox.Announce();
+        return Results.StatusCode(StatusCodes.Status202Accepted);
+    }
+
+    private static async Task<IResult> ResetAsync(
+        ResetPasswordRequest request,
+        KralikiDbFactory databases,
+        PasswordHashes passwords,
+        MailTokens tokens,
+        Outbox outbox,
+        AccountMails mails,
+        SignIns signIns,
+        AuditLog audit,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var id = await tokens.FindAsync(db, request.Token, MailTokenPurpose.ResetPassword, cancellationToken);
+        var known = await db.Set<User>().AsNoTracking().Include(row => row.Organisation).SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
+        if (known is null)
+        {
+            return RegistrationApi.LinkExpired();
+        }
+
+        var complaints = new AccountComplaints().Password("new_password", request.NewPassword, known.Email, known.Name, known.Organisation.Name);
+        if (complaints.Any)
+        {
+            return complaints.Refusal();
+        }
+
+        var hash = await passwords.HashAsync(request.NewPassword, cancellationToken);
+        var now = time.GetUtcNow();
+        await using (var transaction = await db.Database.BeginTransactionAsync(cancellationToken))
+        {
+            if (await tokens.UseAsync(db, request.Token, MailTokenPurpose.ResetPassword, cancellationToken) is null)
+            {
+                return RegistrationApi.LinkExpired();
+            }
+
+            var user = await db.Set<User>().SingleAsync(row => row.Id == known.Id, cancellationToken);
+            user.PasswordHash = hash;
+
+            // Whoever opened this link reads the mailbox; and a link to confirm the address must not outlive the password it was made with.
+            user.EmailVerifiedAt ??= now;
+            user.Touch(now);
+            await tokens.EndAsync(db, user.Id, MailTokenPurpose.VerifyEmail, cancellationToken);
+            outbox.Add(db, user.OrganisationId, user.Email, mails.PasswordChanged());
+            await db.SaveChangesAsync(cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+        }
+
+        outbox.Announce();
+        await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, cancellationToken);
+        await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: cancellationToken);
+        return Results.NoContent();
+    }
+
+    private static async Task<IResult> ChangeAsync(
+        ChangePasswordRequest request,
+        HttpContext http,
+        CurrentUser current,
+        KralikiDb db,
+        PasswordHashes passwords,
+        LoginDelays delays,
+        Outbox outbox,
+        AccountMails mails,
+        SignIns signIns,
+        AuditLog audit,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        var user = await db.Set<User>().Include(row => row.Organisation).SingleAsync(row => row.Id == current.Id, cancellationToken);
+        var complaints = new AccountComplaints().Password("new_password", request.NewPassword, user.Email, user.Name, user.Organisation.Name);
+        if (complaints.Any)
+        {
+            return complaints.Refusal();
+        }
+
+        // A stolen sign-in must not become a place to guess the password at leisure.
+        var address = RateLimits.AddressOf(http.Connection.RemoteIpAddress);
+        if (delays.Remaining(user.Email, address) is { Ticks: > 0 } wait)
+        {
+            return LoginDelays.Refusal(http, wait);
+        }
+
+        if (PasswordRules.TooLong(request.CurrentPassword)
+            || await passwords.VerifyAsync(request.CurrentPassword, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong)
+        {
+            delays.Failed(user.Email, address);
+            await audit.WriteAsync("password_change_failed", user.Id.ToString(), cancellationToken: cancellationToken);
+            return Problems.Invalid("current_password", "current_password is wrong.");
+        }
+
+        delays.Succeeded(user.Email, address);
+        user.PasswordHash = await passwords.HashAsync(request.NewPassword, cancellationToken);
+        user.Touch(time.GetUtcNow());
+        outbox.Add(db, user.OrganisationId, user.Email, mails.PasswordChanged());
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateConcurrencyException)
+        {
+            return Problems.Result(StatusCodes.Status409Conflict, "changed_meanwhile", "This account was changed in the same moment; try again.");
+        }
+
+        outbox.Announce();
+        await signIns.EndAllAsync(user.Id, SignInEnd.PasswordChanged, except: current.SignIn, cancellationToken);
+        await audit.WriteAsync("password_changed", user.Id.ToString(), cancellationToken: cancellationToken);
+        return Results.NoContent();
+    }
+}

@@ -1,0 +1,18 @@
+using Kraliki.Server.Hosting;
+
+namespace Kraliki.Server.Mail;
+
+public static class MailSetup
+{
+    public static void AddMail(this WebApplicationBuilder builder, KralikiOptions options)
+    {
+        builder.Services.AddSingleton<Outbox>();
+        if (options.Mail is { } server)
+        {
+            builder.Services.AddSingleton(server);
+            builder.Services.AddHostedService<MailSender>();
+        }
+    }
+
+    public static void MapMail(this IEndpointRouteBuilder routes) => routes.MapMailbox();
+}
