@@ -72,6 +72,7 @@ internal static class ApiDescription
             page.DefaultFonts = false;
             page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
             page.DisableAgent();
+            page.WithNonce();
         }).AllowAnonymous();
     }
 }
