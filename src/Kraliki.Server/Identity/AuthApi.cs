@@ -26,6 +26,8 @@ internal static class AuthApi
         auth.MapPasswords();
         auth.MapProfile();
         routes.MapDevices();
+        routes.MapUsers();
+        routes.MapInvitations();
         routes.MapGet("/.well-known/jwks.json", (SigningKeys keys) => keys.Public).AllowAnonymous()
             .WithTags("Identity").WithSummary("Public keys of access tokens");
     }
