@@ -27,6 +27,7 @@ services.AddAuthorizationCore(options =>
         options.AddPolicy(permission, policy => policy.RequireClaim(Rights.Claim, permission));
     }
 });
+services.AddSingleton<Tabs>();
 services.AddSingleton<SignInState>();
 services.AddSingleton<AuthenticationStateProvider>(provider => provider.GetRequiredService<SignInState>());
 
@@ -40,4 +41,6 @@ services.AddMudServices(options =>
     options.SnackbarConfiguration.ShowCloseIcon = true;
 });
 
-await builder.Build().RunAsync();
+var host = builder.Build();
+await host.Services.GetRequiredService<Tabs>().StartAsync();
+await host.RunAsync();

@@ -42,23 +42,6 @@ public sealed partial record Words
     public string RequestIdLabel { get; init; } = "Request {0}";
     public string FaultUnreachable { get; init; } = "The server cannot be reached. Check your network and try again.";
 
-    // Sign-in
-    public string SignInTitle { get; init; } = "Sign in";
-    public string Email { get; init; } = "E-mail";
-    public string Password { get; init; } = "Password";
-    public string ShowPassword { get; init; } = "Show password";
-    public string HidePassword { get; init; } = "Hide password";
-    public string SignIn { get; init; } = "Sign in";
-    public string SigningIn { get; init; } = "Signing in…";
-    public string EmailMissing { get; init; } = "Enter your e-mail address.";
-    public string PasswordMissing { get; init; } = "Enter your password.";
-    public string WrongPassword { get; init; } = "E-mail or password is not right.";
-    public string TooManyTries { get; init; } = "Too many tries. Wait a moment, then try again.";
-    public string SignedOutNotice { get; init; } = "Your session ended. Sign in to go on where you were.";
-    public string DemoSignInTitle { get; init; } = "Demo installation";
-    public string DemoSignIn { get; init; } = "Sign in as {0}. The password was printed in the terminal when the server started, and is kept in demo-credentials.json in its data folder.";
-    public string CheckingSignIn { get; init; } = "Checking who you are…";
-
     // Live desk
     public string Calls { get; init; } = "Calls";
     public string LiveNow { get; init; } = "Live now";

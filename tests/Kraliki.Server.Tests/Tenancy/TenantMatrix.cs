@@ -110,7 +110,21 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
 
         var answer = await CallAsync(row, stranger.Client, target);
         Check(row, Stranger, row.ForStranger, answer, got, wrong);
-        wrong.AddRange(Leaks(before, answer, target).Select(leak => $"{row.Operation} told another organisation's administrator of {leak}"));
+        if (row.ForStranger == 404 && target is not null)
+        {
+            // What is ours must look to them like what does not exist, by every path.
+            var unknown = Guid.CreateVersion7().ToString();
+            var nothing = await CallAsync(row, stranger.Client, unknown);
+            if (Without(answer, target) != Without(nothing, unknown))
+            {
+                wrong.Add($"{row.Operation} tells our id from one that does not exist: {answer} {nothing}");
+            }
+
+            var alias = row with { Operation = row.Operation.Replace("/api/v1/", "/api/", StringComparison.Ordinal) };
+            Check(alias, Stranger, 404, await CallAsync(alias, stranger.Client, target), got, wrong);
+        }
+
+        wrong.AddRange(Leaks(before, answer, target).Take(3).Select(leak => $"{row.Operation} told another organisation's administrator of {leak}"));
         if (await world.OurRowsAsync(Cancel) != before)
         {
             wrong.Add($"{row.Operation} changed rows of ours for somebody who may not.");
@@ -154,6 +168,10 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
             .Where(secret => answer.Text.Contains(secret, StringComparison.OrdinalIgnoreCase));
     }
 
+    /// <summary>An answer without what differs between any two: the id that was asked for, the request's own, the time.</summary>
+    private static string Without((int Status, string Text) answer, string asked) =>
+        $"{answer.Status} {Fleeting().Replace(answer.Text.Replace(asked, "", StringComparison.OrdinalIgnoreCase), "")}";
+
     private static string Document(string rows) =>
         $"""
         # Who may do what
@@ -192,6 +210,9 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
 
     [GeneratedRegex(@"\{(\w+)[^}]*\}")]
     private static partial Regex Constraint();
+
+    [GeneratedRegex(@"""request_id"":""[^""]*""|(Date|X-Request-ID|traceparent): [^\n]*", RegexOptions.IgnoreCase)]
+    private static partial Regex Fleeting();
 
     [GeneratedRegex("[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")]
     private static partial Regex Id();
