@@ -28,7 +28,7 @@ internal static class AuthApi
         routes.MapDevices();
         routes.MapUsers();
         routes.MapInvitations();
-        routes.MapGet("/.well-known/jwks.json", (SigningKeys keys) => keys.Public).AllowAnonymous()
+        routes.MapGet("/.well-known/jwks.json", PublicKeys).AllowAnonymous()
             .WithTags("Identity").WithSummary("Public keys of access tokens");
     }
 
@@ -41,9 +41,13 @@ internal static class AuthApi
         RefreshTokens refreshTokens,
         AccessTokens accessTokens,
         AuditLog audit,
-        TimeProvider time,
         CancellationToken cancellationToken)
     {
+        if (AuthCookies.RefusalOf(http.Request, request.TokenTransport) is { } insecure)
+        {
+            return insecure;
+        }
+
         if (Complaints(request) is { Count: > 0 } complaints)
         {
             return Problems.Invalid(complaints);
@@ -76,7 +80,11 @@ internal static class AuthApi
             return Problems.Result(403, "email_not_verified", "Open the link in the mail that we sent you, or ask for a new one: POST /api/v1/auth/resend-verification.");
         }
 
-        await db.Set<User>().Where(u => u.Id == user.Id).ExecuteUpdateAsync(u => u.SetProperty(row => row.LastSignedInAt, time.GetUtcNow()), cancellationToken);
+        if (await refreshTokens.BeginAsync(user, address, http.Request.Headers.UserAgent, cancellationToken) is not { } grant)
+        {
+            return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
+        }
+
         if (match == PasswordMatch.RightButCheap)
         {
             var renewed = await passwords.HashAsync(request.Password, cancellationToken);
@@ -86,7 +94,6 @@ internal static class AuthApi
                 .ExecuteUpdateAsync(u => u.SetProperty(row => row.PasswordHash, renewed), cancellationToken);
         }
 
-        var grant = await refreshTokens.BeginAsync(user, address, http.Request.Headers.UserAgent, cancellationToken);
         await audit.WriteAsync("logged_in", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
         return Answer(http, accessTokens, grant, request.TokenTransport);
     }
@@ -101,6 +108,11 @@ internal static class AuthApi
     {
         // A cookie's token never leaves in a body, whatever was asked: scripts of the page must not get hold of it.
         var transport = request?.RefreshToken is null ? TokenTransport.Cookie : TokenTransport.Body;
+        if (AuthCookies.RefusalOf(http.Request, transport) is { } insecure)
+        {
+            return insecure;
+        }
+
         var token = request?.RefreshToken ?? AuthCookies.Refresh(http.Request);
         if (token is null)
         {
@@ -124,6 +136,12 @@ internal static class AuthApi
         }
 
         return Problems.Result(401, "refresh_refused", "This refresh token is unknown, expired or was used before; sign in again.");
+    }
+
+    private static JsonWebKeys PublicKeys(SigningKeys keys, HttpContext http)
+    {
+        http.Response.Headers.CacheControl = $"public, max-age={(int)SigningKeys.CacheLife.TotalSeconds}";
+        return keys.Public;
     }
 
     private static IResult Answer(HttpContext http, AccessTokens accessTokens, RefreshGrant grant, TokenTransport transport)
