@@ -65,6 +65,18 @@ public sealed partial class TwoOrganisations : IAsyncLifetime
 
     public ValueTask DisposeAsync() => Server.DisposeAsync();
 
+    /// <summary>A new organisation with its first administrator, signed in.</summary>
+    internal async Task<Person> FoundAsync(string organisation)
+    {
+        var (name, email) = NewName(organisation);
+        await RegisterAsync(new RegisterRequest(name, Password, email, $"{organisation} Ltd"));
+        using var client = Server.Anonymous();
+        using var verified = await client.PostAsJsonAsync(
+            "api/v1/auth/verify-email", new MailTokenRequest(await TokenOfMailAsync(email)), ContractsJson.Default.MailTokenRequest, Cancel);
+        verified.EnsureSuccessStatusCode();
+        return await SignInAsync(email);
+    }
+
     /// <summary>One more person of ours, signed in.</summary>
     internal Task<Person> JoinAsync(UserRole role) => JoinAsync(Our(UserRole.Admin), role);
 
@@ -190,18 +202,6 @@ public sealed partial class TwoOrganisations : IAsyncLifetime
     }
 
     internal KralikiDb System() => Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
-
-    /// <summary>A new organisation with its first administrator, signed in.</summary>
-    private async Task<Person> FoundAsync(string organisation)
-    {
-        var (name, email) = NewName(organisation);
-        await RegisterAsync(new RegisterRequest(name, Password, email, $"{organisation} Ltd"));
-        using var client = Server.Anonymous();
-        using var verified = await client.PostAsJsonAsync(
-            "api/v1/auth/verify-email", new MailTokenRequest(await TokenOfMailAsync(email)), ContractsJson.Default.MailTokenRequest, Cancel);
-        verified.EnsureSuccessStatusCode();
-        return await SignInAsync(email);
-    }
 
     private (string Name, string Email) NewName(string organisation)
     {
