@@ -84,6 +84,7 @@ public sealed class RunningServer : IAsyncDisposable
             builder.Services.Replace(ServiceDescriptor.Singleton(TextWriter.Null));
             if (setup.Time is { } time)
             {
+                SetClock<SigningKeys>(builder.Services, time);
                 SetClock<AccessTokens>(builder.Services, time);
                 SetClock<RefreshTokens>(builder.Services, time);
                 SetClock<SignIns>(builder.Services, time);

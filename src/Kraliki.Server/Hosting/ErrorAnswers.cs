@@ -8,6 +8,8 @@ namespace Kraliki.Server.Hosting;
 /// <summary>Turns everything that goes wrong outside a handler into a problem that names what would be right.</summary>
 internal static partial class ErrorAnswers
 {
+    private const string TooSlow = "The body came too slowly or not at all.";
+
     /// <summary>An answer without a body gets one: unknown path, wrong method, wrong media type, forbidden.</summary>
     public static Task StatusAsync(StatusCodeContext context)
     {
@@ -17,7 +19,8 @@ internal static partial class ErrorAnswers
             403 => ("forbidden", "Your role does not permit this."),
             404 => ("not_found", $"There is nothing at {UnversionedPaths.Asked(http)}."),
             405 => ("method_not_allowed", $"{http.Request.Method} is not possible here; allowed: {http.Response.Headers.Allow}."),
-            413 => ("body_too_large", "The body is larger than 1 MiB."),
+            408 => ("body_too_slow", TooSlow),
+            413 => ("body_too_large", RequestSizes.TooLarge(http, endpoint: null)),
             415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),
             var status => ($"http_{status}", null),
         };
@@ -41,7 +44,8 @@ internal static partial class ErrorAnswers
 
         var (code, detail) = bad.StatusCode switch
         {
-            413 => ("body_too_large", "The body is larger than 1 MiB."),
+            408 => ("body_too_slow", TooSlow),
+            413 => ("body_too_large", RequestSizes.TooLarge(http, error.Endpoint)),
             415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),
             _ when http.Request.ContentLength is null or 0 && error.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>() is not null
                 => ("invalid_json", "The body is missing; send a JSON object."),

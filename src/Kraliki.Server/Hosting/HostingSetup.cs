@@ -7,14 +7,12 @@ namespace Kraliki.Server.Hosting;
 /// <summary>What every request passes, whatever the feature.</summary>
 public static class HostingSetup
 {
-    private const long LargestBody = 1024 * 1024;
-
     public static void AddHosting(this WebApplicationBuilder builder, KralikiOptions options)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = LargestBody;
+            RequestSizes.Limit(kestrel.Limits);
         });
         var services = builder.Services;
         builder.AddLogs(options);
@@ -30,9 +28,11 @@ public static class HostingSetup
 
         // Throwing lets one place explain what is wrong with a body; by itself the answer would be an empty 400.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        services.Configure<Microsoft.AspNetCore.Http.Features.FormOptions>(RequestSizes.Limit);
         services.ConfigureHttpJsonOptions(json =>
         {
             var serializer = json.SerializerOptions;
+            serializer.MaxDepth = RequestSizes.DeepestJson;
             serializer.Converters.Add(new UtcTimeConverter());
             serializer.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
             serializer.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
@@ -57,6 +57,7 @@ public static class HostingSetup
             AllowStatusCode404Response = true,
         });
         app.UseStatusCodePages(ErrorAnswers.StatusAsync);
+        app.UseRequestSizes();
         if (options.Demo || options.Edges.Hosts.Count > 0)
         {
             app.Use((http, next) => RefuseStrangeHostAsync(http, next, options));

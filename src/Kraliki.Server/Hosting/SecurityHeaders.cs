@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Scalar.AspNetCore;
 
 namespace Kraliki.Server.Hosting;
 
@@ -11,15 +12,13 @@ internal static partial class SecurityHeaders
     {
         // The console: its own files, WebAssembly, and the inline scripts of its start page by their hashes (import map).
         var console = Policy($"'self' 'wasm-unsafe-eval'{InlineScripts(app.Environment)}");
-
-        // The API reference is one page of a package that starts itself by an inline script.
-        var reference = Policy("'self' 'unsafe-inline'");
         app.Use((http, next) =>
         {
             // At the last moment, because an error answer starts with empty headers.
             http.Response.OnStarting(() =>
             {
-                Write(http, http.Request.Path.StartsWithSegments("/docs") ? reference : console);
+                // The API reference starts itself by an inline script, for which its package makes a number that is used once.
+                Write(http, http.Items[ScalarOptions.NonceHttpContextItemKey] is string once ? Policy($"'self' 'nonce-{once}'") : console);
                 return Task.CompletedTask;
             });
             return next(http);
@@ -33,8 +32,16 @@ internal static partial class SecurityHeaders
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "same-origin";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers["Permissions-Policy"] = "camera=(), geolocation=(), payment=(), usb=(), microphone=(self), display-capture=(self)";
-        if (http.Request.IsHttps)
+        if (headers.CacheControl.Count == 0)
+        {
+            // Whatever does not say that it may be kept could be about people.
+            headers.CacheControl = "no-store";
+        }
+
+        // A certificate of one's own for this machine must not bind the browser to https for everything else at localhost.
+        if (http.Request.IsHttps && http.Request.Host.Host is not ("localhost" or "127.0.0.1" or "[::1]"))
         {
             headers.StrictTransportSecurity = "max-age=31536000";
         }

@@ -10,11 +10,11 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
 {
     public static readonly TimeSpan Life = TimeSpan.FromMinutes(15);
 
+    /// <summary>A node's clock may be so much behind that of the node that issued the token.</summary>
+    public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
+
     private const string Issuer = "kraliki";
     private const string Type = "at+jwt";
-
-    // A node's clock may be a little behind that of the node that issued the token.
-    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
     private static readonly JsonWebTokenHandler Handler = new();
 
@@ -30,7 +30,7 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
             IssuedAt = grant.IssuedAt.UtcDateTime,
             NotBefore = grant.IssuedAt.UtcDateTime,
             Expires = (grant.IssuedAt + Life).UtcDateTime,
-            SigningCredentials = new SigningCredentials(keys.Newest, EdDsaKey.Algorithm),
+            SigningCredentials = new SigningCredentials(keys.Current, EdDsaKey.Algorithm),
             Claims = new Dictionary<string, object>
             {
                 ["sub"] = user.Id.ToString(),
@@ -41,6 +41,30 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
                 ["jti"] = grant.Jti.ToString(),
             },
         });
+    }
+
+    /// <summary>Which key a token claims to be signed with; null when it is no token at all. Nothing of it is verified.</summary>
+    public static string? KidOf(string token)
+    {
+        // A header of ours has about a hundred characters; what is much longer is not decoded to find that out.
+        const int LongestHeader = 1_000;
+        var end = token.IndexOf('.');
+        if (end is <= 0 or > LongestHeader)
+        {
+            return null;
+        }
+
+        try
+        {
+            using var header = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token[..end]));
+            return header.RootElement.ValueKind == JsonValueKind.Object && header.RootElement.TryGetProperty("kid", out var kid) && kid.ValueKind == JsonValueKind.String
+                ? kid.GetString()
+                : null;
+        }
+        catch (Exception e) when (e is FormatException or JsonException)
+        {
+            return null;
+        }
     }
 
     /// <returns>Whole seconds that the grant's access token is still good for.</returns>

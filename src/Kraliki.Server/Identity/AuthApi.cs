@@ -15,19 +15,21 @@ internal static class AuthApi
     {
         var auth = routes.MapGroup("/api/v1/auth").WithTags("Identity");
         auth.MapPost("/login", LoginAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
-            .WithSummary("Sign in")
+            .WithName("Login").WithSummary("Sign in")
             .WithDescription("With token_transport \"body\" the tokens are in the answer; with \"cookie\" (default) they are set as HttpOnly cookies.")
             .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(403, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
         auth.MapPost("/refresh", RefreshAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Refresh)
-            .WithSummary("Exchange a refresh token for a new pair")
+            .WithName("Refresh").WithSummary("Exchange a refresh token for a new pair")
             .WithDescription("Without a token in the body the cookie's is used and the answer sets cookies. A token is good for one use; a use after 20 seconds more ends the sign-in.")
             .Produces<LoginResponse>().Produces<Problem>(401, Problems.ContentType);
         auth.MapRegistration();
         auth.MapPasswords();
         auth.MapProfile();
         routes.MapDevices();
-        routes.MapGet("/.well-known/jwks.json", (SigningKeys keys) => keys.Public).AllowAnonymous()
-            .WithTags("Identity").WithSummary("Public keys of access tokens");
+        routes.MapUsers();
+        routes.MapInvitations();
+        routes.MapGet("/.well-known/jwks.json", PublicKeys).AllowAnonymous()
+            .WithTags("Identity").WithName("ListSigningKeys").WithSummary("Public keys of access tokens");
     }
 
     private static async Task<IResult> LoginAsync(
@@ -39,9 +41,13 @@ internal static class AuthApi
         RefreshTokens refreshTokens,
         AccessTokens accessTokens,
         AuditLog audit,
-        TimeProvider time,
         CancellationToken cancellationToken)
     {
+        if (AuthCookies.RefusalOf(http.Request, request.TokenTransport) is { } insecure)
+        {
+            return insecure;
+        }
+
         if (Complaints(request) is { Count: > 0 } complaints)
         {
             return Problems.Invalid(complaints);
@@ -74,7 +80,11 @@ internal static class AuthApi
             return Problems.Result(403, "email_not_verified", "Open the link in the mail that we sent you, or ask for a new one: POST /api/v1/auth/resend-verification.");
         }
 
-        await db.Set<User>().Where(u => u.Id == user.Id).ExecuteUpdateAsync(u => u.SetProperty(row => row.LastSignedInAt, time.GetUtcNow()), cancellationToken);
+        if (await refreshTokens.BeginAsync(user, address, http.Request.Headers.UserAgent, cancellationToken) is not { } grant)
+        {
+            return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
+        }
+
         if (match == PasswordMatch.RightButCheap)
         {
             var renewed = await passwords.HashAsync(request.Password, cancellationToken);
@@ -84,7 +94,6 @@ internal static class AuthApi
                 .ExecuteUpdateAsync(u => u.SetProperty(row => row.PasswordHash, renewed), cancellationToken);
         }
 
-        var grant = await refreshTokens.BeginAsync(user, address, http.Request.Headers.UserAgent, cancellationToken);
         await audit.WriteAsync("logged_in", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
         return Answer(http, accessTokens, grant, request.TokenTransport);
     }
@@ -99,6 +108,11 @@ internal static class AuthApi
     {
         // A cookie's token never leaves in a body, whatever was asked: scripts of the page must not get hold of it.
         var transport = request?.RefreshToken is null ? TokenTransport.Cookie : TokenTransport.Body;
+        if (AuthCookies.RefusalOf(http.Request, transport) is { } insecure)
+        {
+            return insecure;
+        }
+
         var token = request?.RefreshToken ?? AuthCookies.Refresh(http.Request);
         if (token is null)
         {
@@ -122,6 +136,12 @@ internal static class AuthApi
         }
 
         return Problems.Result(401, "refresh_refused", "This refresh token is unknown, expired or was used before; sign in again.");
+    }
+
+    private static JsonWebKeys PublicKeys(SigningKeys keys, HttpContext http)
+    {
+        http.Response.Headers.CacheControl = $"public, max-age={(int)SigningKeys.CacheLife.TotalSeconds}";
+        return keys.Public;
     }
 
     private static IResult Answer(HttpContext http, AccessTokens accessTokens, RefreshGrant grant, TokenTransport transport)

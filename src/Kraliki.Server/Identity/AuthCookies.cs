@@ -1,3 +1,5 @@
+using System.Net;
+using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 
 namespace Kraliki.Server.Identity;
@@ -33,6 +35,18 @@ internal static class AuthCookies
         http.Response.Cookies.Delete(Name(http.Request, "refresh"), Options(http.Request, life: null));
     }
 
+    /// <summary>
+    /// 400 <c>https_required</c> when cookies would travel in clear between machines. Within one machine they may: browsers,
+    /// too, take localhost for secure.
+    /// </summary>
+    public static IResult? RefusalOf(HttpRequest request, TokenTransport transport) =>
+        transport == TokenTransport.Body || request.IsHttps || IsThisMachine(request.Host.Host)
+            ? null
+            : Problems.Result(
+                StatusCodes.Status400BadRequest,
+                "https_required",
+                "Signing in with cookies needs https. Behind a proxy that speaks https, set Kraliki:Proxies to its address so that its X-Forwarded-Proto is believed.");
+
     /// <summary>The fence; goes before authentication, because a forged request must not even renew a token.</summary>
     public static async Task RefuseForgedAsync(HttpContext http, RequestDelegate next)
     {
@@ -64,6 +78,9 @@ internal static class AuthCookies
         return headers.Origin.ToString() is { Length: > 0 } origin
             && !string.Equals(origin, http.RequestServices.GetRequiredService<PublicUrls>().Origin, StringComparison.OrdinalIgnoreCase);
     }
+
+    private static bool IsThisMachine(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     private static string Name(HttpRequest request, string what) => request.IsHttps ? $"__Host-kraliki_{what}" : $"kraliki_{what}";
 

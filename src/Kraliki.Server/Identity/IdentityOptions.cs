@@ -19,10 +19,14 @@ public sealed record IdentityOptions
 
     public Argon2Options Argon2 { get; init; } = new();
 
+    /// <summary>After so many days another key signs access tokens.</summary>
+    public int KeyRotationDays { get; init; } = 30;
+
     internal static IdentityOptions Read(ConfigurationReader reader) => new()
     {
         Registration = reader.Choice<RegistrationMode>("Identity:Registration") ?? RegistrationMode.Open,
         Argon2 = Argon2Options.Read(reader),
+        KeyRotationDays = reader.Number("Identity:KeyRotationDays", from: 1, to: 365, "days") ?? 30,
     };
 }
 

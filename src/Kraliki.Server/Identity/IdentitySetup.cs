@@ -36,12 +36,7 @@ public static class IdentitySetup
 
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer(options => options.Events = new JwtBearerEvents
         {
-            OnMessageReceived = received =>
-            {
-                // A header, even a wrong one, wins: a program that sends one does not mean the cookie.
-                received.Token = received.Request.Headers.Authorization.Count == 0 ? AuthCookies.Access(received.Request) : null;
-                return Task.CompletedTask;
-            },
+            OnMessageReceived = TakeTokenAsync,
             OnTokenValidated = RefuseRevokedAsync,
             OnChallenge = ChallengeAsync,
         });
@@ -70,6 +65,26 @@ public static class IdentitySetup
         // Here, because users are counted by name, and what comes too often costs no password hash and no query.
         app.UseRateLimiter();
         app.UseAuthorization();
+    }
+
+    private static async Task TakeTokenAsync(MessageReceivedContext received)
+    {
+        const string Bearer = "Bearer ";
+        var request = received.Request;
+
+        // A header, even a wrong one, wins: a program that sends one does not mean the cookie.
+        received.Token = request.Headers.Authorization switch
+        {
+            [] => AuthCookies.Access(request),
+            [{ } header] when header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) => header[Bearer.Length..].Trim(),
+            _ => null,
+        };
+
+        // The verifier cannot wait for the database, so it is asked here.
+        if (received.Token is { } token && AccessTokens.KidOf(token) is { } kid)
+        {
+            await received.HttpContext.RequestServices.GetRequiredService<SigningKeys>().LookForAsync(kid, received.HttpContext.RequestAborted);
+        }
     }
 
     private static async Task RefuseRevokedAsync(TokenValidatedContext validated)

@@ -5,7 +5,7 @@ internal sealed class IdentityStart(SigningKeys keys, FirstAccounts accounts) : 
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        await keys.LoadAsync(cancellationToken);
+        await keys.TendAsync(cancellationToken);
         await accounts.EnsureAsync(cancellationToken);
     }
 

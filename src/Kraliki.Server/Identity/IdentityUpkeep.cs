@@ -3,11 +3,14 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Identity;
 
-/// <summary>Throws away what can no longer matter: expired refresh tokens and sign-ins, revocations of tokens that have expired.</summary>
-/// <remarks>Every node does it; whoever comes second finds nothing.</remarks>
-internal sealed partial class IdentityUpkeep(KralikiDbFactory databases, TimeProvider time, ILogger<IdentityUpkeep> log) : BackgroundService
+/// <summary>
+/// Tends the signing keys, and throws away what can no longer matter: expired refresh tokens and sign-ins, revocations of
+/// tokens that have expired.
+/// </summary>
+/// <remarks>Every node does it; whoever comes second finds nothing to do.</remarks>
+internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory databases, TimeProvider time, ILogger<IdentityUpkeep> log) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(5);
 
     // A token of a node whose clock is behind still counts as expired here.
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
@@ -31,16 +34,17 @@ internal sealed partial class IdentityUpkeep(KralikiDbFactory databases, TimePro
         {
             try
             {
+                await keys.TendAsync(stoppingToken);
                 await PurgeAsync(stoppingToken);
             }
             catch (System.Data.Common.DbException e)
             {
-                LogPurgeFailed(e);
+                LogUpkeepFailed(e);
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    [LoggerMessage(EventId = 1042, Level = LogLevel.Warning, Message = "Expired sign-ins could not be deleted; the next round tries again")]
-    private partial void LogPurgeFailed(Exception exception);
+    [LoggerMessage(EventId = 1042, Level = LogLevel.Warning, Message = "Signing keys could not be looked after or expired sign-ins not be deleted; the next round tries again")]
+    private partial void LogUpkeepFailed(Exception exception);
 }

@@ -50,7 +50,9 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
 
     /// <summary>Begins a sign-in.</summary>
-    public async Task<RefreshGrant> BeginAsync(User user, string? address, string? userAgent, CancellationToken cancellationToken)
+    /// <param name="user">As read when the password was checked.</param>
+    /// <returns>Null when the account was deactivated or got another password since: that change has ended all sign-ins, and this one must not slip through after it.</returns>
+    public async Task<RefreshGrant?> BeginAsync(User user, string? address, string? userAgent, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var token = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
@@ -66,8 +68,18 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
         };
         var row = Row(token, signIn.Id, now);
         await using var db = databases.OpenForSystem();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var unchanged = await db.Set<User>()
+            .Where(known => known.Id == user.Id && known.PasswordHash == user.PasswordHash && known.DeactivatedAt == null)
+            .ExecuteUpdateAsync(known => known.SetProperty(u => u.LastSignedInAt, now), cancellationToken) == 1;
+        if (!unchanged)
+        {
+            return null;
+        }
+
         db.AddRange(signIn, row);
         await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         return new(token, signIn.Id, user, row.Id, row.CreatedAt);
     }
 

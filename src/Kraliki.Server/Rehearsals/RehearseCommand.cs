@@ -138,7 +138,8 @@ internal static class RehearseCommand
     {
         await using var db = services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
         var administrator = await db.Set<User>().AsNoTracking().OrderBy(user => user.CreatedAt).FirstAsync(user => user.Role == UserRole.Admin, cancellationToken);
-        var grant = await services.GetRequiredService<RefreshTokens>().BeginAsync(administrator, address: null, "Kraliki rehearse command", cancellationToken);
+        var grant = await services.GetRequiredService<RefreshTokens>().BeginAsync(administrator, address: null, "Kraliki rehearse command", cancellationToken)
+            ?? throw new InvalidOperationException("The administrator's account was changed while the command started; run it again.");
         await services.GetRequiredService<AuditLog>().WriteAsync(
             "logged_in", administrator.Id.ToString(), "By the command rehearse at the server's terminal.", administrator.Email, administrator.OrganisationId, cancellationToken: cancellationToken);
         return services.GetRequiredService<AccessTokens>().Issue(grant);

@@ -23,6 +23,7 @@ public sealed class EdgeServer : IAsyncLifetime
     public async ValueTask InitializeAsync() => Server = await RunningServer.StartAsync(CancellationToken.None, new ServerSetup(Settings: new Dictionary<string, string>(TestCarrier.Settings)
     {
         ["Kraliki:Proxies"] = Proxy,
+        ["Kraliki:Hosts"] = "calls.example.org",
         ["Kraliki:Cors:Origins:0"] = KnownPage,
         ["Kraliki:Limits:UserPerMinute"] = $"{UserAtOnce * 5}",
         ["Kraliki:Limits:AddressPerMinute"] = $"{PerMinute}",

@@ -69,6 +69,23 @@ public sealed class SignInTests(ServerFixture fixture)
         });
     }
 
+    [Fact]
+    public async Task Cookies_do_not_travel_in_clear_from_one_machine_to_another()
+    {
+        await using var server = await RunningServer.StartAsync(
+            Cancel, new ServerSetup(Settings: new Dictionary<string, string> { ["Kraliki:PublicUrl"] = "http://phones.example" }));
+        using var client = server.Anonymous();
+        client.DefaultRequestHeaders.Host = "phones.example";
+        var login = new LoginRequest(RunningServer.Operator, server.Password);
+        using var refused = await client.PostAsJsonAsync("api/v1/auth/login", login, ContractsJson.Default.LoginRequest, Cancel);
+        using var program = await client.PostAsJsonAsync("api/v1/auth/login", login with { TokenTransport = TokenTransport.Body }, ContractsJson.Default.LoginRequest, Cancel);
+
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.False(refused.Headers.Contains("Set-Cookie"));
+        Assert.Equal("https_required", (await refused.Content.ReadFromJsonAsync(ContractsJson.Default.Problem, Cancel))!.Code);
+        Assert.Equal(HttpStatusCode.OK, program.StatusCode);
+    }
+
     [Theory]
     [InlineData(null, null, null, HttpStatusCode.Forbidden)]
     [InlineData("1", null, null, HttpStatusCode.OK)]

@@ -7,10 +7,11 @@ namespace Kraliki.Server.Tests.Tenancy;
 /// <param name="Needs">A permission, <see cref="Expectations.SignedIn"/> or <see cref="Expectations.Open"/>.</param>
 /// <param name="Answer">The status for those who may.</param>
 /// <param name="Target">Makes something of ours and returns what stands for it in the path; made anew for each call that may change it.</param>
-/// <param name="Body">JSON; <c>{target}</c> in it is the target's id, for operations that name it there, <c>{new}</c> something that nobody used before.</param>
+/// <param name="Body">JSON; <c>{target}</c> in it is the target's id, for operations that name it there, <c>{new}</c> something that nobody used before, <c>{password}</c> the caller's.</param>
 /// <param name="Versioned">Sends If-Match.</param>
 /// <param name="Fresh">The caller is a new person each time, because the call ends or changes the caller's own sign-in.</param>
 /// <param name="Stranger">What another organisation's administrator gets with our id; null means 404 where the path has one, and <paramref name="Answer"/> elsewhere.</param>
+/// <param name="Everybodys">Shows what belongs to all organisations, by design.</param>
 internal sealed record Expectation(
     string Operation,
     string Needs,
@@ -19,7 +20,8 @@ internal sealed record Expectation(
     string? Body = null,
     bool Versioned = false,
     bool Fresh = false,
-    int? Stranger = null)
+    int? Stranger = null,
+    bool Everybodys = false)
 {
     public string Method => Operation.Split(' ')[0];
 
@@ -39,6 +41,8 @@ internal static class Expectations
 
     public static bool Allow(UserRole role, string needs) => needs is Open or SignedIn || RolePermissions.Allow(role, needs);
 
+    private const string NewAddress = """{"email":"{new}@nowhere.example"}""";
+    private const string NoMailToken = """{"token":"none"}""";
     private const string NoToken = """{"refresh_token":"none"}""";
 
     public static IReadOnlyList<Expectation> All { get; } =
@@ -52,7 +56,15 @@ internal static class Expectations
         new("POST /api/v1/auth/login", Open, 401, Body: """{"email":"{new}@nowhere.example","password":"not the password"}"""),
         new("POST /api/v1/auth/refresh", Open, 401, Body: NoToken),
         new("POST /api/v1/auth/logout", Open, 204, Body: NoToken, Fresh: true),
+        new("POST /api/v1/auth/register", Open, 202, Body: """{"name":"New","email":"{new}@nowhere.example","organisation_name":"New","password":"tapir lantern {new}"}"""),
+        new("POST /api/v1/auth/verify-email", Open, 410, Body: NoMailToken),
+        new("POST /api/v1/auth/resend-verification", Open, 202, Body: NewAddress),
+        new("POST /api/v1/auth/invitation", Open, 410, Body: NoMailToken),
+        new("POST /api/v1/auth/forgot-password", Open, 202, Body: NewAddress),
+        new("POST /api/v1/auth/reset-password", Open, 410, Body: """{"token":"none","new_password":"tapir lantern {new}"}"""),
+        new("POST /api/v1/auth/change-password", SignedIn, 204, Body: """{"current_password":"{password}","new_password":"tapir lantern {new}"}""", Fresh: true),
         new("GET /api/v1/auth/me", SignedIn, 200),
+        new("PATCH /api/v1/auth/me", SignedIn, 200, Body: """{"name":"Somebody else"}""", Versioned: true, Fresh: true),
         new("GET /api/v1/auth/sessions", SignedIn, 200),
         new("DELETE /api/v1/auth/sessions/{id}", SignedIn, 204, (world, caller, cancel) => world.SignInOfAsync(caller, cancel), Fresh: true),
         new("POST /api/v1/auth/logout-all", SignedIn, 204, Fresh: true),
@@ -71,6 +83,9 @@ internal static class Expectations
         new("GET /api/v1/rehearsals", Permissions.RehearsalsRead, 200),
         new("GET /api/v1/rehearsals/scripts", Permissions.RehearsalsRead, 200),
         new("GET /api/v1/rehearsals/{id}", Permissions.RehearsalsRead, 200, (world, _, cancel) => world.RehearsalAsync(cancel)),
+
+        new("GET /api/v1/mailbox", Open, 200, Everybodys: true),
+        new("GET /api/v1/mailbox/{id}", Open, 200, (world, _, cancel) => world.MailAsync(cancel), Everybodys: true),
 
         new("GET /api/v1/audit", Permissions.AuditRead, 200),
         new("GET /api/v1/audit/export", Permissions.AuditRead, 200),

@@ -114,9 +114,9 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     {
         await RefusedAsync(Guid.Empty, db => db.Add(Call("CA-new", Guid.Empty)));
         await RefusedAsync(Guid.Empty, db => db.Add(Call("CA-new", Ours)));
-        await RefusedAsync(Ours, db => db.Add(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
-        await RefusedAsync(Ours, db => db.Update(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
-        await RefusedAsync(Ours, db => db.Remove(new SigningKey { Kid = "k", PrivateKey = [], CreatedAt = DateTimeOffset.UnixEpoch }));
+        await RefusedAsync(Ours, db => db.Add(new SigningKey { Kid = "k", SealedKey = [], SignsFrom = DateTimeOffset.UnixEpoch }));
+        await RefusedAsync(Ours, db => db.Update(new SigningKey { Kid = "k", SealedKey = [], SignsFrom = DateTimeOffset.UnixEpoch }));
+        await RefusedAsync(Ours, db => db.Remove(new SigningKey { Kid = "k", SealedKey = [], SignsFrom = DateTimeOffset.UnixEpoch }));
     }
 
     private static CarrierCall Call(string sid, Guid organisation) =>

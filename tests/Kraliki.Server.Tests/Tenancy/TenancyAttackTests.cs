@@ -109,6 +109,21 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
     }
 
     [Fact]
+    public async Task An_idempotency_key_of_ours_brings_them_no_answer_of_ours()
+    {
+        var key = $"key-{Guid.CreateVersion7()}";
+        using var ours = await CreateUnderAsync(key, Us);
+        using var again = await CreateUnderAsync(key, Us);
+        using var theirs = await CreateUnderAsync(key, Them);
+        var id = (string?)(await JsonAsync(ours))["id"];
+        Assert.Equal(id, (string?)(await JsonAsync(again))["id"]);
+        Assert.NotEqual(id, (string?)(await JsonAsync(theirs))["id"]);
+        Assert.False(theirs.Headers.Contains("Idempotency-Replayed"));
+        using var colleague = await CreateUnderAsync(key, world.Our(UserRole.Agent).Client);
+        Assert.NotEqual(id, (string?)(await JsonAsync(colleague))["id"]);
+    }
+
+    [Fact]
     public async Task An_if_match_with_our_version_tells_them_no_more_than_one_with_a_wrong_version()
     {
         using var ours = await Us.GetAsync($"api/v1/sessions/{_session}", Cancel);
@@ -245,6 +260,15 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
 
         using var still = await world.Our(UserRole.Agent).Client.GetAsync("api/v1/auth/me", Cancel);
         Assert.Equal(HttpStatusCode.OK, still.StatusCode);
+    }
+
+    private static async Task<HttpResponseMessage> CreateUnderAsync(string key, HttpClient client)
+    {
+        using var request = Post("api/v1/sessions", """{"phone_number":"+420601000444"}""");
+        request.Headers.Add("Idempotency-Key", key);
+        var answer = await client.SendAsync(request, Cancel);
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        return answer;
     }
 
     private static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");

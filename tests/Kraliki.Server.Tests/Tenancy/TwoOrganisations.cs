@@ -4,6 +4,7 @@ using System.Text;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Mail;
 using Kraliki.Server.Rehearsals;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
@@ -133,6 +134,25 @@ public sealed class TwoOrganisations : IAsyncLifetime
         db.Add(row);
         await db.SaveChangesAsync(cancellationToken);
         return row.Id.ToString();
+    }
+
+    /// <summary>A mail to somebody of ours.</summary>
+    internal async Task<string> MailAsync(CancellationToken cancellationToken)
+    {
+        var mail = new OutgoingMail
+        {
+            Id = Guid.CreateVersion7(),
+            OrganisationId = Ours,
+            To = Our(UserRole.Viewer).Email,
+            Subject = $"To {Marker}",
+            Text = "",
+            CreatedAt = DateTimeOffset.UnixEpoch.AddYears(100),
+            NextTryAt = null,
+        };
+        await using var db = System();
+        db.Add(mail);
+        await db.SaveChangesAsync(cancellationToken);
+        return mail.Id.ToString();
     }
 
     /// <summary>Every row of ours in every table, as text: what must be the same after a stranger's request.</summary>

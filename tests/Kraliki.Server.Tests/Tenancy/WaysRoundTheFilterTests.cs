@@ -11,6 +11,7 @@ public sealed partial class WaysRoundTheFilterTests
     {
         ["Data/DatabaseStart.cs"] = "migrations",
         ["Data/KralikiDb.cs"] = "the definition",
+        ["Hosting/IdempotencyKeys.cs"] = "keyed by organisation and user; outlives the request that holds the claim",
         ["Identity/AuthApi.cs"] = "sign-in: nobody is signed in yet",
         ["Identity/FirstAccounts.cs"] = "first start: nobody is signed in",
         ["Identity/IdentityUpkeep.cs"] = "a job that removes what has expired",

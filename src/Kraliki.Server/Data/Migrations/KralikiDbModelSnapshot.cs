@@ -333,16 +333,19 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("kid");
 
-                    b.Property<long>("CreatedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("created_at");
-
-                    b.Property<byte[]>("PrivateKey")
+                    b.Property<byte[]>("SealedKey")
                         .IsRequired()
                         .HasColumnType("BLOB")
-                        .HasColumnName("private_key");
+                        .HasColumnName("sealed_key");
+
+                    b.Property<long>("SignsFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("signs_from");
 
                     b.HasKey("Kid");
+
+                    b.HasIndex("SignsFrom")
+                        .IsUnique();
 
                     b.ToTable("signing_keys", (string)null);
                 });

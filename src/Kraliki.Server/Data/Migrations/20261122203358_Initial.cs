@@ -222,8 +222,8 @@ namespace Kraliki.Server.Data.Migrations
                 columns: table => new
                 {
                     kid = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
-                    private_key = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    created_at = table.Column<long>(type: "INTEGER", nullable: false)
+                    sealed_key = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    signs_from = table.Column<long>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -460,6 +460,12 @@ namespace Kraliki.Server.Data.Migrations
                 name: "IX_sign_ins_user_id",
                 table: "sign_ins",
                 column: "user_id");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_signing_keys_signs_from",
+                table: "signing_keys",
+                column: "signs_from",
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "IX_users_email",

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122203234_Initial")]
+    [Migration("20261122203358_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -336,16 +336,19 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("kid");
 
-                    b.Property<long>("CreatedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("created_at");
-
-                    b.Property<byte[]>("PrivateKey")
+                    b.Property<byte[]>("SealedKey")
                         .IsRequired()
                         .HasColumnType("BLOB")
-                        .HasColumnName("private_key");
+                        .HasColumnName("sealed_key");
+
+                    b.Property<long>("SignsFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("signs_from");
 
                     b.HasKey("Kid");
+
+                    b.HasIndex("SignsFrom")
+                        .IsUnique();
 
                     b.ToTable("signing_keys", (string)null);
                 });
