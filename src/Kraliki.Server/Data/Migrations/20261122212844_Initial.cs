@@ -163,6 +163,7 @@ namespace Kraliki.Server.Data.Migrations
                     provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
                     telephony_provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    updated_at = table.Column<long>(type: "INTEGER", nullable: false),
                     status = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
                     session_id = table.Column<Guid>(type: "TEXT", nullable: true),
                     finished_at = table.Column<long>(type: "INTEGER", nullable: true),
@@ -427,9 +428,14 @@ namespace Kraliki.Server.Data.Migrations
                 column: "sign_in_id");
 
             migrationBuilder.CreateIndex(
-                name: "IX_rehearsals_organisation_id_created_at",
+                name: "IX_rehearsals_organisation_id_id",
                 table: "rehearsals",
-                columns: new[] { "organisation_id", "created_at" });
+                columns: new[] { "organisation_id", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_rehearsals_organisation_id_updated_at_id",
+                table: "rehearsals",
+                columns: new[] { "organisation_id", "updated_at", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_revoked_tokens_expires_at",

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122203358_Initial")]
+    [Migration("20261122212844_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -659,9 +659,15 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("telephony_provider");
 
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
                     b.HasKey("Id");
 
-                    b.HasIndex("OrganisationId", "CreatedAt");
+                    b.HasIndex("OrganisationId", "Id");
+
+                    b.HasIndex("OrganisationId", "UpdatedAt", "Id");
 
                     b.ToTable("rehearsals", (string)null);
                 });
