@@ -53,7 +53,7 @@ internal static class PasswordRules
             return $"must have at least {Shortest} characters; a few words in a row are easy to remember.";
         }
 
-        var folded = password.ToLowerInvariant();
+        var folded = CanonicalForm.Of(password).ToLowerInvariant();
         var plain = WithoutDisguise(folded);
         if (Unknown(folded, Common, []) < LeastUnknown || Unknown(plain, Common, []) < LeastUnknown)
         {
