@@ -66,7 +66,7 @@ public sealed class PasswordRulesTests
     [InlineData("q\u0307\u0323", "q\u0323\u0307")]
     [InlineData("\u1E9B\u0323", "\u1E9B\u0323")]
     [InlineData("d\u0323\u0307", "\u1E0D\u0307")]
-    [InlineData("\u1E0A\u0323", "\u1E0D\u0307")]
+    [InlineData("\u1E0A\u0323", "\u1E0C\u0307")]
     [InlineData("\u1112\u1161\u11AB", "한")]
     [InlineData("\uAC00\u11A8", "각")]
     [InlineData("\u0958", "\u0915\u093C")]

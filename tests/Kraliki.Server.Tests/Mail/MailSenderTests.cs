@@ -1,6 +1,5 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
-using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Tests.Identity;
