@@ -23,7 +23,7 @@ public sealed class UsersPageTests(ConsoleFixture console)
         await page.Keyboard.TypeAsync($"walter@example.org\n{RunningServer.Operator}");
         await page.Keyboard.PressAsync("Tab");
         await page.Keyboard.PressAsync("ArrowDown");
-        await Expect(dialog.GetByRole(AriaRole.Radio, new() { Name = "Viewer" })).ToBeCheckedAsync();
+        await Expect(dialog.GetByRole(AriaRole.Radio, new() { Name = "Viewer", Exact = true })).ToBeCheckedAsync();
         await page.Keyboard.PressAsync("Enter");
         await Expect(dialog.GetByRole(AriaRole.Alert)).ToContainTextAsync($"{RunningServer.Operator}: ");
         await Expect(emails).ToHaveValueAsync(RunningServer.Operator);
@@ -57,7 +57,7 @@ public sealed class UsersPageTests(ConsoleFixture console)
         await row.GetByRole(AriaRole.Button, new() { Name = "Change role: Rosa Role" }).FocusAsync();
         await page.Keyboard.PressAsync("Enter");
         var dialog = page.GetByRole(AriaRole.Dialog);
-        await dialog.GetByRole(AriaRole.Radio, new() { Name = "Operator" }).FocusAsync();
+        await dialog.GetByRole(AriaRole.Radio, new() { Name = "Operator", Exact = true }).FocusAsync();
         await page.Keyboard.PressAsync("ArrowUp");
         await Expect(dialog.GetByRole(AriaRole.Button, new() { Name = "Change role" })).ToBeEnabledAsync();
         await page.Keyboard.PressAsync("ArrowUp");
@@ -106,7 +106,7 @@ public sealed class UsersPageTests(ConsoleFixture console)
 
         await row.GetByRole(AriaRole.Button, new() { Name = "Change role: Cara Conflict" }).ClickAsync();
         var dialog = page.GetByRole(AriaRole.Dialog);
-        await dialog.GetByRole(AriaRole.Radio, new() { Name = "Viewer" }).CheckAsync();
+        await dialog.GetByRole(AriaRole.Radio, new() { Name = "Viewer", Exact = true }).CheckAsync();
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Change role" }).ClickAsync();
         var conflict = dialog.GetByRole(AriaRole.Alert).Filter(new() { HasText = "Cara Conflict is now Supervisor (active)." });
         await Accessibility.CheckAsync(page, "Conflict in the role dialog");
