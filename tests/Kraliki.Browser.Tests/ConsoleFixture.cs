@@ -29,7 +29,12 @@ public sealed class ConsoleFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Server = await RunningServer.StartAsync(CancellationToken.None);
+        // All tests come from one address.
+        Server = await RunningServer.StartAsync(CancellationToken.None, new ServerSetup(Settings: new Dictionary<string, string>
+        {
+            ["Kraliki:Limits:SignInPerMinute"] = "1000",
+            ["Kraliki:Limits:MailPerMinute"] = "1000",
+        }));
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
@@ -109,7 +114,8 @@ public sealed class ConsoleFixture : IAsyncLifetime
         await Server.DisposeAsync();
     }
 
-    private async Task SignInAsync(IBrowserContext context, string email)
+    /// <summary>Gives the context's pages the cookies of a demo account.</summary>
+    public async Task SignInAsync(IBrowserContext context, string email)
     {
         var login = await context.APIRequest.PostAsync("/api/v1/auth/login", new() { DataObject = new { email, password = Server.Password } });
         Assert.True(login.Ok, $"Sign-in for the tests was refused: {login.Status} {await login.TextAsync()}");

@@ -46,7 +46,7 @@ public sealed partial record Words
     public string OrganisationMissing { get; init; } = "Enter the name of your organisation.";
     public string Registering { get; init; } = "Creating the account…";
     public string HaveAccount { get; init; } = "Already registered?";
-    public string PasswordHint { get; init; } = "At least {0} characters. A few words in a row are fine; nothing else is asked of it.";
+    public string PasswordHint { get; init; } = "At least {0} characters. A few words in a row are fine.";
     public string PasswordTooShort { get; init; } = "Use at least {0} characters.";
     public string PasswordTooLong { get; init; } = "Use at most {0} characters.";
     public string PasswordLongEnough { get; init; } = "Long enough";
