@@ -118,6 +118,17 @@ public sealed class ConsoleFixture : IAsyncLifetime
         return new Uri(link).PathAndQuery;
     }
 
+    /// <summary>One more person in the demo organisation, who came by invitation.</summary>
+    public async Task<MemberView> AddMemberAsync(string name, UserRole role, CancellationToken cancellationToken)
+    {
+        var admin = await ApiAsync(cancellationToken, RunningServer.Admin);
+        var email = $"{name.Replace(' ', '.').ToLowerInvariant()}@example.org";
+        await admin.InviteUserAsync(new InviteUser(email, role), cancellationToken);
+        var link = await LinkOfMailAsync(email, "invit", cancellationToken);
+        await admin.RegisterAsync(new RegisterRequest(name, "a quiet hare in tall grass", InvitationToken: link.Split("token=")[1]), cancellationToken);
+        return (await admin.ListUsersAsync(new MemberFilter(Text: email), cancellationToken)).Items.Single();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _browser.CloseAsync();
