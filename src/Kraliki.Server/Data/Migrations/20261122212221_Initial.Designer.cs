@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122210748_Initial")]
+    [Migration("20261122212221_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
