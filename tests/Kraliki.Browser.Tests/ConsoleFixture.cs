@@ -95,6 +95,18 @@ public sealed class ConsoleFixture : IAsyncLifetime
         return client;
     }
 
+    /// <summary>One more person in the demo organisation, who came by invitation.</summary>
+    public async Task<MemberView> AddMemberAsync(string name, UserRole role, CancellationToken cancellationToken)
+    {
+        var admin = await ApiAsync(cancellationToken, RunningServer.Admin);
+        var email = $"{name.Replace(' ', '.').ToLowerInvariant()}@example.org";
+        await admin.InviteUserAsync(new InviteUser(email, role), cancellationToken);
+        var mail = (await admin.ListMailAsync(email, cancellationToken)).Items[0];
+        var token = mail.Text.Split("/invitation?token=")[1].Split(['\n', ' '])[0];
+        await admin.RegisterAsync(new RegisterRequest(name, "a quiet hare in tall grass", InvitationToken: token), cancellationToken);
+        return (await admin.ListUsersAsync(new MemberFilter(Text: email), cancellationToken)).Items.Single();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _browser.CloseAsync();
