@@ -71,10 +71,22 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
     public Task SignOutEverywhereAsync(CancellationToken cancellationToken) =>
         LeaveAsync(_client.LogoutAllAsync, SignInNotice.SignedOutEverywhere, cancellationToken);
 
-    /// <exception cref="KralikiException">The server refused, or could not be reached.</exception>
+    /// <exception cref="KralikiException">
+    /// The server refused, or could not be reached. With code <c>version_conflict</c>, <see cref="User"/> is as it is now.
+    /// </exception>
     public async Task RenameAsync(string name, CancellationToken cancellationToken)
     {
-        Become(await _client.UpdateMeAsync(new UpdateMe(name), User?.Version, cancellationToken), Notice);
+        try
+        {
+            Become(await _client.UpdateMeAsync(new UpdateMe(name), User?.Version, cancellationToken), Notice);
+        }
+        catch (KralikiException fault) when (fault.Current(ContractsJson.Default.UserView) is { } current)
+        {
+            // Who tries again has seen what they overwrite.
+            Become(current, Notice);
+            throw;
+        }
+
         await _tabs.TellChangedAsync(cancellationToken);
     }
 

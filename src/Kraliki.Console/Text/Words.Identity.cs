@@ -99,7 +99,7 @@ public sealed partial record Words
     public string Profile { get; init; } = "Profile";
     public string Save { get; init; } = "Save";
     public string Saved { get; init; } = "Saved.";
-    public string ProfileConflict { get; init; } = "Your profile was changed elsewhere in the meantime. This is how it is now; save again if you still want to.";
+    public string ProfileConflict { get; init; } = "Your name was changed elsewhere in the meantime. It is “{0}” now; save again to replace it.";
     public string ChangePasswordTitle { get; init; } = "Password";
     public string ChangePassword { get; init; } = "Change the password";
     public string CurrentPassword { get; init; } = "Current password";
