@@ -80,7 +80,10 @@ public sealed class PagingTests(ServerFixture fixture)
     public async Task Rehearsals_that_changed_since_come_in_the_order_of_change()
     {
         var since = DateTimeOffset.UnixEpoch.AddYears(120);
-        Guid[] inOrderOfChange = [Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7()];
+
+        // The first two change at the same time: then their ids decide. The third has a lower id than both and changes later.
+        Guid[] ids = [.. Enumerable.Range(0, 3).Select(i => Guid.CreateVersion7(since.AddMinutes(i)))];
+        Guid[] inOrderOfChange = [ids[1], ids[2], ids[0]];
         await using (var db = fixture.Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem())
         {
             var organisation = await db.Set<User>().Where(user => user.Email == RunningServer.Admin).Select(user => user.OrganisationId).SingleAsync(Cancel);
