@@ -102,7 +102,9 @@ internal static class PasswordApi
         }
 
         outbox.Announce();
-        await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, cancellationToken);
+
+        // The password has changed: a client that is gone must not keep the old sign-ins alive.
+        await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, CancellationToken.None);
         await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: cancellationToken);
         return Results.NoContent();
     }
@@ -157,7 +159,9 @@ internal static class PasswordApi
         }
 
         outbox.Announce();
-        await signIns.EndAllAsync(user.Id, SignInEnd.PasswordChanged, except: current.SignIn, cancellationToken);
+
+        // The password has changed: a client that is gone must not keep the old sign-ins alive.
+        await signIns.EndAllAsync(user.Id, SignInEnd.PasswordChanged, except: current.SignIn, CancellationToken.None);
         await audit.WriteAsync("password_changed", user.Id.ToString(), cancellationToken: cancellationToken);
         return Results.NoContent();
     }
