@@ -3,9 +3,9 @@ using Kraliki.Contracts;
 namespace Kraliki.Client;
 
 /// <summary>Filters of the audit log; null is no filter.</summary>
-/// <param name="Text">Part of subject, detail, address or request id.</param>
-/// <param name="Actor">Who did it: the whole e-mail address, <c>carrier</c>, <c>server</c> or <c>anonymous</c>.</param>
-/// <param name="Action">Code name of the act: <c>role_changed</c>.</param>
+/// <param name="Text">Part of actor, subject or detail.</param>
+/// <param name="Actor">Who did it: part of an e-mail address, <c>carrier</c>, <c>server</c> or <c>anonymous</c>.</param>
+/// <param name="Action">Code name of the act: <c>role_changed</c>; several with commas.</param>
 /// <param name="From">From this moment on.</param>
 /// <param name="To">Before this moment.</param>
 /// <param name="Limit">1 to 200.</param>

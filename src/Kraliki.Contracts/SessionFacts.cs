@@ -22,6 +22,10 @@ public sealed record SessionEvent(long Seq, DateTimeOffset At, SessionFact Data)
 [JsonDerivedType(typeof(ToolCalled), "tool_called")]
 [JsonDerivedType(typeof(OperatorText), "operator_text")]
 [JsonDerivedType(typeof(ProviderNotice), "provider_notice")]
+[JsonDerivedType(typeof(SentimentMeasured), "sentiment_measured")]
+[JsonDerivedType(typeof(IntentDetected), "intent_detected")]
+[JsonDerivedType(typeof(SuggestionMade), "suggestion_made")]
+[JsonDerivedType(typeof(SuggestionDecided), "suggestion_decided")]
 [JsonDerivedType(typeof(MediaEnded), "media_ended")]
 [JsonDerivedType(typeof(ServerRestarted), "server_restarted")]
 public abstract record SessionFact;

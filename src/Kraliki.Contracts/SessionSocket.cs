@@ -12,6 +12,7 @@ namespace Kraliki.Contracts;
 [JsonDerivedType(typeof(EventMessage), "event")]
 [JsonDerivedType(typeof(PartialTranscript), "transcript_partial")]
 [JsonDerivedType(typeof(CallMeters), "meters")]
+[JsonDerivedType(typeof(FeaturesChanged), "features")]
 [JsonDerivedType(typeof(Pong), "pong")]
 [JsonDerivedType(typeof(SocketError), "error")]
 [JsonDerivedType(typeof(Resync), "resync")]
@@ -34,6 +35,9 @@ public sealed record PartialTranscript(string TurnId, LegRole Speaker, string Te
 /// <param name="AiLevel">0–1.</param>
 /// <param name="MediaMs">Milliseconds since the media started.</param>
 public sealed record CallMeters(double CallerLevel, double AiLevel, long MediaMs, bool AiSpeaking, bool CallerSpeaking) : ServerMessage;
+
+/// <summary>What the client can use from now on; replaces what was said before, in <see cref="SessionBootstrap.Features"/> or here. Follows ready, and each change.</summary>
+public sealed record FeaturesChanged(IReadOnlyList<string> Features) : ServerMessage;
 
 /// <param name="Timestamp">The client's own <see cref="Ping.Timestamp"/>, unchanged.</param>
 public sealed record Pong(long Timestamp, DateTimeOffset ServerTimestamp, Guid SessionId) : ServerMessage;
@@ -66,6 +70,7 @@ public sealed record TextMessage(string Text) : ClientMessage;
 
 public sealed record FunctionResult(string CallId, string Output) : ClientMessage;
 
+/// <param name="Action"><c>accept</c>, <c>edit</c> (with <paramref name="Text"/>) or <c>dismiss</c>. An accepted reply goes to the AI as an operator's line.</param>
 public sealed record SuggestionAction(string SuggestionId, string Action, string? Text = null) : ClientMessage;
 
 /// <summary>Starts or stops the binary audio of the call on this socket.</summary>

@@ -128,12 +128,25 @@ public sealed record SessionView(
     long Version = 0);
 
 /// <summary>Everything a browser needs to join a session, in one call.</summary>
+/// <param name="Features">What the organisation has switched on and this server can do: <see cref="SessionFeatures"/>.</param>
 public sealed record SessionBootstrap(
     SessionView Session,
     string SocketUrl,
     SocketTicket Ticket,
     IReadOnlyList<IceServer> IceServers,
     IReadOnlyList<string> Features);
+
+/// <summary>Names of what a client may find in a session.</summary>
+public static class SessionFeatures
+{
+    public const string LiveTranscript = "live_transcript";
+    public const string Listen = "listen";
+    public const string OperatorText = "operator_text";
+    public const string FunctionCalling = "function_calling";
+    public const string Sentiment = "sentiment";
+    public const string Intents = "intents";
+    public const string Suggestions = "suggestions";
+}
 
 /// <summary>Opens one socket once, within 30 seconds.</summary>
 public sealed record SocketTicket(string Ticket, DateTimeOffset ExpiresAt);

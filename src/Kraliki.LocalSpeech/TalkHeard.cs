@@ -59,7 +59,7 @@ internal sealed class TalkHeard
         : when.StartsWith("the ", StringComparison.Ordinal) || (char.IsUpper(when[0]) && when.Contains("day", StringComparison.Ordinal)) ? $"on {when}"
         : when;
 
-    private static string[] Words(string text) =>
+    internal static string[] Words(string text) =>
     [
         .. new string([.. text.ToLowerInvariant().Select(letter => char.IsLetterOrDigit(letter) || letter is '\'' or '-' ? letter : ' ')])
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)

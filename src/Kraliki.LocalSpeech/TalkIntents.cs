@@ -1,6 +1,7 @@
 namespace Kraliki.LocalSpeech;
 
-internal enum TalkIntent
+/// <summary>What a caller of the demo company may want.</summary>
+public enum TalkIntent
 {
     Unknown,
     Hello,
@@ -28,7 +29,7 @@ internal enum TalkIntent
 /// Finds what a caller wants by cues: words and short phrases that speak for an intent, each with a weight. Several weak
 /// cues make up for a misheard strong one; a longer word that sounds alike counts for a part.
 /// </summary>
-internal static class TalkIntents
+public static class TalkIntents
 {
     private const double Enough = 0.8;
 
@@ -60,10 +61,22 @@ internal static class TalkIntents
         Of(TalkIntent.Hello, "hello 0.8, hi 0.8, name is 0.9, this is 0.8, good morning 0.8, good afternoon 0.8, good evening 0.8"),
     ];
 
-    public static TalkIntent Best(string[] words)
+    /// <returns>The intent, and 0–1 for how clearly it stands out; of <see cref="TalkIntent.Unknown"/>, how far everything else is from being meant.</returns>
+    public static (TalkIntent Intent, double Confidence) Classify(string text)
+    {
+        var (intent, score, second) = Rank(TalkHeard.Words(text));
+
+        // A strong cue without a rival comes to 0.75, several to 0.9; two that are as good as equal stay under a half.
+        return intent == TalkIntent.Unknown ? (intent, 1 - (score / 2)) : (intent, score / (score + second + 0.4));
+    }
+
+    internal static TalkIntent Best(string[] words) => Rank(words).Intent;
+
+    private static (TalkIntent Intent, double Score, double Second) Rank(string[] words)
     {
         var best = TalkIntent.Unknown;
         double most = 0;
+        double second = 0;
         foreach (var (intent, cues) in Table)
         {
             double score = 0;
@@ -72,13 +85,17 @@ internal static class TalkIntents
                 score += weight * Presence(cue, words);
             }
 
-            if (score >= Enough && score > most)
+            if (score > most)
             {
-                (best, most) = (intent, score);
+                (best, most, second) = (intent, score, most);
+            }
+            else
+            {
+                second = Math.Max(second, score);
             }
         }
 
-        return best;
+        return (most >= Enough ? best : TalkIntent.Unknown, most, second);
     }
 
     /// <summary>1 when the cue's words stand in a row, less when they only sound alike, 0 otherwise.</summary>

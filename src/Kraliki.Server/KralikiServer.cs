@@ -1,6 +1,7 @@
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Insights;
 using Kraliki.Server.Mail;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
@@ -34,6 +35,7 @@ public static class KralikiServer
         builder.AddIdempotency();
         builder.AddOperations();
         builder.AddSessions(options);
+        builder.AddInsights();
         builder.AddProviders();
         builder.AddTelephony();
         builder.AddRehearsals();

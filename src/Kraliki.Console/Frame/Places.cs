@@ -8,16 +8,16 @@ namespace Kraliki.OperatorConsole.Frame;
 /// <summary>A place of the console as the navigation offers it.</summary>
 /// <param name="Permissions">Any of these opens it. None: open to everybody, signed in or not.</param>
 /// <param name="Prefixes">First path segments of further pages that belong to it.</param>
-/// <param name="DemoOnly">Does not exist in an installation that works for real.</param>
+/// <param name="IsMailbox">The demo's mailbox: where mail is really sent there is none.</param>
 public sealed record Place(
-    string Address, Func<Words, string> Title, string Glyph, IReadOnlyList<string> Permissions, IReadOnlyList<string> Prefixes, bool DemoOnly = false)
+    string Address, Func<Words, string> Title, string Glyph, IReadOnlyList<string> Permissions, IReadOnlyList<string> Prefixes, bool IsMailbox = false)
 {
     public Place(string address, Func<Words, string> title, string glyph, string permission)
         : this(address, title, glyph, [permission], [])
     {
     }
 
-    public bool IsFor(UserView? user, bool demo) => (demo || !DemoOnly) && (Permissions.Count == 0 || Permissions.Any(user.May));
+    public bool IsFor(UserView? user, bool mailbox = false) => (mailbox || !IsMailbox) && (Permissions.Count == 0 || Permissions.Any(user.May));
 
     /// <summary>What <c>aria-current</c> says of a link to here while the page at <paramref name="path"/> is shown.</summary>
     public string? Current(string path) =>
@@ -40,6 +40,6 @@ public static class Places
     [
         new("/", words => words.LiveDesk, Glyphs.Headset, [Permissions.SessionsRead], ["/calls", "/sessions"]),
         new("/settings", words => words.Settings, Glyphs.Gear, [.. Settings.SelectMany(place => place.Permissions)], ["/settings"]),
-        new("/mailbox", words => words.DemoMailbox, Glyphs.Mail, [], ["/mailbox"], DemoOnly: true),
+        new("/mailbox", words => words.DemoMailbox, Glyphs.Mail, [], ["/mailbox"], IsMailbox: true),
     ];
 }

@@ -100,7 +100,7 @@ public sealed partial record Words
     public string Act { get; init; } = "What";
     public string AnyAct { get; init; } = "Anything";
     public string From { get; init; } = "From";
-    public string To { get; init; } = "Up to and including";
+    public string To { get; init; } = "Until, whole day";
     public string EntriesShown { get; init; } = "{0} entries shown";
     public string NoEntries { get; init; } = "No entry matches. Take a filter away or widen the period.";
     public string AuditDetail { get; init; } = "Detail";

@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Linq.Expressions;
 using Kraliki.Contracts;
@@ -21,12 +23,13 @@ internal sealed class Paging
     public const int DefaultLimit = 50;
     public const int MostRows = 200;
 
-    /// <summary>1 to 200; 50 when not given.</summary>
     [FromQuery(Name = "limit")]
+    [Description("1 to 200; 50 when not given.")]
+    [Range(1, MostRows)]
     public int? Limit { get; init; }
 
-    /// <summary>The <c>next_cursor</c> of the page before.</summary>
     [FromQuery(Name = "cursor")]
+    [Description("The `next_cursor` of the page before.")]
     public string? Cursor { get; init; }
 
     public required HttpContext Http { get; init; }

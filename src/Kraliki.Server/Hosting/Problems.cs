@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Kraliki.Server.Hosting;
 
@@ -40,6 +41,9 @@ public static class Problems
     public static Task WriteAsync(HttpContext http, int status, string code, string? detail, IReadOnlyDictionary<string, string[]>? errors = null) =>
         new ProblemResult(status, code, detail, errors, AllowedStates: null, Current: null).ExecuteAsync(http);
 
+    internal static Problem Of(int status, string code, string? detail, string? requestId, IReadOnlyDictionary<string, string[]>? errors = null) =>
+        new($"urn:kraliki:problem:{code}", ReasonPhrases.GetReasonPhrase(status), status, detail, code, requestId, errors);
+
     private sealed record ProblemResult(
         int Status,
         string Code,
@@ -51,16 +55,7 @@ public static class Problems
         public Task ExecuteAsync(HttpContext httpContext)
         {
             httpContext.Response.StatusCode = Status;
-            var problem = new Problem(
-                $"urn:kraliki:problem:{Code}",
-                Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(Status),
-                Status,
-                Detail,
-                Code,
-                httpContext.TraceIdentifier,
-                Errors,
-                AllowedStates,
-                Current);
+            var problem = Of(Status, Code, Detail, httpContext.TraceIdentifier, Errors) with { AllowedStates = AllowedStates, Current = Current };
             return httpContext.Response.WriteAsJsonAsync(problem, ContractsJson.Default.Problem, ContentType, httpContext.RequestAborted);
         }
     }

@@ -15,11 +15,11 @@ internal static class AuthApi
     {
         var auth = routes.MapGroup("/api/v1/auth").WithTags("Identity");
         auth.MapPost("/login", LoginAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
-            .WithSummary("Sign in")
+            .WithName("Login").WithSummary("Sign in")
             .WithDescription("With token_transport \"body\" the tokens are in the answer; with \"cookie\" (default) they are set as HttpOnly cookies.")
             .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(403, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
         auth.MapPost("/refresh", RefreshAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Refresh)
-            .WithSummary("Exchange a refresh token for a new pair")
+            .WithName("Refresh").WithSummary("Exchange a refresh token for a new pair")
             .WithDescription("Without a token in the body the cookie's is used and the answer sets cookies. A token is good for one use; a use after 20 seconds more ends the sign-in.")
             .Produces<LoginResponse>().Produces<Problem>(401, Problems.ContentType);
         auth.MapRegistration();
@@ -27,7 +27,7 @@ internal static class AuthApi
         auth.MapProfile();
         routes.MapDevices();
         routes.MapGet("/.well-known/jwks.json", PublicKeys).AllowAnonymous()
-            .WithTags("Identity").WithSummary("Public keys of access tokens");
+            .WithTags("Identity").WithName("ListSigningKeys").WithSummary("Public keys of access tokens");
     }
 
     private static async Task<IResult> LoginAsync(

@@ -17,19 +17,19 @@ internal static class DevicesApi
     {
         var auth = routes.MapGroup("/api/v1/auth").WithTags("Identity");
         auth.MapGet("/sessions", ListAsync)
-            .WithSummary("Your sign-ins")
+            .WithName("ListDevices").WithSummary("Your sign-ins")
             .WithDescription("Each is one browser or program that is signed in as you; the last used one comes first.")
             .Produces<IReadOnlyList<DeviceView>>().Produces<Problem>(401, Problems.ContentType);
         auth.MapDelete("/sessions/{id:guid}", EndAsync)
-            .WithSummary("End one of your sign-ins")
+            .WithName("EndDevice").WithSummary("End one of your sign-ins")
             .WithDescription("Its tokens are refused at once and its sockets close within 5 seconds.")
             .Produces(204).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(404, Problems.ContentType);
         auth.MapPost("/logout", LogoutAsync).AllowAnonymous()
-            .WithSummary("End this sign-in")
+            .WithName("Logout").WithSummary("End this sign-in")
             .WithDescription("It is known by the access token or, when that has expired, by the refresh token in the body or cookie.")
             .Produces(204);
         auth.MapPost("/logout-all", LogoutAllAsync)
-            .WithSummary("End all your sign-ins, this one too")
+            .WithName("LogoutAll").WithSummary("End all your sign-ins, this one too")
             .Produces(204).Produces<Problem>(401, Problems.ContentType);
     }
 

@@ -12,10 +12,9 @@ internal static class ProfileApi
     {
         auth.MapGet("/me", GetAsync).WithName("GetMe").WithSummary("Who is signed in")
             .Produces<UserView>().Produces<Problem>(401, Problems.ContentType);
-        auth.MapPatch("/me", PatchAsync).WithName("UpdateMe").WithSummary("Change one's own name")
-            .WithDescription("Needs If-Match with the ETag of GET.")
+        auth.MapPatch("/me", PatchAsync).WithName("UpdateMe").WithSummary("Change one's own name").Versioned()
             .Produces<UserView>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType)
-            .Produces<Problem>(412, Problems.ContentType).Produces<Problem>(428, Problems.ContentType);
+            .Produces<Problem>(412, Problems.ContentType);
     }
 
     private static async Task<IResult> GetAsync(HttpContext http, CurrentUser current, KralikiDb db, CancellationToken cancellationToken) =>

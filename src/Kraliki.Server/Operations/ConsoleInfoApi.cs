@@ -14,7 +14,7 @@ internal static class ConsoleInfoApi
 
     public static void MapConsoleInfo(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/console-info", InfoAsync).AllowAnonymous()
-            .WithTags("Operations").WithSummary("What the console shows before anybody signed in")
+            .WithTags("Operations").WithName("GetConsoleInfo").WithSummary("What the console shows before anybody signed in")
             .Produces<ConsoleInfo>();
 
     private static async Task<ConsoleInfo> InfoAsync(KralikiOptions options, FeatureFlags flags, CarrierOwner carrier, CancellationToken cancellationToken)

@@ -18,7 +18,7 @@ internal static class HealthApi
         routes.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync }).AllowAnonymous().DisableRateLimiting();
         routes.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(Ready), ResponseWriter = WriteAsync }).AllowAnonymous().DisableRateLimiting();
         routes.MapGet("/health/providers", (VoiceProviders providers) => providers.All()).AllowAnonymous().DisableRateLimiting()
-            .WithTags("Operations").WithSummary("Which AI voice providers can take calls")
+            .WithTags("Operations").WithName("CheckProviders").WithSummary("Which AI voice providers can take calls")
             .Produces<IReadOnlyList<ProviderView>>();
     }
 

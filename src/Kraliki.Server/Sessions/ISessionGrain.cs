@@ -10,7 +10,7 @@ namespace Kraliki.Server.Sessions;
 /// The owner of one session's decisions: its state machine, the order of its events, which call may speak for it. One at a
 /// time in the whole cluster; should there ever be two, the journal refuses the one that knows less.
 /// </summary>
-/// <remarks>Every method may throw <see cref="JournalUnavailableException"/>; all but <see cref="InstructAsync"/> may then be called again without harm.</remarks>
+/// <remarks>Every method may throw <see cref="JournalUnavailableException"/>; all but <see cref="InstructAsync"/>, <see cref="RecordAsync"/> and <see cref="DecideAsync"/> may then be called again without harm.</remarks>
 [Alias("kraliki.session")]
 internal interface ISessionGrain : IGrainWithGuidKey
 {
@@ -44,6 +44,14 @@ internal interface ISessionGrain : IGrainWithGuidKey
     Task<DeliveryOutcome> InstructAsync(string text, string by);
 
     Task<DeliveryOutcome> ProvideToolResultAsync(string callId, string output);
+
+    /// <summary>What was found out beside the call goes into the journal; suggestions too, as long as the session has not ended and they say something new.</summary>
+    /// <remarks>Called again it would record again.</remarks>
+    Task RecordAsync(SessionFact[] found);
+
+    /// <summary>The operator decided about a suggestion. An accepted reply goes to the AI.</summary>
+    /// <param name="text">The operator's own words; null takes the suggestion's.</param>
+    Task<DeliveryOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by);
 
     /// <summary>Committed events go to the node from now on, for a while: call it again before <see cref="SessionLimits.OwnerExpires"/>.</summary>
     /// <returns>The newest seq; -1 when there is no such session.</returns>
@@ -103,4 +111,7 @@ internal enum DeliveryOutcome
 
     /// <summary>No call runs that could take it.</summary>
     NoCall,
+
+    /// <summary>There is no such suggestion, or it has been decided about.</summary>
+    NoSuchSuggestion,
 }

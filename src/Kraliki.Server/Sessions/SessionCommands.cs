@@ -51,6 +51,13 @@ public sealed class SessionCommands
     internal Task<DeliveryOutcome> ProvideToolResultAsync(Guid session, string callId, string output) =>
         Grain(session).ProvideToolResultAsync(callId, output);
 
+    /// <summary>What was found out beside the call. Not repeated by itself: it might be recorded twice.</summary>
+    internal Task RecordAsync(Guid session, SessionFact[] found) => Grain(session).RecordAsync(found);
+
+    /// <summary>Not repeated by itself: the AI might be told twice.</summary>
+    internal Task<DeliveryOutcome> DecideAsync(Guid session, string suggestionId, SuggestionDecision decision, string? text, string by) =>
+        Grain(session).DecideAsync(suggestionId, decision, text, by);
+
     /// <summary>Committed events of the session come to this node's feed.</summary>
     internal Task<long> WatchAsync(Guid session) =>
         GrainCalls.RepeatAsync(() => Grain(session).WatchAsync(_node.Reference(_grains)), _time, CancellationToken.None);

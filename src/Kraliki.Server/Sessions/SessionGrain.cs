@@ -15,7 +15,7 @@ namespace Kraliki.Server.Sessions;
 /// </remarks>
 [PreferLocalPlacement]
 internal sealed partial class SessionGrain(
-    JournalWriter journal, JournalReader reader, SessionLimits limits, TimeProvider time, ILogger<SessionGrain> log) : Grain, ISessionGrain
+    JournalWriter journal, JournalReader reader, SessionMetrics metrics, SessionLimits limits, TimeProvider time, ILogger<SessionGrain> log) : Grain, ISessionGrain
 {
     private readonly ObserverManager<INodeLink> _watchers = new(limits.OwnerExpires, log);
     private SessionRow? _row;
@@ -315,6 +315,8 @@ internal sealed partial class SessionGrain(
     private async Task CommitAsync(JournalDraft draft)
     {
         _known = false;
+        var suggestions = _suggestions;
+        _suggestions = null;
         var taken = await journal.AppendAsync(draft.ToWrite(time.GetUtcNow()));
         if (!taken)
         {
@@ -325,8 +327,11 @@ internal sealed partial class SessionGrain(
 
         _row = draft.Row;
         _known = true;
+        _suggestions = suggestions;
         if (draft.Events is { Length: > 0 } events)
         {
+            Array.ForEach(events, happened => suggestions?.Apply(happened.Data));
+            metrics.Record(draft.Row, events);
             await _watchers.Notify(watcher => watcher.PublishAsync(this.GetPrimaryKey(), new(events)));
         }
     }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Insights;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions.Api;
@@ -25,7 +26,9 @@ public static class SessionsSetup
         var limits = new SessionLimits();
         limits.RecoveryGrace = options.RecoveryGrace ?? limits.RecoveryGrace;
         services.AddSingleton(limits);
-        services.AddSingleton(new SessionChoices(["openai", "local"], ["twilio"], ["live_transcript", "listen", "operator_text"]));
+        services.AddSingleton(new SessionChoices(["openai", "local"], ["twilio"]));
+        services.AddSingleton<OfferedFeatures>();
+        services.AddSingleton<SessionMetrics>();
         services.AddSingleton<JournalReader>();
         services.AddSingleton<JournalWriter>();
         services.AddSingleton<SessionFeeds>();
@@ -36,6 +39,8 @@ public static class SessionsSetup
             provider.GetRequiredService<SessionFeeds>(),
             provider.GetRequiredService<NodeLink>(),
             provider.GetRequiredService<FeatureFlags>(),
+            provider.GetRequiredService<InsightQueue>(),
+            provider.GetRequiredService<SessionMetrics>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(

@@ -35,17 +35,17 @@ public sealed class PlacesTests
     {
         var user = new UserView(Guid.Empty, "somebody@example.org", "Somebody", role, Guid.Empty, "Example");
 
-        var offered = Places.Main.Concat(Places.Settings).Where(place => place.IsFor(user, demo: false)).Select(place => place.Title(new Words()));
+        var offered = Places.Main.Concat(Places.Settings).Where(place => place.IsFor(user)).Select(place => place.Title(new Words()));
 
         Assert.Equal(expected, string.Join(", ", offered));
     }
 
     [Fact]
-    public void The_mailbox_exists_for_everybody_but_in_the_demo_only()
+    public void The_mailbox_exists_for_everybody_but_only_where_it_stands_in_for_mail()
     {
         var mailbox = Places.Main.Single(place => place.Address == "/mailbox");
 
-        Assert.True(mailbox.IsFor(null, demo: true));
-        Assert.False(mailbox.IsFor(null, demo: false));
+        Assert.True(mailbox.IsFor(null, mailbox: true));
+        Assert.False(mailbox.IsFor(null));
     }
 }

@@ -1,5 +1,6 @@
 using Kraliki.Client;
 using Kraliki.Contracts;
+using Kraliki.Server.Insights;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -46,6 +47,7 @@ public sealed class SessionServer : IAsyncDisposable
 
     internal JournalReader Journal => Get<JournalReader>();
 
+    /// <summary>Without analyzers, unless <paramref name="change"/> adds them: what they find comes when it comes, and would stand somewhere between the facts of a test.</summary>
     /// <param name="directory">Null makes a new one, which goes away with the server.</param>
     internal static async Task<SessionServer> StartAsync(
         CancellationToken cancellationToken,
@@ -67,6 +69,7 @@ public sealed class SessionServer : IAsyncDisposable
             Change: builder =>
             {
                 builder.Services.Replace(ServiceDescriptor.Singleton(limits ?? new SessionLimits()));
+                builder.Services.RemoveAll<IAnalyzer>();
                 change?.Invoke(builder.Services);
             }));
         using var api = server.Api();

@@ -13,6 +13,9 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
     private readonly List<MindInput> _asked = [];
     private OpenAiSimulator? _simulator;
 
+    /// <summary>What the caller is heard to say from now on.</summary>
+    public string Heard { get; set; } = CallerWords;
+
     /// <summary>What the model does with each question; null says <see cref="AnswerWords"/>.</summary>
     public Mind? Mind { get; set; }
 
@@ -37,7 +40,7 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
             new OpenAiSimulatorOptions
             {
                 Keys = [Key],
-                Ear = () => new Ear(),
+                Ear = () => new Ear(scripted),
                 Mind = scripted.Think,
                 Voice = (_, _) => TestTone.Pcm(200),
                 ThinkTime = TimeSpan.FromMilliseconds(1),
@@ -64,7 +67,7 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
         return Mind?.Invoke(input) ?? new(AnswerWords);
     }
 
-    private sealed class Ear : IEar
+    private sealed class Ear(ScriptedOpenAI openAI) : IEar
     {
         public string? Impediment => null;
 
@@ -76,7 +79,7 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
         {
         }
 
-        public void End(Action<string?> heard) => heard(CallerWords);
+        public void End(Action<string?> heard) => heard(openAI.Heard);
 
         public void Abandon()
         {

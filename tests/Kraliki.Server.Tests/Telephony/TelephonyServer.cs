@@ -1,5 +1,6 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
+using Kraliki.Server.Insights;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Journal;
@@ -35,8 +36,9 @@ internal sealed class TelephonyServer : IAsyncDisposable
     public SessionServer Sessions { get; }
 
     /// <param name="key">The API key that the server is configured with.</param>
+    /// <param name="analyze">With what is found out beside calls; see <see cref="SessionServer.StartAsync"/>.</param>
     public static async Task<TelephonyServer> StartAsync(
-        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, ScopedLines? lines = null)
+        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, ScopedLines? lines = null, bool analyze = false)
     {
         var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
         var log = new LogWatch();
@@ -47,6 +49,11 @@ internal sealed class TelephonyServer : IAsyncDisposable
             change: services =>
             {
                 services.AddLogging(logging => logging.AddProvider(log).AddFilter<LogWatch>("Kraliki.Voice.Calls.CallLoop", LogLevel.Information));
+                if (analyze)
+                {
+                    services.AddAnalyzers();
+                }
+
                 if (lines is not null)
                 {
                     services.AddLogging(logging => logging.AddProvider(lines).AddFilter<ScopedLines>(null, LogLevel.Information));

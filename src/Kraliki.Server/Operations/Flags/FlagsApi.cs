@@ -17,10 +17,9 @@ internal static class FlagsApi
             .Produces<IReadOnlyList<FlagView>>();
         flags.MapGet("/{name}", GetAsync).WithName("GetFlag").WithSummary("One flag")
             .Produces<FlagView>().ProducesProblem(StatusCodes.Status404NotFound);
-        flags.MapPatch("/{name}", UpdateAsync).RequireAuthorization(Permissions.FlagsManage).WithName("UpdateFlag")
+        flags.MapPatch("/{name}", UpdateAsync).RequireAuthorization(Permissions.FlagsManage).WithName("UpdateFlag").Versioned()
             .WithSummary("Switches a flag; running calls follow within five seconds")
-            .Produces<FlagView>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict)
-            .ProducesProblem(StatusCodes.Status412PreconditionFailed).ProducesProblem(StatusCodes.Status428PreconditionRequired);
+            .Produces<FlagView>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<IResult> ListAsync(KralikiDb db, CurrentUser user, CarrierOwner carrier, KralikiOptions options, CancellationToken cancellationToken)

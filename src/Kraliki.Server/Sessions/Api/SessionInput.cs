@@ -6,8 +6,7 @@ namespace Kraliki.Server.Sessions.Api;
 /// <summary>What a session may be made of on this installation.</summary>
 /// <param name="Providers">Known AI voice providers; the first is the default.</param>
 /// <param name="TelephonyProviders">Known carriers; the first is the default.</param>
-/// <param name="Features">What a joined browser can use.</param>
-internal sealed record SessionChoices(IReadOnlyList<string> Providers, IReadOnlyList<string> TelephonyProviders, IReadOnlyList<string> Features)
+internal sealed record SessionChoices(IReadOnlyList<string> Providers, IReadOnlyList<string> TelephonyProviders)
 {
     public SessionCreated Complete(CreateSession wish) => new(
         wish.Provider ?? Providers[0],

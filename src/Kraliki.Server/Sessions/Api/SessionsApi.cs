@@ -66,6 +66,7 @@ internal static class SessionsApi
         CurrentUser user,
         SessionCommands commands,
         SocketTickets tickets,
+        OfferedFeatures features,
         PublicUrls urls,
         CancellationToken cancellationToken)
     {
@@ -76,7 +77,7 @@ internal static class SessionsApi
 
         var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, choices.Complete(body), cancellationToken);
         var view = View(row, urls);
-        return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], choices.Features));
+        return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], features.Of(user.OrganisationId)));
     }
 
     private static async Task<IResult> ListAsync(

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Insights;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
 
@@ -31,6 +32,8 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly ISessionGrain _grain;
     private readonly LiveCalls _calls;
     private readonly SessionFeeds _feeds;
+    private readonly InsightQueue _insights;
+    private readonly ConversationMood _mood = new();
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
     private readonly CancellationTokenSource _abandoned = new();
@@ -45,7 +48,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private volatile bool _overflowed;
 
     internal LiveCall(
-        Guid sessionId, Attachment attachment, ISessionGrain grain, LiveCalls calls, SessionFeeds feeds, TimeProvider time, ILogger<LiveCall> log)
+        Guid sessionId, Attachment attachment, ISessionGrain grain, LiveCalls calls, SessionFeeds feeds, InsightQueue insights, TimeProvider time, ILogger<LiveCall> log)
     {
         SessionId = sessionId;
         Organisation = attachment.Organisation;
@@ -57,6 +60,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         _grain = grain;
         _calls = calls;
         _feeds = feeds;
+        _insights = insights;
         _time = time;
         _log = log;
         _delivering = DeliverAsync();
@@ -208,6 +212,12 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             }
 
             delivered += batch.Count;
+
+            // Only now: what is found out about a turn must stand after it.
+            foreach (var said in batch.Select(timed => timed.Fact).OfType<TurnFinished>().Where(turn => turn is { Speaker: LegRole.Caller, Text.Length: > 0 }))
+            {
+                _insights.Offer(new HeardTurn(SessionId, Organisation, said, _mood));
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
@@ -14,20 +15,23 @@ public sealed class LiveCalls
     private readonly SessionFeeds _feeds;
     private readonly NodeLink _node;
     private readonly FeatureFlags _flags;
+    private readonly InsightQueue _insights;
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
 
-    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, FeatureFlags flags, TimeProvider time, ILogger<LiveCall> log)
+    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, FeatureFlags flags, InsightQueue insights, SessionMetrics metrics, TimeProvider time, ILogger<LiveCall> log)
     {
         _grains = grains;
         _feeds = feeds;
         _node = node;
         _flags = flags;
+        _insights = insights;
         _time = time;
         _log = log;
         node.Calls = this;
         feeds.ListenersChanged += (session, listened) => Find(session)?.SetListening(listened);
         flags.Changed += OfferToolsAgain;
+        metrics.CountActive(() => _calls.Values.Select(call => call.Organisation));
     }
 
     internal IEnumerable<LiveCall> All => _calls.Values;
@@ -50,7 +54,7 @@ public sealed class LiveCalls
 
         // What the call will say to the grain belongs to that request, whichever socket brought it here.
         attachment.Trace?.Enter();
-        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _time, _log);
+        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _time, _log);
         _calls[sessionId] = call;
         return call;
     }

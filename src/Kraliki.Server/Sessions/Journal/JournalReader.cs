@@ -26,16 +26,12 @@ internal sealed class JournalReader(KralikiDbFactory databases)
     }
 
     /// <summary>The finished turns, oldest first.</summary>
-    public async Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken)
-    {
-        await using var db = databases.OpenForSystem();
-        var kind = JournalJson.KindOf<TurnFinished>();
-        var rows = await db.Set<SessionEventRow>().AsNoTracking()
-            .Where(row => row.SessionId == session && row.Kind == kind)
-            .OrderBy(row => row.Seq)
-            .ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => row.ToEvent());
-    }
+    public Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken) =>
+        OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>()], cancellationToken);
+
+    /// <summary>The suggestions and the decisions about them, oldest first.</summary>
+    public Task<List<SessionEvent>> SuggestionsAsync(Guid session, CancellationToken cancellationToken) =>
+        OfKindsAsync(session, [JournalJson.KindOf<SuggestionMade>(), JournalJson.KindOf<SuggestionDecided>()], cancellationToken);
 
     /// <summary>Sessions that a call is, or should be, part of; and unused ones created before <paramref name="unusedSince"/>.</summary>
     public async Task<List<Guid>> UnfinishedAsync(DateTimeOffset unusedSince, CancellationToken cancellationToken)
@@ -47,5 +43,15 @@ internal sealed class JournalReader(KralikiDbFactory databases)
                 || (row.State == SessionState.Created && row.CreatedAt < unusedSince))
             .Select(row => row.Id)
             .ToListAsync(cancellationToken);
+    }
+
+    private async Task<List<SessionEvent>> OfKindsAsync(Guid session, string[] kinds, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var rows = await db.Set<SessionEventRow>().AsNoTracking()
+            .Where(row => row.SessionId == session && kinds.Contains(row.Kind))
+            .OrderBy(row => row.Seq)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToEvent());
     }
 }

@@ -22,6 +22,7 @@ internal sealed class WatcherOutbox
     private readonly OrderedDictionary<string, PartialTranscript> _partials = [];
     private readonly LinkedList<(LegRole Leg, byte[] Frame)> _audio = [];
     private CallMeters? _meters;
+    private FeaturesChanged? _features;
 
     /// <summary>Set by the feed, under its gate.</summary>
     public bool Listening { get; set; }
@@ -71,6 +72,17 @@ internal sealed class WatcherOutbox
         Wake();
     }
 
+    /// <summary>Newest wins.</summary>
+    public void Put(FeaturesChanged features)
+    {
+        lock (_gate)
+        {
+            _features = features;
+        }
+
+        Wake();
+    }
+
     public void Put(AudioFrameHeader header, byte[] frame)
     {
         lock (_gate)
@@ -110,7 +122,14 @@ internal sealed class WatcherOutbox
     {
         lock (_gate)
         {
-            return _control.TryDequeue(out var answer) ? answer : null;
+            if (_control.TryDequeue(out var answer))
+            {
+                return answer;
+            }
+
+            var features = _features;
+            _features = null;
+            return features;
         }
     }
 

@@ -55,6 +55,9 @@ internal static class ClientMessages
         FunctionResult { CallId: null } => "\"call_id\" is missing.",
         FunctionResult { Output: null } => "\"output\" is missing.",
         SuggestionAction { SuggestionId: null } => "\"suggestion_id\" is missing.",
+        SuggestionAction { Action: not ("accept" or "edit" or "dismiss") } => "\"action\" must be accept, edit or dismiss.",
+        SuggestionAction { Action: "edit", Text: var text } when string.IsNullOrWhiteSpace(text) => "\"text\" is missing or empty.",
+        SuggestionAction { Text.Length: > LongestText } => $"\"text\" must have at most {LongestText} characters.",
         _ => null,
     };
 

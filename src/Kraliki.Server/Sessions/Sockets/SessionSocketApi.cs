@@ -22,6 +22,7 @@ internal static class SessionSocketApi
         LiveSignIns signIns,
         SessionFeeds feeds,
         SessionCommands commands,
+        OfferedFeatures features,
         JournalReader journal,
         SessionLimits limits,
         TimeProvider time,
@@ -37,7 +38,7 @@ internal static class SessionSocketApi
         var url = urls.Socket($"/ws/sessions/{id}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, context.RequestAborted);
-        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, journal, limits, time, log);
+        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, journal, limits, time, log);
         await watcher.RunAsync(stopping.Token);
     }
 }

@@ -27,6 +27,7 @@ internal sealed partial class SessionWatcher(
     LiveSignIns signIns,
     SessionFeeds feeds,
     SessionCommands commands,
+    OfferedFeatures features,
     JournalReader journal,
     SessionLimits limits,
     TimeProvider time,
@@ -43,6 +44,8 @@ internal sealed partial class SessionWatcher(
     private SessionFeed? _feed;
     private SocketPass? _pass;
     private IDisposable? _access;
+    private IDisposable? _following;
+    private Guid _organisation;
     private long _cursor;
     private bool _caughtUp;
     private bool _over;
@@ -69,6 +72,7 @@ internal sealed partial class SessionWatcher(
     public ValueTask DisposeAsync()
     {
         _access?.Dispose();
+        _following?.Dispose();
         if (_feed is not null)
         {
             feeds.Leave(_feed, _outbox);
@@ -196,7 +200,7 @@ internal sealed partial class SessionWatcher(
                 AnswerTo(await commands.ProvideToolResultAsync(sessionId, result.CallId, result.Output));
                 break;
             case SuggestionAction suggestion:
-                Answer(new SocketError("unknown_suggestion", $"There is no suggestion {suggestion.SuggestionId} in this session.", Fatal: false));
+                await DecideAsync(suggestion, _pass.User);
                 break;
         }
     }
@@ -229,6 +233,8 @@ internal sealed partial class SessionWatcher(
         _cursor = Math.Min(identify.AfterSeq, row.LastSeq);
         _over = SessionStates.IsTerminal(row.State);
         Answer(new Ready(row.ToView(socketUrl), row.LastSeq, _cursor, requestId));
+        _organisation = row.OrganisationId;
+        _following = features.Follow(row.OrganisationId, now => _outbox.Put(new FeaturesChanged(now)));
         Volatile.Write(ref _pass, pass);
         _outbox.Wake();
     }
@@ -239,6 +245,30 @@ internal sealed partial class SessionWatcher(
         AccessLoss.Changed => SocketEnd.AccessChanged,
         _ => throw new ArgumentOutOfRangeException(nameof(loss), loss, "A loss without a socket's end."),
     });
+
+    private async Task DecideAsync(SuggestionAction action, string by)
+    {
+        if (!features.SuggestionsOf(_organisation))
+        {
+            Answer(new SocketError("feature_disabled", "Suggestions are switched off (enable_suggestion_panels).", Fatal: false));
+            return;
+        }
+
+        var (decision, words) = action.Action switch
+        {
+            "accept" => (SuggestionDecision.Accepted, null),
+            "edit" => (SuggestionDecision.Edited, action.Text!.Trim()),
+            _ => (SuggestionDecision.Dismissed, (string?)null),
+        };
+        var outcome = await commands.DecideAsync(sessionId, action.SuggestionId, decision, words, by);
+        if (outcome == DeliveryOutcome.NoSuchSuggestion)
+        {
+            Answer(new SocketError("unknown_suggestion", $"There is no open suggestion {action.SuggestionId} in this session.", Fatal: false));
+            return;
+        }
+
+        AnswerTo(outcome);
+    }
 
     private void AnswerTo(DeliveryOutcome outcome)
     {

@@ -1,0 +1,69 @@
+using System.Diagnostics.Metrics;
+using Kraliki.Contracts;
+using Kraliki.Server.Insights;
+using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Tests.Sessions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.Metrics.Testing;
+
+namespace Kraliki.Server.Tests.Insights;
+
+public sealed class InsightQueueTests
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_analyzer_that_stalls_or_fails_costs_its_own_facts_only_and_the_call_goes_on()
+    {
+        using var stuck = new Trouble("stuck", over => over.WaitHandle.WaitOne());
+        using var broken = new Trouble("broken", _ => throw new InvalidOperationException("boom"));
+        await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent, change: services =>
+        {
+            services.AddSingleton<IAnalyzer>(stuck);
+            services.AddSingleton<IAnalyzer>(broken);
+            services.AddAnalyzers();
+        });
+        using var skipped = new MetricCollector<long>(server.Get<IMeterFactory>(), InsightQueue.MeterName, "kraliki.insight.skipped");
+        var call = await server.StartCallAsync(Cancelled);
+
+        call.Say(LegRole.Caller, "this is terrible", "t1");
+        await MeasuredAsync("t1");
+        call.Say(LegRole.Caller, "i want to cancel", "t2");
+        await MeasuredAsync("t2");
+        await call.EndAsync(EndReason.CallerHungUp);
+
+        Assert.Equal(SessionState.Completed, (await server.RowAsync(call.Id, Cancelled)).State);
+        Assert.Equal(
+            ["broken failed", "broken failed", "stuck stalled", "stuck stalled"],
+            skipped.GetMeasurementSnapshot().Select(one => $"{one.Tags["analyzer"]} {one.Tags["reason"]}").Order());
+        Assert.Equal(1, stuck.Asked);
+
+        Task<SentimentMeasured> MeasuredAsync(string turn) =>
+            server.UntilFactAsync<SentimentMeasured>(call.Id, fact => fact.TurnId == turn, $"the mood of {turn} was not measured", Cancelled);
+    }
+
+    /// <param name="trouble">Runs until the test is over.</param>
+    private sealed class Trouble(string name, Action<CancellationToken> trouble) : IAnalyzer, IDisposable
+    {
+        private readonly CancellationTokenSource _over = new();
+
+        public int Asked { get; private set; }
+
+        public string Name => name;
+
+        public Flag Flag => Flag.SentimentAnalysis;
+
+        public ValueTask<IReadOnlyList<SessionFact>> AnalyzeAsync(HeardTurn turn, IReadOnlyList<SessionFact> found, CancellationToken cancellationToken)
+        {
+            Asked++;
+            trouble(_over.Token);
+            return new([]);
+        }
+
+        public void Dispose()
+        {
+            _over.Cancel();
+            _over.Dispose();
+        }
+    }
+}
