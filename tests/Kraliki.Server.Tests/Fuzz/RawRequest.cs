@@ -11,7 +11,7 @@ internal sealed record RawRequest(string Kind, string Method, string Target, IRe
     // More than any answer of the server may take; only a hanging one reaches it.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Sends it over a connection of its own and reads until the server closes.</summary>
+    /// <summary>Sends it over a connection of its own and reads the answer, or until the server closes.</summary>
     public async Task<RawAnswer> SendAsync(Uri server, CancellationToken cancellationToken)
     {
         using var client = new TcpClient { NoDelay = true };
@@ -30,11 +30,21 @@ internal sealed record RawRequest(string Kind, string Method, string Target, IRe
 
         byte[] bytes = [.. Encoding.Latin1.GetBytes(head.Append("\r\n").ToString()), .. Body];
         using var received = new MemoryStream();
+        var buffer = new byte[64 * 1024];
         try
         {
             // Side by side: a server that refuses early does not read to the end.
             var writing = connection.WriteAsync(bytes, cancellationToken).AsTask();
-            await connection.CopyToAsync(received, cancellationToken).WaitAsync(Patience, cancellationToken);
+            while (await connection.ReadAsync(buffer, cancellationToken).AsTask().WaitAsync(Patience, cancellationToken) is > 0 and var count)
+            {
+                received.Write(buffer, 0, count);
+                if (RawAnswer.IsWhole(received.GetBuffer().AsSpan(0, (int)received.Length), Method))
+                {
+                    // The server would wait for the rest of a body that it has refused.
+                    return RawAnswer.Parse(received.ToArray());
+                }
+            }
+
             await writing;
         }
         catch (IOException)
@@ -52,7 +62,7 @@ internal sealed record RawRequest(string Kind, string Method, string Target, IRe
     public override string ToString() =>
         $"{Kind}: {Method} {Cut(Target)} {string.Join(", ", Headers.Where(header => header.Name != "Authorization").Select(header => $"{header.Name}: {Cut(header.Value)}"))} body {Cut(Encoding.Latin1.GetString(Body))}";
 
-    private static string Cut(string text) => text.Length <= 160 ? text : $"{text[..160]}… ({text.Length})";
+    public static string Cut(string text) => string.Concat(text.Take(160).Select(c => c is < ' ' or > '~' ? $"\\x{(int)c:x2}" : $"{c}")) + (text.Length > 160 ? $"… ({text.Length})" : "");
 }
 
 /// <param name="Status">0 when the connection was closed without a word.</param>
@@ -79,6 +89,20 @@ internal sealed record RawAnswer(int Status, IReadOnlyDictionary<string, string>
             int.Parse(lines[0].Split(' ')[1], CultureInfo.InvariantCulture),
             headers,
             headers.GetValueOrDefault("Transfer-Encoding") == "chunked" ? Unchunk(body) : Encoding.UTF8.GetString(body));
+    }
+
+    /// <summary>Nothing more is to come.</summary>
+    public static bool IsWhole(ReadOnlySpan<byte> bytes, string method)
+    {
+        var end = bytes.IndexOf("\r\n\r\n"u8);
+        if (end < 0)
+        {
+            return false;
+        }
+
+        var head = Parse(bytes[..(end + 4)].ToArray());
+        return head.Status is 101 or 204 or 304 || method == "HEAD"
+            || (head.Headers.TryGetValue("Content-Length", out var length) ? bytes.Length - end - 4 >= int.Parse(length, CultureInfo.InvariantCulture) : bytes.EndsWith("\r\n0\r\n\r\n"u8));
     }
 
     private static string Unchunk(ReadOnlySpan<byte> body)
