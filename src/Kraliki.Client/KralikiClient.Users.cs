@@ -19,7 +19,7 @@ public sealed partial class KralikiClient
     public Task<InvitationView> InviteUserAsync(InviteUser invitation, CancellationToken cancellationToken = default) =>
         _api.SendAsync(HttpMethod.Post, "api/v1/users", invitation, ContractsJson.Default.InviteUser, ContractsJson.Default.InvitationView, cancellationToken);
 
-    /// <summary>Invitations that are neither accepted nor withdrawn nor expired.</summary>
+    /// <summary>Invitations that are neither accepted nor withdrawn; an expired one can be sent again.</summary>
     public Task<Page<InvitationView>> ListInvitationsAsync(int? limit = null, string? cursor = null, CancellationToken cancellationToken = default) =>
         _api.GetAsync("api/v1/invitations" + new Query().Add("limit", limit).Add("cursor", cursor), ContractsJson.Default.PageInvitationView, cancellationToken);
 

@@ -104,7 +104,8 @@ public sealed partial class KralikiClient : IDisposable
             async cancellationToken => (await IssueTicketAsync(session.Id, cancellationToken).ConfigureAwait(false)).Ticket,
             afterSeq,
             options,
-            Time) { SignedOut = _api.LoseSignIn };
+            Time)
+        { SignedOut = _api.LoseSignIn };
     }
 
     // Rehearsals, providers, console

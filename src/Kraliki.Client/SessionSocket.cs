@@ -157,6 +157,9 @@ public sealed class SessionSocket : IAsyncDisposable
     public Task<bool> SendFunctionResultAsync(string callId, string output, CancellationToken cancellationToken = default) =>
         SendAsync(new FunctionResult(callId, output), cancellationToken);
 
+    public Task<bool> SendSuggestionActionAsync(string suggestionId, string action, string? text = null, CancellationToken cancellationToken = default) =>
+        SendAsync(new SuggestionAction(suggestionId, action, text), cancellationToken);
+
     /// <summary>Starts or stops audio. Without a connection the wish is kept for the next one.</summary>
     public Task ListenAsync(bool enabled, CancellationToken cancellationToken = default)
     {

@@ -29,7 +29,12 @@ public sealed class ConsoleFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Server = await RunningServer.StartAsync(CancellationToken.None);
+        // All tests come from one address.
+        Server = await RunningServer.StartAsync(CancellationToken.None, new ServerSetup(Settings: new Dictionary<string, string>
+        {
+            ["Kraliki:Limits:SignInPerMinute"] = "1000",
+            ["Kraliki:Limits:MailPerMinute"] = "1000",
+        }));
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
@@ -90,6 +95,40 @@ public sealed class ConsoleFixture : IAsyncLifetime
         return client;
     }
 
+    /// <summary>Somebody with an organisation of their own, so that a test may change and lose what it likes.</summary>
+    /// <returns>Their address.</returns>
+    public async Task<string> NewPersonAsync(string name, string password, CancellationToken cancellationToken)
+    {
+        var address = $"{Guid.NewGuid():N}@person.example";
+        using var api = Server.Api();
+        await api.RegisterAsync(new RegisterRequest(name, password, address, "An organisation"), cancellationToken);
+        var link = await LinkOfMailAsync(address, "Confirm", cancellationToken);
+        await api.VerifyEmailAsync(link.Split("token=")[1], cancellationToken);
+        return address;
+    }
+
+    /// <summary>The link in the newest mail to the address whose subject contains the words; path and query only.</summary>
+    public async Task<string> LinkOfMailAsync(string to, string subject, CancellationToken cancellationToken)
+    {
+        using var api = Server.Api();
+        var mails = await api.ListMailAsync(to, cancellationToken);
+        var mail = mails.Items.FirstOrDefault(mail => mail.Subject.Contains(subject, StringComparison.OrdinalIgnoreCase));
+        Assert.True(mail is not null, $"No mail about \"{subject}\" came to {to}, but {mails.Items.Count} others.");
+        var link = mail.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).First(word => word.Contains("token=", StringComparison.Ordinal));
+        return new Uri(link).PathAndQuery;
+    }
+
+    /// <summary>One more person in the demo organisation, who came by invitation.</summary>
+    public async Task<MemberView> AddMemberAsync(string name, UserRole role, CancellationToken cancellationToken)
+    {
+        var admin = await ApiAsync(cancellationToken, RunningServer.Admin);
+        var email = $"{name.Replace(' ', '.').ToLowerInvariant()}@example.org";
+        await admin.InviteUserAsync(new InviteUser(email, role), cancellationToken);
+        var link = await LinkOfMailAsync(email, "invit", cancellationToken);
+        await admin.RegisterAsync(new RegisterRequest(name, "a quiet hare in tall grass", InvitationToken: link.Split("token=")[1]), cancellationToken);
+        return (await admin.ListUsersAsync(new MemberFilter(Text: email), cancellationToken)).Items.Single();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _browser.CloseAsync();
@@ -97,9 +136,10 @@ public sealed class ConsoleFixture : IAsyncLifetime
         await Server.DisposeAsync();
     }
 
-    private async Task SignInAsync(IBrowserContext context, string email)
+    /// <summary>Gives the context's pages the cookies of an account, by default of the demo.</summary>
+    public async Task SignInAsync(IBrowserContext context, string email, string? password = null)
     {
-        var login = await context.APIRequest.PostAsync("/api/v1/auth/login", new() { DataObject = new { email, password = Server.Password } });
+        var login = await context.APIRequest.PostAsync("/api/v1/auth/login", new() { DataObject = new { email, password = password ?? Server.Password } });
         Assert.True(login.Ok, $"Sign-in for the tests was refused: {login.Status} {await login.TextAsync()}");
     }
 

@@ -89,7 +89,6 @@ public sealed class RunningServer : IAsyncDisposable
                 SetClock<RefreshTokens>(builder.Services, time);
                 SetClock<SignIns>(builder.Services, time);
                 SetClock<Revocations>(builder.Services, time);
-                SetClock<IdentityUpkeep>(builder.Services, time);
                 SetClock<LoginDelays>(builder.Services, time);
                 SetClock<MailTokens>(builder.Services, time);
                 SetClock<Outbox>(builder.Services, time);

@@ -15,11 +15,15 @@ public sealed class CallStory
     private readonly List<StoryEntry> _entries = [];
     private readonly List<SessionEvent> _events = [];
     private readonly HashSet<string> _finished = [];
+    private readonly List<SuggestionMade> _suggestions = [];
 
     public IReadOnlyList<StoryEntry> Entries => _entries;
 
     /// <summary>The journal as far as it is here, in order.</summary>
     public IReadOnlyList<SessionEvent> Events => _events;
+
+    /// <summary>Suggestions that nobody has decided about, oldest first.</summary>
+    public IReadOnlyList<SuggestionMade> Suggestions => _suggestions;
 
     public SessionView? Session { get; private set; }
 
@@ -72,6 +76,18 @@ public sealed class CallStory
                 // A number typed in is one thing that happened, not eleven.
                 Put(keys with { Sentence = $"{keys.Sentence} {dtmf.Digit}" });
                 break;
+            case SentimentMeasured measured:
+                Annotate(measured.TurnId, spoken => spoken with { Mood = measured.Label });
+                break;
+            case IntentDetected detected:
+                Annotate(detected.TurnId, spoken => spoken with { Intent = detected.Intent });
+                break;
+            case SuggestionMade made:
+                _suggestions.Add(made);
+                break;
+            case SuggestionDecided decided:
+                _suggestions.RemoveAll(made => made.SuggestionId == decided.SuggestionId);
+                break;
             default:
                 if (Moments.Of(entry, SinceStart(entry.At)) is { } moment)
                 {
@@ -97,6 +113,15 @@ public sealed class CallStory
         }
 
         Put(new SpokenEntry(key, turn.StartMs, turn.Speaker, turn.Text, Final: true, turn.Interrupted, turn.HeardMs));
+    }
+
+    private void Annotate(string turnId, Func<SpokenEntry, SpokenEntry> change)
+    {
+        var place = _entries.FindLastIndex(entry => entry.Key == TurnKey(turnId));
+        if (place >= 0 && _entries[place] is SpokenEntry spoken)
+        {
+            _entries[place] = change(spoken);
+        }
     }
 
     private void Put(StoryEntry entry)

@@ -13,6 +13,7 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
 
     private readonly CancellationTokenSource _closed = new();
     private SessionSocket? _socket;
+    private IReadOnlyList<string>? _features;
 
     public Guid Id { get; } = id;
 
@@ -66,6 +67,13 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
             Changed?.Invoke();
         }
     }
+
+    /// <summary>Whether this is switched on (<see cref="SessionFeatures"/>). A call that is over shows what was found while it was.</summary>
+    public bool Shows(string feature) => _features is null || _features.Contains(feature);
+
+    /// <inheritdoc cref="TellAsync"/>
+    public async Task<bool> DecideAsync(string suggestionId, string action) =>
+        _socket is { } socket && await socket.SendSuggestionActionAsync(suggestionId, action, cancellationToken: _closed.Token);
 
     /// <returns>False when there was no live connection; nothing was sent.</returns>
     public async Task<bool> TellAsync(string text) => _socket is { } socket && await socket.SendTextAsync(text, _closed.Token);
@@ -136,6 +144,9 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
                 break;
             case EventMessage entry:
                 Story.Apply(new SessionEvent(entry.Seq, entry.At, entry.Data));
+                break;
+            case FeaturesChanged changed:
+                _features = changed.Features;
                 break;
             case PartialTranscript partial:
                 Story.Apply(partial);

@@ -30,6 +30,7 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
     private readonly Reachability _reachability;
     private readonly TimeProvider _time;
     private Task<AuthenticationState>? _state;
+    private bool _leaving;
 
     public SignInState(KralikiClient client, Tabs tabs, NavigationManager navigation, Reachability reachability, TimeProvider time)
     {
@@ -70,10 +71,22 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
     public Task SignOutEverywhereAsync(CancellationToken cancellationToken) =>
         LeaveAsync(_client.LogoutAllAsync, SignInNotice.SignedOutEverywhere, cancellationToken);
 
-    /// <exception cref="KralikiException">The server refused, or could not be reached.</exception>
+    /// <exception cref="KralikiException">
+    /// The server refused, or could not be reached. With code <c>version_conflict</c>, <see cref="User"/> is as it is now.
+    /// </exception>
     public async Task RenameAsync(string name, CancellationToken cancellationToken)
     {
-        Become(await _client.UpdateMeAsync(new UpdateMe(name), User?.Version, cancellationToken), Notice);
+        try
+        {
+            Become(await _client.UpdateMeAsync(new UpdateMe(name), User?.Version, cancellationToken), Notice);
+        }
+        catch (KralikiException fault) when (fault.Current(ContractsJson.Default.UserView) is { } current)
+        {
+            // Who tries again has seen what they overwrite.
+            Become(current, Notice);
+            throw;
+        }
+
         await _tabs.TellChangedAsync(cancellationToken);
     }
 
@@ -121,6 +134,7 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
 
     private async Task LeaveAsync(Func<CancellationToken, Task> leave, SignInNotice notice, CancellationToken cancellationToken)
     {
+        _leaving = true;
         try
         {
             await leave(cancellationToken);
@@ -128,6 +142,10 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
         catch (KralikiException fault) when (fault.Status is System.Net.HttpStatusCode.Unauthorized)
         {
             // The server no longer knows the session: signed out is what was wanted.
+        }
+        finally
+        {
+            _leaving = false;
         }
 
         await _tabs.TellSignedOutAsync(cancellationToken);
@@ -159,8 +177,9 @@ public sealed class SignInState : AuthenticationStateProvider, IDisposable
 
     private void Lost()
     {
-        // The first question of a fresh visitor also ends here; only a known user loses something.
-        if (User is not null)
+        // The first question of a fresh visitor also ends here; only a known user loses something. And whoever signs out
+        // is told so by their own live sockets, often before the answer is there.
+        if (User is not null && !_leaving)
         {
             Become(null, SignInNotice.Ended);
             _ = _tabs.ForgetAsync();

@@ -18,6 +18,20 @@ public static class CallWords
         _ => state.ToString(),
     };
 
+    public static string Of(Mood mood) => mood switch
+    {
+        Mood.Negative => "Unhappy",
+        Mood.Positive => "Pleased",
+        _ => "Even",
+    };
+
+    /// <summary>change_booking → Change booking. Intents are an open set: a name that is new here reads well enough.</summary>
+    public static string Intent(string name)
+    {
+        var words = name.Replace('_', ' ');
+        return words.Length == 0 ? words : char.ToUpperInvariant(words[0]) + words[1..];
+    }
+
     /// <summary>Why a call ended: what happened, and whose side it was on.</summary>
     public static string Of(EndReason reason) => reason switch
     {

@@ -46,7 +46,7 @@ public sealed partial record Words
     public string OrganisationMissing { get; init; } = "Enter the name of your organisation.";
     public string Registering { get; init; } = "Creating the account…";
     public string HaveAccount { get; init; } = "Already registered?";
-    public string PasswordHint { get; init; } = "At least {0} characters. A few words in a row are fine; nothing else is asked of it.";
+    public string PasswordHint { get; init; } = "At least {0} characters. A few words in a row are fine.";
     public string PasswordTooShort { get; init; } = "Use at least {0} characters.";
     public string PasswordTooLong { get; init; } = "Use at most {0} characters.";
     public string PasswordLongEnough { get; init; } = "Long enough";
@@ -99,7 +99,7 @@ public sealed partial record Words
     public string Profile { get; init; } = "Profile";
     public string Save { get; init; } = "Save";
     public string Saved { get; init; } = "Saved.";
-    public string ProfileConflict { get; init; } = "Your profile was changed elsewhere in the meantime. This is how it is now; save again if you still want to.";
+    public string ProfileConflict { get; init; } = "Your name was changed elsewhere in the meantime. It is “{0}” now; save again to replace it.";
     public string ChangePasswordTitle { get; init; } = "Password";
     public string ChangePassword { get; init; } = "Change the password";
     public string CurrentPassword { get; init; } = "Current password";

@@ -61,9 +61,10 @@ public sealed partial record Words
     // Invitations
     public string InvitePeople { get; init; } = "Invite people";
     public string InviteEmails { get; init; } = "E-mail addresses";
-    public string InviteHint { get; init; } = "One per line, up to 20. Each gets a mail with a link that is valid for 7 days.";
+    public string InviteHint { get; init; } = "One per line, up to 10 at once. Each gets a mail with a link that is valid for 7 days.";
     public string InviteNobody { get; init; } = "Enter at least one e-mail address.";
     public string InviteTooMany { get; init; } = "That is more than {0} at once. Send them in several rounds.";
+    public string InviteTooFast { get; init; } = "Enough mails for the moment. The addresses below are still to be invited: try again in {0} seconds.";
     public string SendInvitations { get; init; } = "Send invitations";
     public string Inviting { get; init; } = "Sending…";
     public string InvitationSent { get; init; } = "The invitation is on its way.";
@@ -103,7 +104,6 @@ public sealed partial record Words
     public string To { get; init; } = "Until, whole day";
     public string EntriesShown { get; init; } = "{0} entries shown";
     public string NoEntries { get; init; } = "No entry matches. Take a filter away or widen the period.";
-    public string AuditDetail { get; init; } = "Detail";
     public string Subject { get; init; } = "Subject";
     public string NetworkAddress { get; init; } = "Network address";
     public string RequestId { get; init; } = "Request id";

@@ -105,6 +105,14 @@ public sealed partial record Words
     public string JoiningCall { get; init; } = "Joining the call…";
     public string LiveConnectionDown { get; init; } = "The live connection is down; reconnecting.";
 
+    // Suggestions
+    public string Suggestions { get; init; } = "Suggestions";
+    public string NoSuggestions { get; init; } = "Replies and next steps appear here while the caller speaks.";
+    public string SuggestedReply { get; init; } = "For the assistant";
+    public string SuggestedAction { get; init; } = "For you";
+    public string TellTheAssistant { get; init; } = "Tell the assistant";
+    public string ActionDone { get; init; } = "Done";
+
     // Details
     public string Details { get; init; } = "Details";
     public string ShowDetails { get; init; } = "Details";

@@ -91,10 +91,10 @@ public sealed record RateOptions
     public int RefreshPerMinute { get; init; } = 600;
 
     /// <summary>Of one address: after a restart every console behind it comes back at once, and a carrier has few addresses for all calls.</summary>
-    public int SocketsPerMinute { get; init; } = 600;
+    public int SocketsPerMinute { get; init; } = 6_000;
 
-    /// <summary>Of one address: forged ones end here, before a signature is computed and an audit line written.</summary>
-    public int WebhooksPerMinute { get; init; } = 600;
+    /// <summary>Of one address, from which a carrier may report on a thousand calls; forged ones end here, before a signature is computed and an audit line written.</summary>
+    public int WebhooksPerMinute { get; init; } = 6_000;
 
     /// <summary>Of one user: a page that fails in a loop must not fill the log.</summary>
     public int ReportsPerMinute { get; init; } = 30;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Kraliki.Server.Hosting;
 
@@ -24,7 +25,7 @@ internal static partial class ErrorAnswers
             412 => ("precondition_failed", "What was asked for is not in the version that If-Match names."),
             413 => ("body_too_large", RequestSizes.TooLarge(http, endpoint: null)),
             415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),
-            var status => ($"http_{status}", null),
+            var status => ($"http_{status}", $"{ReasonPhrases.GetReasonPhrase(status)}."),
         };
         return Problems.WriteAsync(http, http.Response.StatusCode, code, detail);
     }
@@ -42,6 +43,14 @@ internal static partial class ErrorAnswers
         {
             var (field, sentence) = Explain(json, error.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType, http);
             return Problems.WriteAsync(http, 400, "invalid_json", sentence, field is null ? null : new Dictionary<string, string[]> { [field] = [sentence] });
+        }
+
+        if (UnboundParameter().Match(bad.Message) is { Success: true } unbound)
+        {
+            // The message has the name and type of the handler's parameter or property.
+            var name = JsonNamingPolicy.SnakeCaseLower.ConvertName(unbound.Groups["name"].Value);
+            var sentence = $"{name} must be {Words(unbound.Groups["type"].Value)}.";
+            return Problems.WriteAsync(http, 400, "validation_failed", sentence, new Dictionary<string, string[]> { [name] = [sentence] });
         }
 
         var (code, detail) = bad.StatusCode switch
@@ -100,6 +109,19 @@ internal static partial class ErrorAnswers
             _ => "an object",
         };
     }
+
+    private static string Words(string type) => type switch
+    {
+        _ when type.Contains("DateTime") => "a time such as 2026-01-31T12:00:00Z",
+        _ when type.Contains("Guid") => "a UUID",
+        _ when type.Contains("bool") => "true or false",
+        _ when type.Contains("int") || type.Contains("long") => "a whole number",
+        _ => "of another form",
+    };
+
+    // Microsoft.AspNetCore.Http.RequestDelegateFactory: Failed to bind parameter "Nullable<int> Limit" from "abc".
+    [GeneratedRegex("""^Failed to bind parameter "(?<type>\S+) (?<name>\w+)" from """)]
+    private static partial Regex UnboundParameter();
 
     [GeneratedRegex("missing required properties including: (.+)\\.")]
     private static partial Regex MissingFields();

@@ -26,6 +26,8 @@ internal static class AuthApi
         auth.MapPasswords();
         auth.MapProfile();
         routes.MapDevices();
+        routes.MapUsers();
+        routes.MapInvitations();
         routes.MapGet("/.well-known/jwks.json", PublicKeys).AllowAnonymous()
             .WithTags("Identity").WithName("ListSigningKeys").WithSummary("Public keys of access tokens");
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Kraliki.Server.Data;
@@ -45,6 +46,9 @@ internal sealed class MailTokens(TimeProvider time)
     private const int MostInWindow = 3;
 
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
+
+    /// <summary>As a Retry-After says it.</summary>
+    public static string WindowSeconds { get; } = Window.TotalSeconds.ToString(CultureInfo.InvariantCulture);
 
     public static TimeSpan Life(MailTokenPurpose purpose) => purpose switch
     {

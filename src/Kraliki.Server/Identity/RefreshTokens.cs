@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Kraliki.Server.Data;
@@ -49,6 +50,10 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     public static readonly TimeSpan Life = TimeSpan.FromDays(30);
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
 
+    // Tabs of one browser come at the same moment: the first asks the database, the others on this node share its answer. As
+    // many entries as rotations that are under way.
+    private readonly ConcurrentDictionary<string, Lazy<Task<RotationOutcome>>> _underWay = new();
+
     /// <summary>Begins a sign-in.</summary>
     /// <param name="user">As read when the password was checked.</param>
     /// <returns>Null when the account was deactivated or got another password since: that change has ended all sign-ins, and this one must not slip through after it.</returns>
@@ -86,52 +91,21 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     /// <param name="address">Where the request comes from.</param>
     public async Task<RotationOutcome> RotateAsync(string token, string? address, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
-        var hash = HashOf(token);
-        await using var db = databases.OpenForSystem();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-
-        // One statement decides who rotates; everybody else reads what it left.
-        var first = await db.Set<RefreshToken>()
-            .Where(row => row.Hash == hash && row.UsedAt == null && row.ExpiresAt > now)
-            .ExecuteUpdateAsync(row => row.SetProperty(r => r.UsedAt, now), cancellationToken) == 1;
-        if (first)
+        // Nobody's cancellation but the server's end may take the answer from those who share it.
+        var rotation = new Lazy<Task<RotationOutcome>>(() => RotateOnceAsync(token, address));
+        var key = Convert.ToHexString(HashOf(token));
+        var shared = _underWay.GetOrAdd(key, rotation);
+        try
         {
-            // Takes the sign-in's lock (see SignIns): the person is read after it, as whoever held it before has left them.
-            await db.Set<SignIn>()
-                .Where(row => db.Set<RefreshToken>().Any(t => t.Hash == hash && t.SignInId == row.Id))
-                .ExecuteUpdateAsync(row => row.SetProperty(r => r.LastUsedAt, now).SetProperty(r => r.Address, address), cancellationToken);
+            return await shared.Value.WaitAsync(cancellationToken);
         }
-
-        var found = await db.Set<RefreshToken>().AsNoTracking()
-            .Include(row => row.SignIn.User.Organisation)
-            .SingleOrDefaultAsync(row => row.Hash == hash, cancellationToken);
-        if (found is null || found.ExpiresAt <= now || found.SignIn.EndedAt is not null || found.SignIn.User.DeactivatedAt is not null)
+        finally
         {
-            return new(Grant: null);
+            if (ReferenceEquals(shared, rotation))
+            {
+                _underWay.TryRemove(KeyValuePair.Create(key, rotation));
+            }
         }
-
-        var user = found.SignIn.User;
-        var successor = Base64UrlEncoder.Encode(HMACSHA256.HashData(found.SuccessorSeed, Encoding.ASCII.GetBytes(token)));
-        if (first)
-        {
-            var row = Row(successor, found.SignInId, now);
-            db.Add(row);
-            await db.SaveChangesAsync(cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
-            return new(new RefreshGrant(successor, found.SignInId, user, row.Id, row.CreatedAt));
-        }
-
-        if (now - found.UsedAt > Grace)
-        {
-            await transaction.RollbackAsync(cancellationToken);
-            await signIns.EndAsync(found.SignInId, SignInEnd.Reused, cancellationToken);
-            return new(Grant: null, Reused: user);
-        }
-
-        var successorHash = HashOf(successor);
-        var given = await db.Set<RefreshToken>().AsNoTracking().SingleAsync(row => row.Hash == successorHash, cancellationToken);
-        return new(new RefreshGrant(successor, found.SignInId, user, given.Id, given.CreatedAt));
     }
 
     /// <returns>The sign-in that the token belongs to; null for a token that we never gave.</returns>
@@ -142,6 +116,82 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
         var found = await db.Set<RefreshToken>().AsNoTracking().Include(row => row.SignIn.User).SingleOrDefaultAsync(row => row.Hash == hash, cancellationToken);
         return found?.SignIn;
     }
+
+    private async Task<RotationOutcome> RotateOnceAsync(string token, string? address)
+    {
+        var hash = HashOf(token);
+        var now = time.GetUtcNow();
+        await using var db = databases.OpenForSystem();
+        var found = await FindAsync(db, hash);
+        if (found is { UsedAt: null } && IsGood(found, now))
+        {
+            if (await TryRotateAsync(db, found, token, now, address) is { } grant)
+            {
+                return new(grant);
+            }
+
+            // Another node was first, or the sign-in has ended: what is left is the same as for a token that was used before.
+            found = await FindAsync(db, hash);
+        }
+
+        if (found is not { UsedAt: { } usedAt } || !IsGood(found, now))
+        {
+            return new(Grant: null);
+        }
+
+        if (now - usedAt > Grace)
+        {
+            await signIns.EndAsync(found.SignInId, SignInEnd.Reused, CancellationToken.None);
+            return new(Grant: null, Reused: found.SignIn.User);
+        }
+
+        var successor = SuccessorOf(found, token);
+        var given = HashOf(successor);
+        var row = await db.Set<RefreshToken>().AsNoTracking().SingleAsync(known => known.Hash == given);
+        return new(new RefreshGrant(successor, found.SignInId, found.SignIn.User, row.Id, row.CreatedAt));
+    }
+
+    /// <returns>Null when somebody else was first or the sign-in has ended meanwhile.</returns>
+    private static async Task<RefreshGrant?> TryRotateAsync(KralikiDb db, RefreshToken token, string secret, DateTimeOffset now, string? address)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync();
+
+        // One statement decides who rotates; everybody else reads what it left.
+        if (await db.Set<RefreshToken>().Where(row => row.Id == token.Id && row.UsedAt == null)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.UsedAt, now)) == 0)
+        {
+            return null;
+        }
+
+        // Takes the sign-in's lock (see SignIns), so the person is read after it: as whoever held it before has left them.
+        if (await db.Set<SignIn>().Where(row => row.Id == token.SignInId && row.EndedAt == null)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.LastUsedAt, now).SetProperty(r => r.Address, address)) == 0)
+        {
+            return null;
+        }
+
+        var user = await db.Set<User>().AsNoTracking().Include(row => row.Organisation).SingleAsync(row => row.Id == token.SignIn.UserId);
+        if (user.DeactivatedAt is not null)
+        {
+            return null;
+        }
+
+        var successor = SuccessorOf(token, secret);
+        var next = Row(successor, token.SignInId, now);
+        db.Add(next);
+        await db.SaveChangesAsync();
+        await transaction.CommitAsync();
+        return new(successor, token.SignInId, user, next.Id, next.CreatedAt);
+    }
+
+    private static Task<RefreshToken?> FindAsync(KralikiDb db, byte[] hash) =>
+        db.Set<RefreshToken>().AsNoTracking().Include(row => row.SignIn.User.Organisation).SingleOrDefaultAsync(row => row.Hash == hash);
+
+    private static bool IsGood(RefreshToken token, DateTimeOffset now) =>
+        token.ExpiresAt > now && token.SignIn.EndedAt is null && token.SignIn.User.DeactivatedAt is null;
+
+    private static string SuccessorOf(RefreshToken row, string token) =>
+        Base64UrlEncoder.Encode(HMACSHA256.HashData(row.SuccessorSeed, Encoding.ASCII.GetBytes(token)));
 
     private static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 

@@ -66,6 +66,7 @@ internal sealed class Revocations(KralikiDbFactory databases, TimeProvider time)
         {
             foreach (var token in tokens)
             {
+                _goodUntil.Remove(token.Jti);
                 Keep(_refusedUntil, token.Jti, token.ExpiresAt, now);
             }
         }

@@ -17,7 +17,7 @@ internal static class Advice
     {
         if (unhappyTurns >= Unhappy)
         {
-            yield return new(SuggestionCategory.NextBestAction, "Acknowledge the trouble in your own words and offer to take over the call.", $"The customer has sounded unhappy for {unhappyTurns} turns.");
+            yield return new(SuggestionCategory.Reply, "Acknowledge the trouble before anything else, and offer that a colleague calls back.", $"The customer has sounded unhappy for {unhappyTurns} turns.");
         }
 
         if (ForIntent(intent) is { } advice)
@@ -29,7 +29,7 @@ internal static class Advice
     private static AdviceGiven? ForIntent(string? intent) => intent switch
     {
         Intents.HumanWanted => new(
-            SuggestionCategory.NextBestAction, "Take over the call, or offer a time for a call back.", "The customer asks for a person."),
+            SuggestionCategory.NextBestAction, "Arrange for a colleague to call back.", "The customer asks for a person."),
         Intents.Cancellation => new(
             SuggestionCategory.Reply, "Before you cancel: ask what has changed, and offer another date instead of the cancellation.", "The customer wants to cancel."),
         Intents.ChangeBooking => new(

@@ -48,6 +48,29 @@ public sealed class CallStoryTests
     }
 
     [Fact]
+    public void What_was_found_out_about_a_turn_stands_beside_its_words()
+    {
+        Happens(new TurnFinished("c", LegRole.Caller, "I am furious.", 0, 900));
+        Happens(new SentimentMeasured("c", -0.5, Mood.Negative, "local"));
+        Happens(new IntentDetected("c", "cancellation", 0.8, "local"));
+        Happens(new SentimentMeasured("unknown", -0.5, Mood.Negative, "local"));
+
+        var turn = Assert.IsType<SpokenEntry>(Assert.Single(_story.Entries));
+        Assert.Equal(("I am furious.", Mood.Negative, "cancellation"), (turn.Text, turn.Mood, turn.Intent));
+    }
+
+    [Fact]
+    public void A_suggestion_is_open_until_somebody_has_decided()
+    {
+        Happens(new SuggestionMade("s1", SuggestionCategory.Reply, "Say sorry.", "Unhappy.", "local", "c"));
+        Happens(new SuggestionMade("s2", SuggestionCategory.NextBestAction, "Take over.", "Wanted.", "local", "c"));
+        Happens(new SuggestionDecided("s1", SuggestionDecision.Dismissed, null, "a@b.example"));
+
+        Assert.Equal("s2", Assert.Single(_story.Suggestions).SuggestionId);
+        Assert.Empty(_story.Entries);
+    }
+
+    [Fact]
     public void A_replay_changes_nothing()
     {
         var turn = Happens(new TurnFinished("a", LegRole.Ai, "Good morning.", 0, 900));

@@ -21,13 +21,12 @@ public sealed class AuditPageTests(ConsoleFixture console)
         await log.GetByLabel("Who", new() { Exact = true }).FillAsync("operator@");
         await log.GetByLabel("What", new() { Exact = true }).SelectOptionAsync("permission_refused");
         var entry = log.GetByRole(AriaRole.Listitem).First;
-        await Expect(entry).ToContainTextAsync("operator@demo.example asked for what needs the permission audit.read, and was refused");
+        await Expect(entry).ToContainTextAsync("operator@demo.example asked for what needs the permission audit.read, and was refused GET /api/v1/audit");
         await Expect(log.GetByRole(AriaRole.Listitem).Filter(new() { HasNotText = "was refused" })).ToHaveCountAsync(0);
 
         await entry.Locator("summary").FocusAsync();
         await page.Keyboard.PressAsync("Enter");
         await Expect(entry.GetByText("Request id")).ToBeVisibleAsync();
-        await Expect(entry.GetByText("GET /api/v1/audit")).ToBeVisibleAsync();
         await Accessibility.CheckEverywhereAsync(page, "Audit log");
 
         var file = await page.RunAndWaitForDownloadAsync(() => page.GetByRole(AriaRole.Link, new() { Name = "Export CSV" }).ClickAsync());

@@ -35,6 +35,19 @@ public sealed class ErrorAnswerTests(ServerFixture fixture)
         }
     }
 
+    [Theory]
+    [InlineData("sessions?limit=many", "limit", "limit must be a whole number.")]
+    [InlineData("sessions?created_after=yesterday", "created_after", "created_after must be a time such as 2026-01-31T12:00:00Z.")]
+    [InlineData("sessions/01900000-0000-7000-8000-000000000009/events?after_seq=x", "after_seq", "after_seq must be a whole number.")]
+    public async Task A_wrong_parameter_is_named_with_what_it_should_be(string path, string field, string sentence)
+    {
+        using var client = await fixture.Server.SignInAsync(Cancel);
+        using var answer = await client.GetAsync($"api/v1/{path}", Cancel);
+        var problem = await ProblemAsync(answer);
+        Assert.Equal((400, "validation_failed", sentence), (problem.Status, problem.Code, problem.Detail));
+        Assert.Equal(sentence, Assert.Single(problem.Errors![field]));
+    }
+
     [Fact]
     public async Task Every_kind_of_error_has_the_same_shape()
     {
@@ -44,6 +57,15 @@ public sealed class ErrorAnswerTests(ServerFixture fixture)
         await ExpectAsync(await client.PostAsync("api/v1/error-reports", new StringContent("message=x"), Cancel), 415, "unsupported_media_type");
         await ExpectAsync(await PostTooMuchAsync(client), 413, "body_too_large");
         await ExpectAsync(await client.PostAsJsonAsync("api/v1/error-reports", new ErrorReport(""), ContractsJson.Default.ErrorReport, Cancel), 400, "validation_failed");
+        await ExpectAsync(await client.GetAsync("api/v1/audit", Cancel), 403, "forbidden");
+        var session = await (await client.PostAsJsonAsync("api/v1/sessions", new CreateSession(), ContractsJson.Default.CreateSession, Cancel))
+            .Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancel);
+        var path = $"api/v1/sessions/{session!.Id}";
+        await ExpectAsync(await SendAsync(client, HttpMethod.Get, $"{path}/transcript", "Accept", "image/png"), 406, "not_acceptable");
+        await ExpectAsync(await client.PatchAsJsonAsync(path, new UpdateSession(), ContractsJson.Default.UpdateSession, Cancel), 428, "precondition_required");
+        await ExpectAsync(await SendAsync(client, HttpMethod.Patch, path, "If-Match", "\"9\"", new UpdateSession(PhoneNumber: "+420733000111")), 412, "version_conflict");
+        await ExpectAsync(await SendAsync(client, HttpMethod.Patch, path, "If-Match", "W/\"1\"", new UpdateSession()), 400, "invalid_if_match");
+        await ExpectAsync(await SendAsync(client, HttpMethod.Patch, path, "If-Match", "*", new UpdateSession(SessionState.Completed)), 409, "illegal_transition");
         using var anonymous = fixture.Server.Anonymous();
         await ExpectAsync(await anonymous.GetAsync("api/v1/auth/me", Cancel), 401, "not_signed_in");
     }
@@ -112,11 +134,19 @@ public sealed class ErrorAnswerTests(ServerFixture fixture)
         await ExpectAsync(await client.GetAsync("health/live", Cancel), 400, "unknown_host");
     }
 
+    private static async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpMethod method, string path, string header, string value, UpdateSession? body = null)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body, ContractsJson.Default.UpdateSession) };
+        request.Headers.TryAddWithoutValidation(header, value);
+        return await client.SendAsync(request, Cancel);
+    }
+
     private static async Task ExpectAsync(HttpResponseMessage answer, int status, string code)
     {
         var problem = await ProblemAsync(answer);
         Assert.Equal((status, status, code), ((int)answer.StatusCode, problem.Status, problem.Code));
         Assert.NotNull(problem.Detail);
+        Assert.Equal($"urn:kraliki:problem:{code}", problem.Type);
         Assert.Equal(problem.RequestId, Assert.Single(answer.Headers.GetValues("X-Request-ID")));
         Assert.NotEqual(HttpStatusCode.OK, answer.StatusCode);
     }

@@ -56,7 +56,7 @@ public sealed class KeyRotationTests
             }
 
             // While a key is announced and does not sign yet, every moment counts; otherwise a look now and then will do.
-            _time.Advance(published.Exists(kid => !signed.Contains(kid)) ? TimeSpan.FromSeconds(30) : TimeSpan.FromHours(6));
+            _time.Advance(published.Exists(kid => !signed.Contains(kid)) ? TimeSpan.FromSeconds(30) : TimeSpan.FromHours(16));
         }
 
         Assert.Equal(3, signed.Count);

@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.Identity;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Kraliki.Server.Tests.Identity;
@@ -24,6 +27,43 @@ public sealed class RefreshTests
 
         _time.Advance(TimeSpan.FromSeconds(19));
         Assert.Equal(successor, (await RefreshAsync(client, first))!.RefreshToken);
+    }
+
+    [Fact]
+    public async Task A_hundred_tabs_that_refresh_together_a_hundred_times_sign_nobody_out()
+    {
+        await using var server = await RunningServer.StartAsync(Cancel);
+        using var client = server.Anonymous();
+        var token = await LoginAsync(server, client);
+        LoginResponse? last = null;
+        for (var round = 0; round < 100; round++)
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => RefreshAsync(client, token)));
+            Assert.All(answers, Assert.NotNull);
+            last = Assert.Single(answers.DistinctBy(answer => (answer!.RefreshToken, answer.AccessToken)));
+            token = last!.RefreshToken!;
+        }
+
+        client.DefaultRequestHeaders.Authorization = new("Bearer", last!.AccessToken);
+        var device = Assert.Single((await client.GetFromJsonAsync("api/v1/auth/sessions", ContractsJson.Default.IReadOnlyListDeviceView, Cancel))!);
+        Assert.True(device.Current);
+    }
+
+    [Fact]
+    public async Task Nodes_that_rotate_one_token_at_the_same_moment_give_the_same_successor()
+    {
+        await using var server = await StartAsync();
+        using var client = server.Anonymous();
+        var token = await LoginAsync(server, client);
+        var databases = server.Services.GetRequiredService<KralikiDbFactory>();
+        var signIns = server.Services.GetRequiredService<SignIns>();
+        for (var round = 0; round < 10; round++)
+        {
+            var secret = token;
+            var outcomes = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => new RefreshTokens(databases, signIns, _time).RotateAsync(secret, "127.0.0.1", Cancel))));
+            var grant = Assert.Single(outcomes.Select(outcome => (outcome.Grant?.Token, outcome.Grant?.Jti)).Distinct());
+            token = grant.Token!;
+        }
     }
 
     [Fact]

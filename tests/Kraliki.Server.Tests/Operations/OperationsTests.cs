@@ -51,23 +51,24 @@ public sealed class OperationsTests(ServerFixture fixture)
             ContractsJson.Default.ErrorReport,
             Cancel);
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
-        Assert.Contains("A browser reported: Transcript failed fake: entry at desk (request req-9) [request_id:report-1]", lines.Entries);
+        var line = Assert.Single(lines.Entries, entry => entry.StartsWith("A browser reported", StringComparison.Ordinal));
+        Assert.StartsWith("A browser reported: Transcript failed fake: entry at desk (request req-9) [request_id:report-1", line);
     }
 
     [Fact]
     public async Task A_page_that_fails_in_a_loop_does_not_fill_the_log()
     {
-        await using var server = await RunningServer.StartAsync(Cancel, new ServerSetup(Settings: RunningServer.Silent));
+        var settings = new Dictionary<string, string>(RunningServer.Silent) { ["Kraliki:Limits:ReportsPerMinute"] = "3" };
+        await using var server = await RunningServer.StartAsync(Cancel, new ServerSetup(Settings: settings));
         using var client = await server.SignInAsync(Cancel);
         var codes = new List<HttpStatusCode>();
-        for (var i = 0; i < 31; i++)
+        for (var i = 0; i < 4; i++)
         {
             using var answer = await client.PostAsJsonAsync("api/v1/error-reports", new ErrorReport("x"), ContractsJson.Default.ErrorReport, Cancel);
             codes.Add(answer.StatusCode);
         }
 
-        Assert.Equal(30, codes.Count(code => code == HttpStatusCode.NoContent));
-        Assert.Equal(HttpStatusCode.TooManyRequests, codes[^1]);
+        Assert.Equal([HttpStatusCode.NoContent, HttpStatusCode.NoContent, HttpStatusCode.NoContent, HttpStatusCode.TooManyRequests], codes);
     }
 
     private sealed class Recorder : ILoggerProvider, ILogger, ISupportExternalScope

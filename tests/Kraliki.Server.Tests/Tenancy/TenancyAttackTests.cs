@@ -22,8 +22,8 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
 
     public async ValueTask InitializeAsync()
     {
-        _session = await world.SessionAsync(Cancel);
-        _rehearsal = await world.RehearsalAsync(Cancel);
+        _session = await world.SessionAsync();
+        _rehearsal = await world.RehearsalAsync();
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -46,7 +46,7 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
     [Fact]
     public async Task Ids_of_ours_in_a_body_or_header_make_something_of_theirs_and_leave_ours_alone()
     {
-        var before = await world.OurRowsAsync(Cancel);
+        var before = await world.OurRowsAsync();
         using var request = Post("api/v1/sessions", $$$"""
             {"id":"{{{_session}}}","organisation_id":"{{{world.Ours}}}","phone_number":"+420601000333",
              "metadata":{"organisation_id":"{{{world.Ours}}}","session_id":"{{{_session}}}","rehearsal_id":"{{{_rehearsal}}}"}}
@@ -60,7 +60,7 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         var made = await JsonAsync(answer);
         Assert.NotEqual(_session, (string?)made["id"]);
-        Assert.Equal(before, await world.OurRowsAsync(Cancel));
+        Assert.Equal(before, await world.OurRowsAsync());
         using var ours = await Us.GetAsync($"api/v1/sessions/{made["id"]}", Cancel);
         Assert.Equal(HttpStatusCode.NotFound, ours.StatusCode);
     }
@@ -94,11 +94,16 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
     [InlineData("sessions")]
     [InlineData("rehearsals")]
     [InlineData("audit")]
+    [InlineData("users")]
+    [InlineData("invitations")]
     public async Task A_cursor_of_ours_is_none_of_theirs(string list)
     {
         // Two of each, so that a page of one has a next.
-        await world.SessionAsync(Cancel);
-        await world.RehearsalAsync(Cancel);
+        await world.SessionAsync();
+        await world.RehearsalAsync();
+        await world.InvitationAsync();
+        await world.InvitationAsync();
+
         var page = JsonNode.Parse(await Us.GetStringAsync($"api/v1/{list}?limit=1", Cancel))!;
         var cursor = Uri.EscapeDataString((string)page["next_cursor"]!);
         using var ours = await Us.GetAsync($"api/v1/{list}?limit=1&cursor={cursor}", Cancel);
@@ -160,13 +165,13 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
     [Fact]
     public async Task An_error_report_in_our_name_writes_nothing_into_what_is_ours()
     {
-        var before = await world.OurRowsAsync(Cancel);
+        var before = await world.OurRowsAsync();
         using var answer = await Them.PostAsync(
             "api/v1/error-reports",
             Json($$"""{"message":"Sign-in of {{world.Our(UserRole.Admin).Email}}\nlogged_in","where":"{{_session}}","request_id":"{{_session}}","organisation_id":"{{world.Ours}}"}"""),
             Cancel);
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
-        Assert.Equal(before, await world.OurRowsAsync(Cancel));
+        Assert.Equal(before, await world.OurRowsAsync());
     }
 
     [Fact]
@@ -196,9 +201,9 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
         Assert.Null(await EnterAsync(_session, ticket));
         Assert.Equal("invalid_ticket", await EnterAsync(_session, ticket));
 
-        var leaving = await world.JoinAsync(world.Ours, UserRole.Viewer, Cancel);
+        var leaving = await world.JoinAsync(UserRole.Viewer);
         var late = await TicketAsync(leaving.Client);
-        await TwoOrganisations.SignOutAsync(leaving, Cancel);
+        await TwoOrganisations.SignOutAsync(leaving);
         Assert.NotNull(await EnterAsync(_session, late));
     }
 
@@ -211,7 +216,7 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
         Assert.IsType<Hello>(await socket.ReceiveAsync(Cancel));
         await socket.SendAsync(new Identify((string)bootstrap["ticket"]!["ticket"]!), Cancel);
         Assert.IsType<Ready>(await socket.ReceiveAsync(Cancel));
-        var before = await world.OurRowsAsync(Cancel);
+        var before = await world.OurRowsAsync();
 
         await socket.SendAsync($$"""{"type":"text","text":"hello","session_id":"{{_session}}"}""", Cancel);
         await socket.SendAsync($$"""{"type":"function_result","call_id":"{{_session}}","output":"{}","session_id":"{{_session}}"}""", Cancel);
@@ -224,13 +229,13 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
             AssertNothingOfOurs(message.ToString()!);
         }
 
-        Assert.Equal(before, await world.OurRowsAsync(Cancel));
+        Assert.Equal(before, await world.OurRowsAsync());
     }
 
     [Fact]
     public async Task A_webhook_that_names_our_session_without_our_carriers_signature_changes_nothing_of_ours()
     {
-        var before = await world.OurRowsAsync(Cancel);
+        var before = await world.OurRowsAsync();
         using var client = world.Server.Anonymous();
         foreach (var path in (string[])["voice", "status", "after-stream"])
         {
@@ -245,13 +250,13 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
             Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
         }
 
-        Assert.Equal(before, await world.OurRowsAsync(Cancel));
+        Assert.Equal(before, await world.OurRowsAsync());
     }
 
     [Fact]
     public async Task A_colleagues_device_is_not_theirs_to_end_either()
     {
-        var device = await world.SignInOfAsync(world.Our(UserRole.Agent), Cancel);
+        var device = await world.SignInOfAsync(world.Our(UserRole.Agent));
         foreach (var client in (HttpClient[])[Us, Them])
         {
             using var answer = await client.DeleteAsync($"api/v1/auth/sessions/{device}", Cancel);
@@ -260,6 +265,45 @@ public sealed class TenancyAttackTests(TwoOrganisations world) : IClassFixture<T
 
         using var still = await world.Our(UserRole.Agent).Client.GetAsync("api/v1/auth/me", Cancel);
         Assert.Equal(HttpStatusCode.OK, still.StatusCode);
+    }
+
+    [Fact]
+    public async Task Inviting_somebody_of_ours_tells_them_nothing_and_takes_nobody_over()
+    {
+        // Others than in the other tests: their own audit log names whom they invited.
+        var others = (await world.FoundAsync("others")).Client;
+        var agent = world.Our(UserRole.Agent);
+        var before = await world.OurRowsAsync();
+        using var ours = await others.SendAsync(Post("api/v1/users", $$"""{"email":"{{agent.Email}}","role":"admin"}"""), Cancel);
+        using var nobodys = await others.SendAsync(Post("api/v1/users", $$"""{"email":"nobody@nowhere.example","role":"admin"}"""), Cancel);
+        Assert.Equal(HttpStatusCode.Created, ours.StatusCode);
+        Assert.Equal(nobodys.StatusCode, ours.StatusCode);
+
+        using var accepted = await Us.SendAsync(
+            Post("api/v1/auth/register", $$"""{"name":"Taken over","password":"tapir velvet lantern","invitation_token":"{{await world.TokenOfMailAsync(agent.Email)}}"}"""), Cancel);
+        Assert.Equal(HttpStatusCode.Conflict, accepted.StatusCode);
+        Assert.Equal(before, await world.OurRowsAsync());
+        using var still = await agent.Client.GetAsync("api/v1/auth/me", Cancel);
+        Assert.Equal("agent", (string?)(await JsonAsync(still))["role"]);
+    }
+
+    [Theory]
+    [InlineData("""{"role":"admin","organisation_id":"{theirs}"}""")]
+    [InlineData("""{"name":"Ours","id":"{ours}"}""")]
+    public async Task Nobody_changes_their_organisation_or_role_by_their_own_profile(string body)
+    {
+        var agent = world.Our(UserRole.Agent);
+        using var request = new HttpRequestMessage(HttpMethod.Patch, "api/v1/auth/me")
+        {
+            Content = Json(body.Replace("{theirs}", Guid.CreateVersion7().ToString(), StringComparison.Ordinal).Replace("{ours}", world.Our(UserRole.Admin).Id.ToString(), StringComparison.Ordinal)),
+        };
+        request.Headers.IfMatch.Add(EntityTagHeaderValue.Any);
+        using var changed = await agent.Client.SendAsync(request, Cancel);
+        using var me = await agent.Client.GetAsync("api/v1/auth/me", Cancel);
+        var now = await JsonAsync(me);
+        Assert.Equal(agent.Id.ToString(), (string?)now["id"]);
+        Assert.Equal("agent", (string?)now["role"]);
+        Assert.Equal(world.Ours.ToString(), (string?)now["organisation_id"]);
     }
 
     private static async Task<HttpResponseMessage> CreateUnderAsync(string key, HttpClient client)

@@ -77,7 +77,7 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
             await StrangersAsync(row, got, wrong);
             foreach (var role in Enum.GetValues<UserRole>())
             {
-                var caller = row.Fresh ? await world.JoinAsync(world.Ours, role, Cancel) : world.Our(role);
+                var caller = row.Fresh ? await world.JoinAsync(role) : world.Our(role);
                 var answer = await CallAsync(row, caller.Client, await TargetAsync(row, caller));
                 Check(row, role.ToString(), Expectations.Allow(role, row.Needs) ? row.Answer : 403, answer, got, wrong);
             }
@@ -96,8 +96,8 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
     private async Task StrangersAsync(Expectation row, Dictionary<string, int> got, List<string> wrong)
     {
         var target = await TargetAsync(row, world.Our(UserRole.Admin));
-        var stranger = row.Fresh ? await world.JoinAsync(world.Theirs, UserRole.Admin, Cancel) : world.Stranger;
-        var before = await world.OurRowsAsync(Cancel);
+        var stranger = row.Fresh ? await world.JoinAsync(world.Stranger, UserRole.Admin) : world.Stranger;
+        var before = await world.OurRowsAsync();
         using (var nobody = world.Server.Anonymous())
         {
             Check(row, Nobody, row.Needs == Expectations.Open ? row.Answer : 401, await CallAsync(row, nobody, target), got, wrong);
@@ -125,13 +125,13 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
         }
 
         wrong.AddRange(Leaks(before, answer, target).Where(_ => !row.Everybodys).Take(3).Select(leak => $"{row.Operation} told another organisation's administrator of {leak}"));
-        if (await world.OurRowsAsync(Cancel) != before)
+        if (await world.OurRowsAsync() != before)
         {
             wrong.Add($"{row.Operation} changed rows of ours for somebody who may not.");
         }
     }
 
-    private async Task<string?> TargetAsync(Expectation row, Person caller) => row.Target is null ? null : await row.Target(world, caller, Cancel);
+    private async Task<string?> TargetAsync(Expectation row, Person caller) => row.Target is null ? null : await row.Target(world, caller);
 
     private async Task<(int Status, string Text)> CallAsync(Expectation row, HttpClient client, string? target)
     {
@@ -140,7 +140,7 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
         {
             var body = row.Body.Replace("{target}", target, StringComparison.Ordinal)
                 .Replace("{new}", $"{Guid.CreateVersion7():N}", StringComparison.Ordinal)
-                .Replace("{password}", world.Server.Password, StringComparison.Ordinal);
+                .Replace("{password}", world.Stranger.Password, StringComparison.Ordinal);
             request.Content = new StringContent(body, Encoding.UTF8, "application/json");
         }
 

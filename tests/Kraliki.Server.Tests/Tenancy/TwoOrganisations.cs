@@ -1,6 +1,8 @@
 using System.Data.Common;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
+using System.Text.RegularExpressions;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
@@ -14,110 +16,126 @@ namespace Kraliki.Server.Tests.Tenancy;
 
 /// <summary>A signed-in person of one of the two organisations.</summary>
 /// <param name="Client">Sends the person's access token.</param>
-internal sealed record Person(Guid Id, string Email, UserRole Role, HttpClient Client);
+internal sealed record Person(Guid Id, Guid Organisation, string Email, string Password, HttpClient Client);
 
 /// <summary>
 /// A server with an organisation of ours, which has something to hide, and one of theirs, whose administrator is curious.
 /// Both stand beside the demo's.
 /// </summary>
-public sealed class TwoOrganisations : IAsyncLifetime
+public sealed partial class TwoOrganisations : IAsyncLifetime
 {
     /// <summary>Part of every name, address and text of ours; an answer to them that holds it has leaked.</summary>
     public const string Marker = "lynx";
 
+    private const string Password = "tapir velvet lantern";
+
     private readonly Dictionary<UserRole, Person> _our = [];
-    private string _passwordHash = "";
     private int _people;
 
     public RunningServer Server { get; private set; } = null!;
 
-    public Guid Ours { get; } = Guid.CreateVersion7();
+    public Guid Ours => Our(UserRole.Admin).Organisation;
 
-    public Guid Theirs { get; } = Guid.CreateVersion7();
-
+    /// <summary>The administrator of theirs.</summary>
     internal Person Stranger { get; private set; } = null!;
 
     /// <summary>Administrators of ours whose tokens were good until a moment ago: signed out, deactivated, made a viewer.</summary>
     internal IReadOnlyDictionary<string, Person> Ended { get; private set; } = new Dictionary<string, Person>();
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     internal Person Our(UserRole role) => _our[role];
 
     public async ValueTask InitializeAsync()
     {
-        var cancel = TestContext.Current.CancellationToken;
-        Server = await RunningServer.StartAsync(cancel);
-        await using (var db = System())
+        Server = await RunningServer.StartAsync(Cancel);
+        _our[UserRole.Admin] = await FoundAsync(Marker);
+        Stranger = await FoundAsync("theirs");
+        foreach (var role in (UserRole[])[UserRole.Supervisor, UserRole.Agent, UserRole.Viewer])
         {
-            // The demo's password, whose hash is at hand.
-            _passwordHash = await db.Set<User>().Where(user => user.Email == RunningServer.Admin).Select(user => user.PasswordHash).SingleAsync(cancel);
-            db.Add(new Organisation { Id = Ours, Name = $"{Marker} Ltd", CreatedAt = DateTimeOffset.UnixEpoch.AddYears(100) });
-            db.Add(new Organisation { Id = Theirs, Name = "Theirs", CreatedAt = DateTimeOffset.UnixEpoch.AddYears(100) });
-            await db.SaveChangesAsync(cancel);
+            _our[role] = await JoinAsync(role);
         }
 
-        foreach (var role in Enum.GetValues<UserRole>())
-        {
-            _our[role] = await JoinAsync(Ours, role, cancel);
-        }
-
-        Stranger = await JoinAsync(Theirs, UserRole.Admin, cancel);
-        var (signedOut, deactivated, demoted) = (await JoinAsync(Ours, UserRole.Admin, cancel), await JoinAsync(Ours, UserRole.Admin, cancel), await JoinAsync(Ours, UserRole.Admin, cancel));
-        await SignOutAsync(signedOut, cancel);
-        await ChangeAsync(deactivated, user => user.DeactivatedAt = DateTimeOffset.UnixEpoch, cancel);
-        await ChangeAsync(demoted, user => user.Role = UserRole.Viewer, cancel);
-        await Server.Services.GetRequiredService<SignIns>().RevokeAccessAsync(demoted.Id, cancel);
+        var (signedOut, deactivated, demoted) = (await JoinAsync(UserRole.Admin), await JoinAsync(UserRole.Admin), await JoinAsync(UserRole.Admin));
+        await SignOutAsync(signedOut);
+        await ChangeAsync(deactivated, new UpdateUser(Active: false));
+        await ChangeAsync(demoted, new UpdateUser(Role: UserRole.Viewer));
         Ended = new Dictionary<string, Person> { ["signed out"] = signedOut, ["deactivated"] = deactivated, ["demoted"] = demoted };
     }
 
     public ValueTask DisposeAsync() => Server.DisposeAsync();
 
-    /// <summary>One more person, signed in.</summary>
-    internal async Task<Person> JoinAsync(Guid organisation, UserRole role, CancellationToken cancellationToken)
+    /// <summary>A new organisation with its first administrator, signed in.</summary>
+    internal async Task<Person> FoundAsync(string organisation)
     {
-        var number = Interlocked.Increment(ref _people);
-        var name = organisation == Ours ? Marker : "theirs";
-        var user = new User
-        {
-            Id = Guid.CreateVersion7(),
-            OrganisationId = organisation,
-            Email = $"{role}{number}@{name}.example".ToLowerInvariant(),
-            Name = $"{name} {role} {number}",
-            Role = role,
-            PasswordHash = _passwordHash,
-            CreatedAt = DateTimeOffset.UnixEpoch.AddYears(100),
-            EmailVerifiedAt = DateTimeOffset.UnixEpoch.AddYears(100),
-            UpdatedAt = DateTimeOffset.UnixEpoch.AddYears(100),
-        };
-        await using (var db = System())
-        {
-            db.Add(user);
-            await db.SaveChangesAsync(cancellationToken);
-        }
+        var (name, email) = NewName(organisation);
+        await RegisterAsync(new RegisterRequest(name, Password, email, $"{organisation} Ltd"));
+        using var client = Server.Anonymous();
+        using var verified = await client.PostAsJsonAsync(
+            "api/v1/auth/verify-email", new MailTokenRequest(await TokenOfMailAsync(email)), ContractsJson.Default.MailTokenRequest, Cancel);
+        verified.EnsureSuccessStatusCode();
+        return await SignInAsync(email);
+    }
 
-        return new Person(user.Id, user.Email, role, await Server.SignInAsync(cancellationToken, user.Email));
+    /// <summary>One more person of ours, signed in.</summary>
+    internal Task<Person> JoinAsync(UserRole role) => JoinAsync(Our(UserRole.Admin), role);
+
+    /// <summary>One more person of the organisation of this administrator, signed in.</summary>
+    internal async Task<Person> JoinAsync(Person administrator, UserRole role)
+    {
+        var (name, email) = NewName(administrator.Email.Split('@')[1].Split('.')[0]);
+        using var invited = await administrator.Client.PostAsJsonAsync("api/v1/users", new InviteUser(email, role), ContractsJson.Default.InviteUser, Cancel);
+        invited.EnsureSuccessStatusCode();
+        await RegisterAsync(new RegisterRequest(name, Password, InvitationToken: await TokenOfMailAsync(email)));
+        return await SignInAsync(email);
+    }
+
+    internal static async Task SignOutAsync(Person person)
+    {
+        using var answer = await person.Client.PostAsync("api/v1/auth/logout", content: null, Cancel);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>The token in the link of the newest mail to this address.</summary>
+    internal async Task<string> TokenOfMailAsync(string email)
+    {
+        using var client = Server.Anonymous();
+        var mails = await client.GetFromJsonAsync($"api/v1/mailbox?limit=1&to={Uri.EscapeDataString(email)}", ContractsJson.Default.PageMailView, Cancel);
+        return Token().Match(Assert.Single(mails!.Items).Text).Groups[1].Value;
     }
 
     /// <summary>A session of ours.</summary>
-    internal async Task<string> SessionAsync(CancellationToken cancellationToken)
+    internal async Task<string> SessionAsync()
     {
         using var answer = await Our(UserRole.Admin).Client.PostAsJsonAsync(
             "api/v1/sessions",
             new CreateSession(PhoneNumber: "+420601000111", Metadata: new Dictionary<string, string> { ["customer"] = $"{Marker} customer" }),
             ContractsJson.Default.CreateSession,
-            cancellationToken);
+            Cancel);
         answer.EnsureSuccessStatusCode();
-        return (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, cancellationToken))!.Id.ToString();
+        return (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancel))!.Id.ToString();
+    }
+
+    /// <summary>Somebody of ours whom nobody needs.</summary>
+    internal async Task<string> MemberAsync() => (await JoinAsync(UserRole.Agent)).Id.ToString();
+
+    /// <summary>An open invitation of ours.</summary>
+    internal async Task<string> InvitationAsync()
+    {
+        using var answer = await Our(UserRole.Admin).Client.PostAsJsonAsync("api/v1/users", new InviteUser(NewName(Marker).Email, UserRole.Agent), ContractsJson.Default.InviteUser, Cancel);
+        answer.EnsureSuccessStatusCode();
+        return (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.InvitationView, Cancel))!.Id.ToString();
     }
 
     /// <summary>The person's newest sign-in.</summary>
-    internal async Task<string> SignInOfAsync(Person person, CancellationToken cancellationToken)
+    internal async Task<string> SignInOfAsync(Person person)
     {
         await using var db = System();
-        return (await db.Set<SignIn>().Where(row => row.UserId == person.Id).OrderByDescending(row => row.CreatedAt).Select(row => row.Id).FirstAsync(cancellationToken)).ToString();
+        return (await db.Set<SignIn>().Where(row => row.UserId == person.Id).OrderByDescending(row => row.CreatedAt).Select(row => row.Id).FirstAsync(Cancel)).ToString();
     }
 
     /// <summary>A practice call of ours that is over: one that runs would change rows while the matrix compares them.</summary>
-    internal async Task<string> RehearsalAsync(CancellationToken cancellationToken)
+    internal async Task<string> RehearsalAsync()
     {
         var row = new RehearsalRow
         {
@@ -132,12 +150,12 @@ public sealed class TwoOrganisations : IAsyncLifetime
         };
         await using var db = System();
         db.Add(row);
-        await db.SaveChangesAsync(cancellationToken);
+        await db.SaveChangesAsync(Cancel);
         return row.Id.ToString();
     }
 
     /// <summary>A mail to somebody of ours.</summary>
-    internal async Task<string> MailAsync(CancellationToken cancellationToken)
+    internal async Task<string> MailAsync()
     {
         var mail = new OutgoingMail
         {
@@ -151,15 +169,15 @@ public sealed class TwoOrganisations : IAsyncLifetime
         };
         await using var db = System();
         db.Add(mail);
-        await db.SaveChangesAsync(cancellationToken);
+        await db.SaveChangesAsync(Cancel);
         return mail.Id.ToString();
     }
 
     /// <summary>Every row of ours in every table, as text: what must be the same after a stranger's request.</summary>
-    public async Task<string> OurRowsAsync(CancellationToken cancellationToken)
+    public async Task<string> OurRowsAsync()
     {
         await using var db = System();
-        await db.Database.OpenConnectionAsync(cancellationToken);
+        await db.Database.OpenConnectionAsync(Cancel);
         var rows = new StringBuilder();
         foreach (var entity in db.Model.GetEntityTypes().OrderBy(entity => entity.GetTableName(), StringComparer.Ordinal))
         {
@@ -173,8 +191,8 @@ public sealed class TwoOrganisations : IAsyncLifetime
             var ours = command.CreateParameter();
             (ours.ParameterName, ours.Value) = ("@ours", Ours);
             command.Parameters.Add(ours);
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken))
+            await using var reader = await command.ExecuteReaderAsync(Cancel);
+            while (await reader.ReadAsync(Cancel))
             {
                 rows.Append(entity.GetTableName()).Append(": ").AppendJoin(" | ", Values(reader)).Append('\n');
             }
@@ -183,20 +201,38 @@ public sealed class TwoOrganisations : IAsyncLifetime
         return rows.ToString();
     }
 
-    internal static async Task SignOutAsync(Person person, CancellationToken cancellationToken)
+    internal KralikiDb System() => Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+
+    private (string Name, string Email) NewName(string organisation)
     {
-        using var answer = await person.Client.PostAsync("api/v1/auth/logout", content: null, cancellationToken);
+        var number = ++_people;
+        return ($"{organisation} person {number}", $"person{number}@{organisation}.example");
+    }
+
+    private async Task RegisterAsync(RegisterRequest request)
+    {
+        using var client = Server.Anonymous();
+        using var answer = await client.PostAsJsonAsync("api/v1/auth/register", request, ContractsJson.Default.RegisterRequest, Cancel);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Cancel));
+    }
+
+    private async Task<Person> SignInAsync(string email)
+    {
+        var client = Server.Anonymous();
+        using var answer = await client.PostAsJsonAsync("api/v1/auth/login", new LoginRequest(email, Password, TokenTransport.Body), ContractsJson.Default.LoginRequest, Cancel);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Cancel));
+        var login = await answer.Content.ReadFromJsonAsync(ContractsJson.Default.LoginResponse, Cancel);
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", login!.AccessToken);
+        return new Person(login.User.Id, login.User.OrganisationId, email, Password, client);
+    }
+
+    private async Task ChangeAsync(Person person, UpdateUser change)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Patch, $"api/v1/users/{person.Id}") { Content = JsonContent.Create(change, ContractsJson.Default.UpdateUser) };
+        request.Headers.IfMatch.Add(EntityTagHeaderValue.Any);
+        using var answer = await Our(UserRole.Admin).Client.SendAsync(request, Cancel);
         answer.EnsureSuccessStatusCode();
     }
-
-    private async Task ChangeAsync(Person person, Action<User> change, CancellationToken cancellationToken)
-    {
-        await using var db = System();
-        change(await db.Set<User>().SingleAsync(user => user.Id == person.Id, cancellationToken));
-        await db.SaveChangesAsync(cancellationToken);
-    }
-
-    internal KralikiDb System() => Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
 
     /// <summary>SQL for the organisation of a row; by way of its parent when it does not say so itself; null when it has none.</summary>
     private static string? OwnerIn(IEntityType entity, string row)
@@ -214,4 +250,7 @@ public sealed class TwoOrganisations : IAsyncLifetime
 
     private static IEnumerable<string> Values(DbDataReader reader) => Enumerable.Range(0, reader.FieldCount)
         .Select(i => reader.GetValue(i) is byte[] bytes ? Convert.ToHexString(bytes) : Convert.ToString(reader.GetValue(i), global::System.Globalization.CultureInfo.InvariantCulture)!);
+
+    [GeneratedRegex(@"token=([\w-]+)")]
+    private static partial Regex Token();
 }

@@ -17,6 +17,12 @@ export const twilioSimulator = {
   token: setting('TWILIO_TOKEN'),
 };
 
+export const kraliki = {
+  url: setting('KRALIKI_URL'),
+  user: setting('KRALIKI_USER'),
+  password: setting('KRALIKI_PASSWORD'),
+};
+
 /** Rejects with a sentence instead of hanging for ever. */
 export function within(ms, what, promise) {
   let timer;

@@ -2,7 +2,7 @@ using Kraliki.Server.Tests;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
-namespace Kraliki.Browser.Tests;
+namespace Kraliki.Browser.Tests.SignIn;
 
 [Collection(ConsoleFixture.OneAtATime)]
 public sealed class SignInTests(ConsoleFixture console) : IAsyncLifetime

@@ -1,0 +1,68 @@
+using System.Text.Json;
+using Kraliki.Contracts;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Kraliki.Server.Identity;
+
+/// <summary>Filters of the list of people.</summary>
+internal sealed class MemberQuery
+{
+    /// <summary>Part of the name or of the e-mail address, in any case.</summary>
+    [FromQuery(Name = "q")]
+    public string? Text { get; init; }
+
+    [FromQuery(Name = "role")]
+    public string? Role { get; init; }
+
+    [FromQuery(Name = "status")]
+    public string? Status { get; init; }
+
+    [FromQuery(Name = "updated_since")]
+    public DateTimeOffset? UpdatedSince { get; init; }
+
+    public Dictionary<string, string[]> Errors()
+    {
+        var errors = new Dictionary<string, string[]>();
+        Check<UserRole>("role", Role, errors);
+        Check<MemberStatus>("status", Status, errors);
+        return errors;
+    }
+
+    public IQueryable<User> Filter(IQueryable<User> rows)
+    {
+        if (Text?.Trim().ToLowerInvariant() is { Length: > 0 } part)
+        {
+            rows = rows.Where(row => row.Email.Contains(part) || row.Name.ToLower().Contains(part));
+        }
+
+        if (Find<UserRole>(Role) is { } role)
+        {
+            rows = rows.Where(row => row.Role == role);
+        }
+
+        rows = Find<MemberStatus>(Status) switch
+        {
+            MemberStatus.Active => rows.Where(row => row.DeactivatedAt == null && row.EmailVerifiedAt != null),
+            MemberStatus.Unverified => rows.Where(row => row.DeactivatedAt == null && row.EmailVerifiedAt == null),
+            MemberStatus.Deactivated => rows.Where(row => row.DeactivatedAt != null),
+            _ => rows,
+        };
+        return UpdatedSince is { } since ? rows.Where(row => row.UpdatedAt >= since) : rows;
+    }
+
+    private static T? Find<T>(string? word)
+        where T : struct, Enum =>
+        word is null ? null : Enum.GetValues<T>().Select(value => (T?)value).FirstOrDefault(value => Word(value!.Value) == word);
+
+    private static void Check<T>(string field, string? word, Dictionary<string, string[]> errors)
+        where T : struct, Enum
+    {
+        if (word is not null && Find<T>(word) is null)
+        {
+            errors[field] = [$"{field} must be one of {string.Join(", ", Enum.GetValues<T>().Select(Word))}."];
+        }
+    }
+
+    private static string Word<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+}
