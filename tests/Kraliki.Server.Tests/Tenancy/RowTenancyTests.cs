@@ -18,6 +18,7 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     {
         [typeof(Organisation)] = "it is the owner; seen by its own people only",
         [typeof(SigningKey)] = "the installation's",
+        [typeof(LoginFailures)] = "counted alike for accounts that do not exist; found by a keyed hash",
         [typeof(RefreshToken)] = "found by the secret alone, before anybody is signed in",
         [typeof(RevokedToken)] = "asked for by its own random id alone, at every request",
         [typeof(SessionEventRow)] = "the session's row is asked first; the journal reads and writes by its id",
