@@ -42,7 +42,7 @@ public sealed record FeaturesChanged(IReadOnlyList<string> Features) : ServerMes
 /// <param name="Timestamp">The client's own <see cref="Ping.Timestamp"/>, unchanged.</param>
 public sealed record Pong(long Timestamp, DateTimeOffset ServerTimestamp, Guid SessionId) : ServerMessage;
 
-/// <param name="Code">Stable snake_case name: <c>invalid_json</c>, <c>unknown_type</c>, <c>not_identified</c>, <c>invalid_ticket</c>, <c>message_too_large</c>, <c>too_slow</c>, <c>forbidden</c>…</param>
+/// <param name="Code">Stable snake_case name: <c>invalid_json</c>, <c>unknown_type</c>, <c>not_identified</c>, <c>invalid_ticket</c>, <c>message_too_large</c>, <c>too_slow</c>, <c>forbidden</c>, <c>no_call</c>, <c>unknown_suggestion</c>, <c>feature_disabled</c>…</param>
 /// <param name="Fatal">The server closes the socket after this message.</param>
 public sealed record SocketError(string Code, string Message, bool Fatal, string? RequestId = null) : ServerMessage;
 

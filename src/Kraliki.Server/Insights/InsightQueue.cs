@@ -28,7 +28,7 @@ internal sealed partial class InsightQueue : BackgroundService
 
     // A few turns of each of several hundred calls. Full: the oldest goes, because a card about the newest words is worth
     // more than one about words of a minute ago. Counted.
-    private const int Capacity = 1024;
+    internal const int Capacity = 1024;
 
     private readonly Channel<HeardTurn> _turns;
     private readonly IReadOnlyList<IAnalyzer> _analyzers;
@@ -38,7 +38,9 @@ internal sealed partial class InsightQueue : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger<InsightQueue> _log;
     private readonly Counter<long> _skipped;
-    private bool _full;
+
+    // The warning fires once per episode: set by whoever hands in, taken back once half of the queue is free.
+    private volatile bool _full;
 
     public InsightQueue(IEnumerable<IAnalyzer> analyzers, FeatureFlags flags, SessionCommands sessions, IMeterFactory meters, TimeProvider time, ILogger<InsightQueue> log)
     {
@@ -68,7 +70,10 @@ internal sealed partial class InsightQueue : BackgroundService
             }
 
             await RecordAsync(turn, [.. found]);
-            _full &= _turns.Reader.Count > Capacity / 2;
+            if (_full && _turns.Reader.Count < Capacity / 2)
+            {
+                _full = false;
+            }
         }
     }
 

@@ -42,6 +42,27 @@ public sealed class InsightQueueTests
             server.UntilFactAsync<SentimentMeasured>(call.Id, fact => fact.TurnId == turn, $"the mood of {turn} was not measured", Cancelled);
     }
 
+    [Fact]
+    public async Task When_more_turns_come_than_can_be_analyzed_the_oldest_are_left_out_and_counted()
+    {
+        await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent);
+        using var skipped = new MetricCollector<long>(server.Get<IMeterFactory>(), InsightQueue.MeterName, "kraliki.insight.skipped");
+        IEnumerable<IAnalyzer> analyzers = [new SentimentAnalyzer()];
+        using var queue = ActivatorUtilities.CreateInstance<InsightQueue>(server.Host.Services, analyzers);
+        var session = await server.CreateAsync(Cancelled);
+
+        for (var i = 1; i <= InsightQueue.Capacity + 2; i++)
+        {
+            queue.Offer(new HeardTurn(session.Id, server.Organisation, new TurnFinished($"t{i}", LegRole.Caller, "terrible", 0, 100), new ConversationMood()));
+        }
+
+        Assert.Equal(["sentiment queue_full", "sentiment queue_full"], skipped.GetMeasurementSnapshot().Select(one => $"{one.Tags["analyzer"]} {one.Tags["reason"]}"));
+        await queue.StartAsync(Cancelled);
+        var first = await server.UntilFactAsync<SentimentMeasured>(session.Id, _ => true, "nothing was measured", Cancelled);
+        Assert.Equal("t3", first.TurnId);
+        await queue.StopAsync(Cancelled);
+    }
+
     /// <param name="trouble">Runs until the test is over.</param>
     private sealed class Trouble(string name, Action<CancellationToken> trouble) : IAnalyzer, IDisposable
     {

@@ -12,10 +12,10 @@ internal static class FlagsApi
 {
     public static void MapFlags(this IEndpointRouteBuilder routes)
     {
-        var flags = routes.MapGroup("/api/v1/flags").WithTags("Flags").RequireAuthorization(Permissions.FlagsRead);
-        flags.MapGet("", ListAsync).WithName("ListFlags").WithSummary("What the organisation can switch off and on while calls run")
+        var flags = routes.MapGroup("/api/v1/flags").WithTags("Flags");
+        flags.MapGet("", ListAsync).RequireAuthorization(Permissions.FlagsRead).WithName("ListFlags").WithSummary("What the organisation can switch off and on while calls run")
             .Produces<IReadOnlyList<FlagView>>();
-        flags.MapGet("/{name}", GetAsync).WithName("GetFlag").WithSummary("One flag")
+        flags.MapGet("/{name}", GetAsync).RequireAuthorization(Permissions.FlagsRead).WithName("GetFlag").WithSummary("One flag")
             .Produces<FlagView>().ProducesProblem(StatusCodes.Status404NotFound);
         flags.MapPatch("/{name}", UpdateAsync).RequireAuthorization(Permissions.FlagsManage).WithName("UpdateFlag").Versioned()
             .WithSummary("Switches a flag; running calls follow within five seconds")
