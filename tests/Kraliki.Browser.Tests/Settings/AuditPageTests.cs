@@ -21,7 +21,7 @@ public sealed class AuditPageTests(ConsoleFixture console)
         await log.GetByLabel("Who", new() { Exact = true }).FillAsync("operator@");
         await log.GetByLabel("What", new() { Exact = true }).SelectOptionAsync("permission_refused");
         var entry = log.GetByRole(AriaRole.Listitem).First;
-        await Expect(entry).ToContainTextAsync("operator@demo.example asked for what needs the permission audit.read, and was refused GET /api/v1/audit");
+        await Expect(entry).ToContainTextAsync("operator@demo.example asked for what needs the permission audit.read, and was refused · GET /api/v1/audit");
         await Expect(log.GetByRole(AriaRole.Listitem).Filter(new() { HasNotText = "was refused" })).ToHaveCountAsync(0);
 
         await entry.Locator("summary").FocusAsync();
