@@ -1,6 +1,11 @@
 using System.Diagnostics;
 using Kraliki.Load;
 
+if (args is ["login", .. var rest])
+{
+    return await SignInLoad.RunAsync(rest);
+}
+
 LoadOptions options;
 try
 {

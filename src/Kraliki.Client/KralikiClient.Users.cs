@@ -17,7 +17,7 @@ public sealed partial class KralikiClient
         _api.SendAsync(HttpMethod.Patch, $"api/v1/users/{id}", change, ContractsJson.Default.UpdateUser, ContractsJson.Default.MemberView, cancellationToken, ifVersion);
 
     public Task<InvitationView> InviteUserAsync(InviteUser invitation, CancellationToken cancellationToken = default) =>
-        _api.SendAsync(HttpMethod.Post, "api/v1/users", invitation, ContractsJson.Default.InviteUser, ContractsJson.Default.InvitationView, cancellationToken);
+        _api.CreateAsync("api/v1/users", invitation, ContractsJson.Default.InviteUser, ContractsJson.Default.InvitationView, cancellationToken);
 
     /// <summary>Invitations that are neither accepted nor withdrawn; an expired one can be sent again.</summary>
     public Task<Page<InvitationView>> ListInvitationsAsync(int? limit = null, string? cursor = null, CancellationToken cancellationToken = default) =>

@@ -26,7 +26,8 @@ public sealed record RehearsalView(
     DateTimeOffset CreatedAt,
     DateTimeOffset? FinishedAt,
     string? Failure,
-    RehearsalReport? Report);
+    RehearsalReport? Report,
+    DateTimeOffset UpdatedAt = default);
 
 /// <param name="WordErrorRate">Caller words misheard by the provider: (substituted + left out + added) ÷ words said; null when nothing was said.</param>
 /// <param name="FirstAnswerMs">Per answer: caller stopped → first answer audio at the carrier, milliseconds.</param>

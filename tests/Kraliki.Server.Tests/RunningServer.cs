@@ -92,6 +92,7 @@ public sealed class RunningServer : IAsyncDisposable
                 SetClock<LoginDelays>(builder.Services, time);
                 SetClock<MailTokens>(builder.Services, time);
                 SetClock<Outbox>(builder.Services, time);
+                SetClock<MailSender>(builder.Services, time);
             }
 
             setup.Change?.Invoke(builder);

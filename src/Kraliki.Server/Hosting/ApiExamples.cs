@@ -73,7 +73,7 @@ internal static class ApiExamples
         new SessionEventPage([new SessionEvent(5, At.AddSeconds(6), new TurnFinished("item_2", LegRole.Caller, Line.Text, Line.StartMs, Line.EndMs, Line.Confidence))], 5, false),
         new Transcript(SessionId, At.AddSeconds(2), [Line]),
         new StartRehearsal("booking", "local"),
-        new RehearsalView(OtherId, RehearsalStatus.Running, "booking", "local", "twilio", SessionId, At, null, null, null),
+        new RehearsalView(OtherId, RehearsalStatus.Running, "booking", "local", "twilio", SessionId, At, null, null, null, At.AddSeconds(2)),
         new CallerScriptView("booking", "A booking", "Books a table for two.", 4, 40),
         new ProviderView("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], false, null),
         new ConsoleInfo("1.0.0", false, [], null),

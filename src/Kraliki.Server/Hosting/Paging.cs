@@ -23,6 +23,9 @@ internal sealed class Paging
     public const int DefaultLimit = 50;
     public const int MostRows = 200;
 
+    /// <summary>What every list says of its <c>updated_since</c>.</summary>
+    public const string UpdatedSince = "Changed at this time or later, the oldest change first: follow the pages to the end, and ask again later with the newest time of change that you have.";
+
     [FromQuery(Name = "limit")]
     [Description("1 to 200; 50 when not given.")]
     [Range(1, MostRows)]

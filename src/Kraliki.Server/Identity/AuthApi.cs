@@ -54,8 +54,8 @@ internal static class AuthApi
         }
 
         var email = User.Normalise(request.Email);
-        var address = http.Connection.RemoteIpAddress?.ToString() ?? "";
-        if (delays.Remaining(email, address) is { Ticks: > 0 } wait)
+        var address = RateLimits.AddressOf(http.Connection.RemoteIpAddress);
+        if (await delays.RemainingAsync(email, address, cancellationToken) is { Ticks: > 0 } wait)
         {
             return LoginDelays.Refusal(http, wait);
         }
@@ -65,7 +65,7 @@ internal static class AuthApi
         var match = await passwords.VerifyAsync(request.Password, user?.PasswordHash, cancellationToken);
         if (match == PasswordMatch.Wrong || user is null or { Status: MemberStatus.Deactivated })
         {
-            delays.Failed(email, address);
+            await delays.FailedAsync(email, address, cancellationToken);
 
             // An unknown address is not written down: people type passwords into the wrong field.
             var detail = match == PasswordMatch.Wrong ? null : "The password is right, the account is deactivated.";
@@ -73,7 +73,7 @@ internal static class AuthApi
             return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
         }
 
-        delays.Succeeded(email, address);
+        await delays.SucceededAsync(email, address, cancellationToken);
         if (user.Status == MemberStatus.Unverified)
         {
             await audit.WriteAsync("login_failed", user.Id.ToString(), "The e-mail address is not verified yet.", organisation: user.OrganisationId, cancellationToken: cancellationToken);

@@ -1,11 +1,12 @@
 using Kraliki.Server.Data;
+using Kraliki.Server.Mail;
 using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Identity;
 
 /// <summary>
 /// Tends the signing keys, and throws away what can no longer matter: expired refresh tokens and sign-ins, revocations of
-/// tokens that have expired.
+/// tokens that have expired, old mails and their tokens, forgotten failures.
 /// </summary>
 /// <remarks>Every node does it; whoever comes second finds nothing to do.</remarks>
 internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory databases, TimeProvider time, ILogger<IdentityUpkeep> log) : BackgroundService
@@ -14,6 +15,8 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
 
     // A token of a node whose clock is behind still counts as expired here.
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
+
+    private static readonly TimeSpan OldMails = TimeSpan.FromDays(30);
 
     public async Task PurgeAsync(CancellationToken cancellationToken)
     {
@@ -25,6 +28,13 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
 
         // An ended one is never renewed, so it goes at the same age; until then it tells why it ended.
         await db.Set<SignIn>().Where(row => row.LastUsedAt < unused).ExecuteDeleteAsync(cancellationToken);
+
+        // Kept for a while, so that an old link says why it opens nothing.
+        var old = now - OldMails;
+        await db.Set<MailToken>().Where(row => row.ExpiresAt < old).ExecuteDeleteAsync(cancellationToken);
+        await db.Set<OutgoingMail>().Where(row => row.CreatedAt < old && row.NextTryAt == null).ExecuteDeleteAsync(cancellationToken);
+        var forgotten = now - LoginDelays.Memory;
+        await db.Set<LoginFailures>().Where(row => row.LastAt < forgotten).ExecuteDeleteAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

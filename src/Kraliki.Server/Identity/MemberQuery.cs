@@ -1,5 +1,7 @@
+using System.ComponentModel;
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Kraliki.Server.Identity;
@@ -7,17 +9,20 @@ namespace Kraliki.Server.Identity;
 /// <summary>Filters of the list of people.</summary>
 internal sealed class MemberQuery
 {
-    /// <summary>Part of the name or of the e-mail address, in any case.</summary>
     [FromQuery(Name = "q")]
+    [Description("Part of the name or of the e-mail address, in any case.")]
     public string? Text { get; init; }
 
     [FromQuery(Name = "role")]
+    [Description("admin, supervisor, agent or viewer.")]
     public string? Role { get; init; }
 
     [FromQuery(Name = "status")]
+    [Description("active, unverified or deactivated.")]
     public string? Status { get; init; }
 
     [FromQuery(Name = "updated_since")]
+    [Description(Paging.UpdatedSince)]
     public DateTimeOffset? UpdatedSince { get; init; }
 
     public Dictionary<string, string[]> Errors()

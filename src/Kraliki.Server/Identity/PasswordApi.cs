@@ -56,11 +56,13 @@ internal static class PasswordApi
 
     private static async Task<IResult> ResetAsync(
         ResetPasswordRequest request,
+        HttpContext http,
         KralikiDbFactory databases,
         PasswordHashes passwords,
         MailTokens tokens,
         Outbox outbox,
         AccountMails mails,
+        LoginDelays delays,
         SignIns signIns,
         AuditLog audit,
         TimeProvider time,
@@ -102,6 +104,7 @@ internal static class PasswordApi
         }
 
         outbox.Announce();
+        await delays.SucceededAsync(known.Email, RateLimits.AddressOf(http.Connection.RemoteIpAddress), cancellationToken);
         await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, cancellationToken);
         await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: cancellationToken);
         return Results.NoContent();
@@ -130,7 +133,7 @@ internal static class PasswordApi
 
         // A stolen sign-in must not become a place to guess the password at leisure.
         var address = RateLimits.AddressOf(http.Connection.RemoteIpAddress);
-        if (delays.Remaining(user.Email, address) is { Ticks: > 0 } wait)
+        if (await delays.RemainingAsync(user.Email, address, cancellationToken) is { Ticks: > 0 } wait)
         {
             return LoginDelays.Refusal(http, wait);
         }
@@ -138,12 +141,12 @@ internal static class PasswordApi
         if (PasswordRules.TooLong(request.CurrentPassword)
             || await passwords.VerifyAsync(request.CurrentPassword, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong)
         {
-            delays.Failed(user.Email, address);
+            await delays.FailedAsync(user.Email, address, cancellationToken);
             await audit.WriteAsync("password_change_failed", user.Id.ToString(), cancellationToken: cancellationToken);
             return Problems.Invalid("current_password", "current_password is wrong.");
         }
 
-        delays.Succeeded(user.Email, address);
+        await delays.SucceededAsync(user.Email, address, cancellationToken);
         user.PasswordHash = await passwords.HashAsync(request.NewPassword, cancellationToken);
         user.Touch(time.GetUtcNow());
         outbox.Add(db, user.OrganisationId, user.Email, mails.PasswordChanged());

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.RegularExpressions;
 using Kraliki.Server.Hosting;
 using NSec.Cryptography;
@@ -82,7 +81,7 @@ internal sealed partial class PasswordHashes : IDisposable
     private async Task<byte[]> ComputeAsync(string password, byte[] salt, Argon2Options cost, CancellationToken cancellationToken)
     {
         // One spelling of what looks the same, whichever keyboard typed it (NIST SP 800-63B §5.1.1.2).
-        var normal = password.Normalize(NormalizationForm.FormC);
+        var normal = CanonicalForm.Of(password);
         await _gate.WaitAsync(cancellationToken);
         try
         {

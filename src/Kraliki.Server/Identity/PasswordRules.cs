@@ -53,15 +53,14 @@ internal static class PasswordRules
             return $"must have at least {Shortest} characters; a few words in a row are easy to remember.";
         }
 
-        var folded = password.ToLowerInvariant();
-        var plain = WithoutDisguise(folded);
-        if (Unknown(folded, Common, []) < LeastUnknown || Unknown(plain, Common, []) < LeastUnknown)
+        var folded = CanonicalForm.Of(password).ToLowerInvariant();
+        if (Unknown(folded, []) < LeastUnknown)
         {
             return "is among those that are guessed first; take a few words that have nothing to do with each other.";
         }
 
         var mine = own.SelectMany(Parts).ToHashSet();
-        return Unknown(folded, Common, mine) < LeastUnknown || Unknown(plain, Common, mine) < LeastUnknown
+        return Unknown(folded, mine) < LeastUnknown
             ? "is little more than your name, e-mail address or organisation; take a few words that have nothing to do with you."
             : null;
     }
@@ -70,18 +69,15 @@ internal static class PasswordRules
     public static bool TooLong(string password) => password.Length > LongestUnits || new StringInfo(password).LengthInTextElements > Longest;
 
     /// <summary>How many characters are left when everything known is taken away, the longest first from each place on.</summary>
-    private static int Unknown(string password, FrozenSet<string> common, HashSet<string> own)
+    private static int Unknown(string password, HashSet<string> own)
     {
-        if (Period(password) is { } unit)
-        {
-            password = unit;
-        }
-
+        password = Period(password) ?? password;
+        var plain = WithoutDisguise(password);
         var unknown = 0;
         var words = 0;
         for (var i = 0; i < password.Length;)
         {
-            var word = Math.Max(WordAt(password, i, common, LongestWord), own.Count == 0 ? 0 : WordAt(password, i, own, LongestUnits));
+            var word = Math.Max(WordAt(password, i, own), WordAt(plain, i, own));
             var run = RunAt(password, i);
             if (word >= run && word > 0)
             {
@@ -102,11 +98,13 @@ internal static class PasswordRules
         return unknown;
     }
 
-    private static int WordAt(string password, int start, IReadOnlySet<string> words, int longest)
+    private static int WordAt(string password, int start, HashSet<string> own)
     {
-        for (var length = Math.Min(longest, password.Length - start); length >= ShortestOwn; length--)
+        var longest = Math.Min(password.Length - start, Math.Max(LongestWord, own.Select(word => word.Length).DefaultIfEmpty().Max()));
+        for (var length = longest; length >= ShortestOwn; length--)
         {
-            if (words.Contains(password.Substring(start, length)))
+            var word = password.Substring(start, length);
+            if (Common.Contains(word) || own.Contains(word))
             {
                 return length;
             }

@@ -10,7 +10,8 @@ public static class MailSetup
         if (options.Mail is { } server)
         {
             builder.Services.AddSingleton(server);
-            builder.Services.AddHostedService<MailSender>();
+            builder.Services.AddSingleton<MailSender>();
+            builder.Services.AddHostedService(services => services.GetRequiredService<MailSender>());
         }
     }
 

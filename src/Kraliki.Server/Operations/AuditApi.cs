@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Text;
 using Kraliki.Contracts;
@@ -93,27 +94,28 @@ internal sealed class AuditQuery
 {
     private const int LongestText = 200;
 
-    /// <summary>Part of actor, subject or detail.</summary>
     [FromQuery(Name = "q")]
+    [Description("Part of actor, subject or detail.")]
     public string? Text { get; init; }
 
-    /// <summary>Part of the actor.</summary>
     [FromQuery(Name = "actor")]
+    [Description("Part of the actor.")]
     public string? Actor { get; init; }
 
-    /// <summary>Whole names of actions, several with commas.</summary>
     [FromQuery(Name = "action")]
+    [Description("Whole names of actions, several with commas.")]
     public string? Action { get; init; }
 
-    /// <summary>The whole subject: an id.</summary>
     [FromQuery(Name = "subject")]
+    [Description("The whole subject: an id.")]
     public string? Subject { get; init; }
 
     [FromQuery(Name = "from")]
+    [Description("At this time or later.")]
     public DateTimeOffset? From { get; init; }
 
-    /// <summary>Excluded itself.</summary>
     [FromQuery(Name = "to")]
+    [Description("Earlier than this time.")]
     public DateTimeOffset? To { get; init; }
 
     public Dictionary<string, string[]> Errors()

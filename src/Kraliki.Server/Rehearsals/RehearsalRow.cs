@@ -21,6 +21,8 @@ public sealed class RehearsalRow : IOwned
 
     public required DateTimeOffset CreatedAt { get; init; }
 
+    public required DateTimeOffset UpdatedAt { get; set; }
+
     public RehearsalStatus Status { get; set; }
 
     public Guid? SessionId { get; set; }
@@ -31,7 +33,7 @@ public sealed class RehearsalRow : IOwned
 
     public RehearsalReport? Report { get; set; }
 
-    public RehearsalView ToView() => new(Id, Status, Script, Provider, TelephonyProvider, SessionId, CreatedAt, FinishedAt, Failure, Report);
+    public RehearsalView ToView() => new(Id, Status, Script, Provider, TelephonyProvider, SessionId, CreatedAt, FinishedAt, Failure, Report, UpdatedAt);
 
     private sealed class Mapping : IEntityTypeConfiguration<RehearsalRow>
     {
@@ -39,7 +41,8 @@ public sealed class RehearsalRow : IOwned
         {
             builder.ToTable("rehearsals");
             builder.HasKey(row => row.Id);
-            builder.HasIndex(row => new { row.OrganisationId, row.CreatedAt });
+            builder.HasIndex(row => new { row.OrganisationId, row.Id });
+            builder.HasIndex(row => new { row.OrganisationId, row.UpdatedAt, row.Id });
             builder.Property(row => row.Script).HasMaxLength(200);
             builder.Property(row => row.Provider).HasMaxLength(40);
             builder.Property(row => row.TelephonyProvider).HasMaxLength(40);

@@ -177,6 +177,7 @@ internal sealed partial class RehearsalRunner(
         await using var db = databases.OpenForSystem();
         var row = await db.Set<RehearsalRow>().SingleAsync(row => row.Id == id, cancellationToken);
         change(row);
+        row.UpdatedAt = time.GetUtcNow();
         await db.SaveChangesAsync(cancellationToken);
         return row;
     }
@@ -186,7 +187,7 @@ internal sealed partial class RehearsalRunner(
         row.Status = status;
         row.Failure = failure;
         row.Report = report;
-        row.FinishedAt = time.GetUtcNow();
+        row.FinishedAt = row.UpdatedAt = time.GetUtcNow();
     }
 
     [LoggerMessage(EventId = 400, Level = LogLevel.Error, Message = "Rehearsal {RehearsalId} could not be run")]

@@ -1,8 +1,10 @@
+using System.ComponentModel;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Providers;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Rehearsals;
@@ -15,7 +17,7 @@ internal static class RehearsalsApi
         var rehearsals = routes.MapGroup("/api/v1/rehearsals").WithTags("Rehearsals");
         rehearsals.MapPost("", StartAsync).RequireAuthorization(Permissions.RehearsalsRun).WithName("StartRehearsal").WithSummary("Starts a practice call").Idempotent()
             .Produces<RehearsalView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-        rehearsals.MapGet("", ListAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListRehearsals").WithSummary("Practice calls, newest first")
+        rehearsals.MapGet("", ListAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListRehearsals").WithSummary("Practice calls, newest first; by time of change with updated_since")
             .Produces<Page<RehearsalView>>().ProducesProblem(StatusCodes.Status400BadRequest);
         rehearsals.MapGet("/scripts", (RehearsalScripts scripts) => TypedResults.Ok(Views(scripts))).RequireAuthorization(Permissions.RehearsalsRead).WithName("ListCallerScripts").WithSummary("What the simulated caller can play");
         rehearsals.MapGet("/{id:guid}", GetAsync).RequireAuthorization(Permissions.RehearsalsRead).WithName("GetRehearsal").WithSummary("One practice call, with its report once it is over")
@@ -57,6 +59,7 @@ internal static class RehearsalsApi
             return Accepted(earlier);
         }
 
+        var now = time.GetUtcNow();
         var row = new RehearsalRow
         {
             Id = id,
@@ -64,7 +67,8 @@ internal static class RehearsalsApi
             Script = script,
             Provider = provider,
             TelephonyProvider = "twilio",
-            CreatedAt = time.GetUtcNow(),
+            CreatedAt = now,
+            UpdatedAt = now,
         };
         db.Add(row);
         await db.SaveChangesAsync(cancellationToken);
@@ -78,8 +82,17 @@ internal static class RehearsalsApi
         return Accepted(row);
     }
 
-    private static Task<IResult> ListAsync([AsParameters] Paging page, KralikiDb db, CancellationToken cancellationToken) =>
-        page.NewestFirstAsync(db.Set<RehearsalRow>().AsNoTracking(), row => row.Id, row => row.ToView(), cancellationToken);
+    private static Task<IResult> ListAsync(
+        [AsParameters] Paging page,
+        KralikiDb db,
+        CancellationToken cancellationToken,
+        [FromQuery(Name = "updated_since"), Description(Paging.UpdatedSince)] DateTimeOffset? updatedSince = null)
+    {
+        var rows = db.Set<RehearsalRow>().AsNoTracking();
+        return updatedSince is { } since
+            ? page.ByChangeAsync(rows.Where(row => row.UpdatedAt >= since), row => row.UpdatedAt, row => row.Id, row => row.ToView(), cancellationToken)
+            : page.NewestFirstAsync(rows, row => row.Id, row => row.ToView(), cancellationToken);
+    }
 
     private static async Task<IResult> GetAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>
         await FindAsync(id, db, cancellationToken) is { } row ? TypedResults.Ok(row.ToView()) : Problems.NotFound($"There is no rehearsal {id}.");

@@ -48,6 +48,11 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Proxies", "proxy.example.org", "Kraliki:Proxies is \"proxy.example.org\" but must be addresses or networks such as 10.0.0.7 or 10.0.0.0/24.")]
     [InlineData("Proxies", "0.0.0.0/0", "Kraliki:Proxies is \"0.0.0.0/0\" but would let everybody forge their address")]
     [InlineData("Hosts", "https://calls.example.org", "Kraliki:Hosts is \"https://calls.example.org\" but must be a host's name")]
+    [InlineData("Identity:Registration", "closed", "Kraliki:Identity:Registration is \"closed\" but must be one of open, invitation.")]
+    [InlineData("Identity:Argon2:MemoryKiB", "1024", "Kraliki:Identity:Argon2:MemoryKiB is \"1024\" but must be a whole number of KiB from 19456 to 1048576.")]
+    [InlineData("Identity:Argon2:Passes", "1", "Kraliki:Identity:Argon2:Passes is \"1\" but must be a whole number of passes from 2 to 100.")]
+    [InlineData("Mail:From", "kraliki@example.org", "Kraliki:Mail:Host is \"\" but must be set together with the other settings of Mail.")]
+    [InlineData("Mail:Host", "mail.example.org", "Kraliki:Mail:From is \"\" but must be the address that mails come from, such as kraliki@example.org.")]
     [InlineData("DataDirectory", "/proc/kraliki", "Kraliki:DataDirectory is \"/proc/kraliki\" but ")]
     public void A_wrong_value_is_told_with_its_key_and_the_remedy(string key, string value, string sentence)
     {
@@ -61,6 +66,22 @@ public sealed class ConfigurationTests : IDisposable
         var edges = Read(("Proxies", "10.0.0.7, 2001:db8::/48"), ("Cors:Origins:0", "https://a.example"), ("Cors:Origins:1", "http://b.example:8080")).Edges;
         Assert.Equal(["10.0.0.7/32", "2001:db8::/48"], edges.Proxies.Select(network => network.ToString()));
         Assert.Equal(["https://a.example", "http://b.example:8080"], edges.Origins);
+    }
+
+    [Theory]
+    [InlineData("mail.example.org", false)]
+    [InlineData("127.0.0.1", true)]
+    [InlineData("localhost", true)]
+    public void Mails_go_in_clear_to_this_machine_only(string host, bool possible)
+    {
+        (string, string)[] settings = [("Mail:Host", host), ("Mail:From", "kraliki@example.org"), ("Mail:Tls", "none")];
+        if (possible)
+        {
+            Assert.Equal(25, Read(settings).Mail!.Port);
+            return;
+        }
+
+        Assert.StartsWith("Kraliki:Mail:Tls is \"none\" but mails hold links", Assert.Single(Assert.Throws<StartRefusedException>(() => Read(settings)).Reasons));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Rehearsals;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -73,6 +74,43 @@ public sealed class PagingTests(ServerFixture fixture)
             using var answer = await client.GetAsync($"api/v1/sessions?q=733111225&limit=1&cursor={changed}", Cancel);
             Assert.True(answer.StatusCode == HttpStatusCode.BadRequest, $"A change at {i} was not noticed.");
         }
+    }
+
+    [Fact]
+    public async Task Rehearsals_that_changed_since_come_in_the_order_of_change()
+    {
+        var since = DateTimeOffset.UnixEpoch.AddYears(120);
+        Guid[] inOrderOfChange = [Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7()];
+        await using (var db = fixture.Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem())
+        {
+            var organisation = await db.Set<User>().Where(user => user.Email == RunningServer.Admin).Select(user => user.OrganisationId).SingleAsync(Cancel);
+            db.AddRange(inOrderOfChange.Reverse().Select(id => new RehearsalRow
+            {
+                Id = id,
+                OrganisationId = organisation,
+                Script = "booking",
+                Provider = "local",
+                TelephonyProvider = "twilio",
+                Status = RehearsalStatus.Passed,
+                CreatedAt = since,
+                UpdatedAt = since.AddSeconds(Array.IndexOf(inOrderOfChange, id) / 2),
+            }));
+            await db.SaveChangesAsync(Cancel);
+        }
+
+        using var client = await fixture.Server.SignInAsync(Cancel);
+        var found = new List<Guid>();
+        string? cursor = null;
+        do
+        {
+            var page = await client.GetFromJsonAsync(
+                $"api/v1/rehearsals?limit=1&updated_since={since:yyyy-MM-dd}T00:00:00Z{(cursor is null ? "" : $"&cursor={cursor}")}", ContractsJson.Default.PageRehearsalView, Cancel);
+            found.AddRange(page!.Items.Select(rehearsal => rehearsal.Id));
+            cursor = page.NextCursor;
+        }
+        while (cursor is not null);
+
+        Assert.Equal(inOrderOfChange, found);
     }
 
     private static async Task CreateAsync(HttpClient client, string number)

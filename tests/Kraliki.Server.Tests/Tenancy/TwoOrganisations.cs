@@ -145,6 +145,7 @@ public sealed partial class TwoOrganisations : IAsyncLifetime
             Provider = "openai",
             TelephonyProvider = "twilio",
             CreatedAt = DateTimeOffset.UnixEpoch.AddYears(100),
+            UpdatedAt = DateTimeOffset.UnixEpoch.AddYears(100),
             Status = RehearsalStatus.Failed,
             Failure = $"{Marker} failed.",
         };

@@ -141,6 +141,30 @@ namespace Kraliki.Server.Data.Migrations
                     b.ToTable("invitations", (string)null);
                 });
 
+            modelBuilder.Entity("Kraliki.Server.Identity.LoginFailures", b =>
+                {
+                    b.Property<byte[]>("Id")
+                        .HasMaxLength(32)
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<int>("Failures")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failures");
+
+                    b.Property<long>("ForgottenAfter")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("forgotten_after");
+
+                    b.Property<long>("LastAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_at");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("login_failures", (string)null);
+                });
+
             modelBuilder.Entity("Kraliki.Server.Identity.MailToken", b =>
                 {
                     b.Property<Guid>("Id")
@@ -656,9 +680,15 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("telephony_provider");
 
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
                     b.HasKey("Id");
 
-                    b.HasIndex("OrganisationId", "CreatedAt");
+                    b.HasIndex("OrganisationId", "Id");
+
+                    b.HasIndex("OrganisationId", "UpdatedAt", "Id");
 
                     b.ToTable("rehearsals", (string)null);
                 });

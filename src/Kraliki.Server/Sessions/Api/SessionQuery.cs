@@ -1,4 +1,6 @@
+using System.ComponentModel;
 using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Journal;
 using Microsoft.AspNetCore.Mvc;
 
@@ -10,27 +12,32 @@ internal sealed class SessionQuery
     private static readonly Dictionary<string, SessionState> States =
         Enum.GetValues<SessionState>().ToDictionary(SnakeCaseText<SessionState>.Word);
 
-    /// <summary>May be given several times, or several states with commas.</summary>
     [FromQuery(Name = "state")]
+    [Description("May be given several times, or several states with commas.")]
     public string[]? State { get; init; }
 
     [FromQuery(Name = "provider")]
+    [Description("Name of the AI voice provider.")]
     public string? Provider { get; init; }
 
     [FromQuery(Name = "telephony_provider")]
+    [Description("Name of the carrier.")]
     public string? TelephonyProvider { get; init; }
 
-    /// <summary>Part of the phone number.</summary>
     [FromQuery(Name = "q")]
+    [Description("Part of the phone number.")]
     public string? PhoneNumber { get; init; }
 
     [FromQuery(Name = "created_after")]
+    [Description("Later than this time.")]
     public DateTimeOffset? CreatedAfter { get; init; }
 
     [FromQuery(Name = "created_before")]
+    [Description("Earlier than this time.")]
     public DateTimeOffset? CreatedBefore { get; init; }
 
     [FromQuery(Name = "updated_since")]
+    [Description(Paging.UpdatedSince)]
     public DateTimeOffset? UpdatedSince { get; init; }
 
     private IEnumerable<string> StateWords => (State ?? []).SelectMany(words => words.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));

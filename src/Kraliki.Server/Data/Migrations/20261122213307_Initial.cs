@@ -102,6 +102,20 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "login_failures",
+                columns: table => new
+                {
+                    id = table.Column<byte[]>(type: "BLOB", maxLength: 32, nullable: false),
+                    failures = table.Column<int>(type: "INTEGER", nullable: false),
+                    last_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    forgotten_after = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_login_failures", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "mail_tokens",
                 columns: table => new
                 {
@@ -163,6 +177,7 @@ namespace Kraliki.Server.Data.Migrations
                     provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
                     telephony_provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    updated_at = table.Column<long>(type: "INTEGER", nullable: false),
                     status = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
                     session_id = table.Column<Guid>(type: "TEXT", nullable: true),
                     finished_at = table.Column<long>(type: "INTEGER", nullable: true),
@@ -427,9 +442,14 @@ namespace Kraliki.Server.Data.Migrations
                 column: "sign_in_id");
 
             migrationBuilder.CreateIndex(
-                name: "IX_rehearsals_organisation_id_created_at",
+                name: "IX_rehearsals_organisation_id_id",
                 table: "rehearsals",
-                columns: new[] { "organisation_id", "created_at" });
+                columns: new[] { "organisation_id", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_rehearsals_organisation_id_updated_at_id",
+                table: "rehearsals",
+                columns: new[] { "organisation_id", "updated_at", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_revoked_tokens_expires_at",
@@ -499,6 +519,9 @@ namespace Kraliki.Server.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "invitations");
+
+            migrationBuilder.DropTable(
+                name: "login_failures");
 
             migrationBuilder.DropTable(
                 name: "mail_tokens");

@@ -1,0 +1,145 @@
+using System.Net;
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Kraliki.Server.Tests.Identity;
+
+public sealed class PasswordTests(ServerFixture fixture)
+{
+    private const string NewPassword = "three bicycles and an owl";
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_reset_password_ends_every_sign_in_and_counts_as_verification()
+    {
+        using var nora = new AccountClient(fixture.Server);
+        var email = await nora.NewAccountAsync();
+        var login = await nora.SignInAsync(email);
+        Assert.Equal(HttpStatusCode.Accepted, (await nora.PostAsync("auth/forgot-password", new EmailRequest(email))).StatusCode);
+        var token = await nora.TokenAsync(email);
+
+        using var weak = await nora.PostAsync("auth/reset-password", new ResetPasswordRequest(token, "password12345"));
+        Assert.Contains("new_password", (await AccountClient.ProblemAsync(weak)).Errors!.Keys);
+        Assert.Equal(HttpStatusCode.NoContent, (await nora.PostAsync("auth/reset-password", new ResetPasswordRequest(token, NewPassword))).StatusCode);
+        await AccountClient.AssertProblemAsync(HttpStatusCode.Gone, "link_expired", await nora.PostAsync("auth/reset-password", new ResetPasswordRequest(token, NewPassword)));
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await nora.Http.GetAsync("api/v1/auth/me", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await nora.PostAsync("auth/refresh", new RefreshRequest(login.RefreshToken))).StatusCode);
+        Assert.Equal("Your password was changed", (await nora.MailsAsync(email))[0].Subject);
+        nora.Http.DefaultRequestHeaders.Authorization = null;
+        await AccountClient.AssertProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials", await nora.LoginAsync(email));
+        await nora.SignInAsync(email, NewPassword);
+
+        using var unverified = new AccountClient(fixture.Server);
+        var other = AccountClient.NewEmail();
+        await unverified.RegisterAsync(other);
+        var verify = await unverified.TokenAsync(other);
+        await unverified.PostAsync("auth/forgot-password", new EmailRequest(other));
+        await unverified.PostAsync("auth/reset-password", new ResetPasswordRequest(await unverified.TokenAsync(other), NewPassword));
+        await unverified.SignInAsync(other, NewPassword);
+        await AccountClient.AssertProblemAsync(HttpStatusCode.Gone, "link_expired", await unverified.PostAsync("auth/verify-email", new MailTokenRequest(verify)));
+    }
+
+    [Fact]
+    public async Task A_changed_password_ends_every_other_sign_in()
+    {
+        using var here = new AccountClient(fixture.Server);
+        using var there = new AccountClient(fixture.Server);
+        var email = await here.NewAccountAsync();
+        await here.SignInAsync(email);
+        await there.SignInAsync(email);
+
+        using var wrong = await here.PostAsync("auth/change-password", new ChangePasswordRequest("not the password", NewPassword));
+        Assert.Equal("current_password is wrong.", Assert.Single((await AccountClient.ProblemAsync(wrong)).Errors!["current_password"]));
+        using var own = await here.PostAsync("auth/change-password", new ChangePasswordRequest(AccountClient.Password, email));
+        Assert.StartsWith("new_password is little more than", Assert.Single((await AccountClient.ProblemAsync(own)).Errors!["new_password"]));
+        using var changed = await here.PostAsync("auth/change-password", new ChangePasswordRequest(AccountClient.Password, NewPassword));
+        Assert.Equal(HttpStatusCode.NoContent, changed.StatusCode);
+
+        Assert.Equal(HttpStatusCode.OK, (await here.Http.GetAsync("api/v1/auth/me", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await there.Http.GetAsync("api/v1/auth/me", Cancel)).StatusCode);
+        Assert.Equal("Your password was changed", (await here.MailsAsync(email))[0].Subject);
+        await there.SignInAsync(email, NewPassword);
+    }
+
+    [Fact]
+    public async Task The_current_password_cannot_be_guessed_with_a_stolen_sign_in()
+    {
+        using var thief = new AccountClient(fixture.Server);
+        await thief.SignInAsync(await thief.NewAccountAsync());
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, (await thief.PostAsync("auth/change-password", new ChangePasswordRequest("a guess", NewPassword))).StatusCode);
+        }
+
+        using var fourth = await thief.PostAsync("auth/change-password", new ChangePasswordRequest("a guess", NewPassword));
+        Assert.Equal("1", fourth.Headers.RetryAfter!.ToString());
+        await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_attempts", fourth);
+    }
+
+    [Fact]
+    public async Task The_same_password_from_another_keyboard_is_the_same()
+    {
+        using var nora = new AccountClient(fixture.Server);
+        var email = AccountClient.NewEmail();
+        await nora.RegisterAsync(email, "pr\u030Ci\u0301lis\u030C z\u030Clut\u030Couc\u030Cky\u0301 ku\u030An\u030C");
+        await nora.PostAsync("auth/verify-email", new MailTokenRequest(await nora.TokenAsync(email)));
+        await nora.SignInAsync(email, "příliš žluťoučký kůň");
+    }
+
+    [Fact]
+    public async Task A_profile_is_changed_on_the_version_that_was_seen()
+    {
+        using var nora = new AccountClient(fixture.Server);
+        await nora.SignInAsync(await nora.NewAccountAsync());
+        var me = await nora.GetAsync<UserView>("auth/me");
+        await AccountClient.AssertProblemAsync(HttpStatusCode.PreconditionRequired, "precondition_required", await nora.PatchAsync("auth/me", new UpdateMe("N")));
+        using var changed = await nora.PatchAsync("auth/me", new UpdateMe(" Nora Newer "), me.Version);
+        Assert.Equal($"\"{me.Version + 1}\"", changed.Headers.ETag!.Tag);
+        Assert.Equal("Nora Newer", (await nora.GetAsync<UserView>("auth/me")).Name);
+        using var late = await nora.PatchAsync("auth/me", new UpdateMe("Older"), me.Version);
+        Assert.Equal("Nora Newer", (await AccountClient.ProblemAsync(late)).Current!.Value.GetProperty("name").GetString());
+        using var wrong = await nora.PatchAsync("auth/me", new UpdateMe("Two\nlines"), me.Version + 1);
+        Assert.Contains("name", (await AccountClient.ProblemAsync(wrong)).Errors!.Keys);
+    }
+
+    [Fact]
+    public async Task Stronger_settings_renew_a_hash_at_the_next_sign_in()
+    {
+        var data = Directory.CreateTempSubdirectory("kraliki-test-").FullName;
+        await using (var first = await RunningServer.StartAsync(Cancel, new ServerSetup(data)))
+        {
+            Assert.StartsWith("$argon2id$v=19$m=19456,t=2,p=1$", await HashAsync(first));
+        }
+
+        await using (var second = await RunningServer.StartAsync(
+            Cancel, new ServerSetup(data, new Dictionary<string, string> { ["Kraliki:Identity:Argon2:MemoryKiB"] = "20480", ["Kraliki:Identity:Argon2:Passes"] = "3" })))
+        {
+            using var wrong = new AccountClient(second);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await wrong.LoginAsync(RunningServer.Operator, "not the password")).StatusCode);
+            Assert.StartsWith("$argon2id$v=19$m=19456,t=2,p=1$", await HashAsync(second));
+            using var right = await second.SignInAsync(Cancel);
+            Assert.StartsWith("$argon2id$v=19$m=20480,t=3,p=1$", await HashAsync(second));
+            using var again = await second.SignInAsync(Cancel);
+        }
+
+        await using (var third = await RunningServer.StartAsync(Cancel, new ServerSetup(data)))
+        {
+            using var client = await third.SignInAsync(Cancel);
+            Assert.StartsWith("$argon2id$v=19$m=20480,t=3,p=1$", await HashAsync(third));
+        }
+
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        Directory.Delete(data, recursive: true);
+    }
+
+    private static async Task<string> HashAsync(RunningServer server)
+    {
+        await using var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+        return await db.Set<User>().Where(user => user.Email == RunningServer.Operator).Select(user => user.PasswordHash).SingleAsync(Cancel);
+    }
+}
