@@ -65,15 +65,21 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
     internal static IReadOnlyProperty? OwnerOf(IReadOnlyEntityType entity) =>
         entity.FindProperty(entity.ClrType == typeof(Organisation) ? nameof(Organisation.Id) : nameof(IOwned.OrganisationId));
 
-    /// <summary>row => _organisation == null || row.OrganisationId == _organisation; without an owner the first half alone.</summary>
+    /// <summary>
+    /// row => _organisation == null || (_organisation != Guid.Empty &amp;&amp; row.OrganisationId == _organisation); without an
+    /// owner the first part alone. Guid.Empty is who is not signed in: no row is theirs, not even one that says so.
+    /// </summary>
     private LambdaExpression Visible(IReadOnlyEntityType entity)
     {
         var row = Expression.Parameter(entity.ClrType, "row");
         var mine = Expression.Field(Expression.Constant(this), nameof(_organisation));
         var everything = Expression.Equal(mine, Expression.Constant(null, typeof(Guid?)));
+        var somebody = Expression.NotEqual(mine, Expression.Constant(Guid.Empty, typeof(Guid?)));
         return Expression.Lambda(
             OwnerOf(entity) is { } owner
-                ? Expression.OrElse(everything, Expression.Equal(Expression.Convert(Expression.Property(row, owner.Name), typeof(Guid?)), mine))
+                ? Expression.OrElse(
+                    everything,
+                    Expression.AndAlso(somebody, Expression.Equal(Expression.Convert(Expression.Property(row, owner.Name), typeof(Guid?)), mine)))
                 : everything,
             row);
     }

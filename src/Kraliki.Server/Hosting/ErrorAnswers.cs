@@ -17,10 +17,12 @@ internal static partial class ErrorAnswers
         var http = context.HttpContext;
         var (code, detail) = http.Response.StatusCode switch
         {
+            400 => ("bad_request", "The request could not be read: its body breaks off or is not what its headers say."),
             403 => ("forbidden", "Your role does not permit this."),
             404 => ("not_found", $"There is nothing at {UnversionedPaths.Asked(http)}."),
             405 => ("method_not_allowed", $"{http.Request.Method} is not possible here; allowed: {http.Response.Headers.Allow}."),
             408 => ("body_too_slow", TooSlow),
+            412 => ("precondition_failed", "What was asked for is not in the version that If-Match names."),
             413 => ("body_too_large", RequestSizes.TooLarge(http, endpoint: null)),
             415 => ("unsupported_media_type", "The body must be JSON: Content-Type: application/json."),
             var status => ($"http_{status}", $"{ReasonPhrases.GetReasonPhrase(status)}."),

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Net.Http.Headers;
 
 namespace Kraliki.Server.Hosting;
 
@@ -85,6 +86,12 @@ internal static class RequestSizes
         if (request.QueryString.Value.AsSpan().Count('&') >= MostParameters)
         {
             return (StatusCodes.Status400BadRequest, "too_many_parameters", $"The query has more than {MostParameters} parameters.");
+        }
+
+        // JSON is UTF-8 (RFC 8259 §8.1), and so are carriers' forms.
+        if (MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.Charset.Length > 0 && !HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+        {
+            return (StatusCodes.Status415UnsupportedMediaType, "unsupported_charset", "The body must be in UTF-8.");
         }
 
         // Nothing here unpacks bodies: a small one could become a huge one.

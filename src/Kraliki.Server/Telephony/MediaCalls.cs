@@ -112,8 +112,7 @@ internal sealed partial class MediaCalls(
         }
         else
         {
-            http.Response.StatusCode = StatusCodes.Status400BadRequest;
-            await http.Response.WriteAsync("This address takes Twilio media streams: a WebSocket, version 13.", http.RequestAborted);
+            await Problems.WriteAsync(http, StatusCodes.Status400BadRequest, "websocket_expected", "This address takes Twilio media streams: a WebSocket, version 13.");
         }
     }
 

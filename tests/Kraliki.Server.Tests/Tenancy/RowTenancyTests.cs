@@ -38,7 +38,7 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
         _options = new DbContextOptionsBuilder<KralikiDb>().UseSqlite(_connection).Options;
         await using var system = Open(null);
         await system.Database.EnsureCreatedAsync(Cancel);
-        system.AddRange(Call("CA-ours", Ours), Call("CA-theirs", Theirs));
+        system.AddRange(Call("CA-ours", Ours), Call("CA-theirs", Theirs), Call("CA-nobodys", Guid.Empty));
         await system.SaveChangesAsync(Cancel);
     }
 
@@ -78,6 +78,8 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     {
         await using var ours = Open(Ours);
         Assert.Equal("CA-ours", (await ours.Set<CarrierCall>().SingleAsync(Cancel)).CallSid);
+        await using var nobody = Open(Guid.Empty);
+        Assert.Empty(await nobody.Set<CarrierCall>().ToListAsync(Cancel));
         Assert.Null(await ours.Set<CarrierCall>().FindAsync(["CA-theirs"], Cancel));
         Assert.Null(await ours.FindAsync<CarrierCall>(["CA-theirs"], Cancel));
         Assert.Empty(await ours.Set<CarrierCall>().Where(call => call.OrganisationId == Theirs || call.CallSid == "CA-theirs").ToListAsync(Cancel));
