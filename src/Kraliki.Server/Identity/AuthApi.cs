@@ -21,7 +21,7 @@ internal static class AuthApi
         auth.MapPost("/refresh", RefreshAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Refresh)
             .WithName("Refresh").WithSummary("Exchange a refresh token for a new pair")
             .WithDescription("Without a token in the body the cookie's is used and the answer sets cookies. A token is good for one use; a use after 20 seconds more ends the sign-in.")
-            .Produces<LoginResponse>().Produces<Problem>(401, Problems.ContentType);
+            .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType);
         auth.MapRegistration();
         auth.MapPasswords();
         auth.MapProfile();

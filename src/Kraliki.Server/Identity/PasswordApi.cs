@@ -104,8 +104,10 @@ internal static class PasswordApi
         }
 
         outbox.Announce();
+
+        // The password has changed: a client that is gone must not keep the old sign-ins alive.
+        await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, CancellationToken.None);
         await delays.SucceededAsync(known.Email, RateLimits.AddressOf(http.Connection.RemoteIpAddress), cancellationToken);
-        await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, cancellationToken);
         await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: cancellationToken);
         return Results.NoContent();
     }
@@ -160,7 +162,9 @@ internal static class PasswordApi
         }
 
         outbox.Announce();
-        await signIns.EndAllAsync(user.Id, SignInEnd.PasswordChanged, except: current.SignIn, cancellationToken);
+
+        // The password has changed: a client that is gone must not keep the old sign-ins alive.
+        await signIns.EndAllAsync(user.Id, SignInEnd.PasswordChanged, except: current.SignIn, CancellationToken.None);
         await audit.WriteAsync("password_changed", user.Id.ToString(), cancellationToken: cancellationToken);
         return Results.NoContent();
     }
