@@ -36,7 +36,9 @@ public sealed partial class HouseTests(ITestOutputHelper output)
         AssertNone(
             from file in Sources("src", "sim", "tests", "bench")
             let lines = file.Text.Count(c => c == '\n')
-            where lines > 900
+
+            // Migrations are generated, one piece for each table that there is.
+            where lines > 900 && !file.Path.Contains("Migrations", StringComparison.Ordinal)
             select $"{file.Path}: {lines} lines");
 
     [Fact]
