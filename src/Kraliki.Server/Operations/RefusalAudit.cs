@@ -17,7 +17,7 @@ internal sealed class RefusalAudit(AuditLog audit) : IAuthorizationMiddlewareRes
                 "permission_refused",
                 permission ?? "signed_in",
                 $"{context.Request.Method} {context.Request.Path}",
-                cancellationToken: context.RequestAborted);
+                cancellationToken: CancellationToken.None);
         }
 
         await _answer.HandleAsync(next, context, policy, authorizeResult);
