@@ -106,6 +106,11 @@ internal static class RegistrationApi
         }
         catch (DbUpdateException)
         {
+            if (!await TakenAsync(databases, email, cancellationToken))
+            {
+                throw;
+            }
+
             // The same address, registered in the same moment: the other request has written the mail.
             return Accepted(email);
         }
@@ -171,6 +176,11 @@ internal static class RegistrationApi
             }
             catch (DbUpdateException)
             {
+                if (!await TakenAsync(databases, user.Email, cancellationToken))
+                {
+                    throw;
+                }
+
                 // Whoever holds the token reads the mailbox of this address: they may know.
                 return Problems.Result(409, "account_exists", "This address has an account already, in another organisation; ask to be invited under another address.");
             }
@@ -257,6 +267,14 @@ internal static class RegistrationApi
     }
 
     private static (Invitation? Invitation, IResult? Refusal) Gone(string code, string detail) => (null, Problems.Result(StatusCodes.Status410Gone, code, detail));
+
+    /// <summary>Whether a write failed because the address has an account by now; every other failure is the database's.</summary>
+    private static async Task<bool> TakenAsync(KralikiDbFactory databases, string email, CancellationToken cancellationToken)
+    {
+        // Not on the connection of the failed write: PostgreSQL answers nothing more in its transaction.
+        await using var db = databases.OpenForSystem();
+        return await db.Set<User>().AnyAsync(user => user.Email == email, cancellationToken);
+    }
 
     private static async Task TellOwnerAsync(KralikiDb db, User owner, MailTokens tokens, Outbox outbox, AccountMails mails, CancellationToken cancellationToken)
     {
