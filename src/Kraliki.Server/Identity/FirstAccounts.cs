@@ -15,7 +15,7 @@ public sealed record FirstCredentials(string Url, string Password, IReadOnlyList
 /// The accounts that exist before anybody could create one: three demo users in demo mode, one administrator otherwise.
 /// They share one generated password, which stays the same over restarts and stands in a file that only its owner can read.
 /// </summary>
-internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory databases, PasswordHashes passwords, PublicUrls urls, TextWriter terminal, TimeProvider time)
+internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory databases, PasswordHashes passwords, SignIns signIns, PublicUrls urls, TextWriter terminal, TimeProvider time)
 {
     /// <summary>The organisation that unassigned carrier calls belong to.</summary>
     public static readonly Guid OrganisationId = new("01900000-0000-7000-8000-000000000001");
@@ -49,11 +49,16 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
         await using var db = databases.OpenForSystem();
         var accounts = options.Demo ? DemoUsers : Administrator;
         var emails = accounts.Select(account => account.Email).ToList();
-        var users = await db.Set<User>().Where(user => emails.Contains(user.Email)).ToListAsync(cancellationToken);
-        if (!options.Demo && await db.Set<User>().AnyAsync(user => user.Role == UserRole.Admin, cancellationToken))
+        if (!options.Demo)
         {
-            return;
+            await CloseDemoAsync(db, cancellationToken);
+            if (await db.Set<User>().AnyAsync(user => user.OrganisationId == OrganisationId && user.Role == UserRole.Admin && user.DeactivatedAt == null, cancellationToken))
+            {
+                return;
+            }
         }
+
+        var users = await db.Set<User>().Where(user => emails.Contains(user.Email)).ToListAsync(cancellationToken);
 
         var kept = await ReadAsync(cancellationToken);
         var password = kept?.Password ?? RandomNumberGenerator.GetString(Alphabet, PasswordLength);
@@ -80,10 +85,14 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
                     EmailVerifiedAt = time.GetUtcNow(),
                 });
             }
-            else if (options.Demo && (kept is null || await passwords.VerifyAsync(password, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong))
+            else
             {
-                // The file is what people read; when it was deleted or changed, the accounts follow it.
-                user.PasswordHash = await passwords.HashAsync(password, cancellationToken);
+                // The file is what people read; when it was deleted or changed, or the account was closed, the account follows it.
+                user.DeactivatedAt = null;
+                if (kept is null || await passwords.VerifyAsync(password, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong)
+                {
+                    user.PasswordHash = await passwords.HashAsync(password, cancellationToken);
+                }
             }
         }
 
@@ -95,6 +104,23 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
         }
 
         await db.SaveChangesAsync(cancellationToken);
+    }
+
+    /// <summary>What ran as a demo runs in earnest now: accounts that share a password of a file must not open it.</summary>
+    private async Task CloseDemoAsync(KralikiDb db, CancellationToken cancellationToken)
+    {
+        var emails = DemoUsers.Select(user => user.Email).ToList();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var open = await db.Set<User>().Where(user => emails.Contains(user.Email) && user.OrganisationId == OrganisationId && user.DeactivatedAt == null).ToListAsync(cancellationToken);
+        open.ForEach(user => user.DeactivatedAt = time.GetUtcNow());
+        await db.SaveChangesAsync(cancellationToken);
+        foreach (var user in open)
+        {
+            // Nobody is connected yet who would have to be told.
+            await signIns.EndAllAsync(db, user.Id, SignInEnd.Deactivated, except: null, cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
     }
 
     /// <summary>Called once the server listens: its address is known only now.</summary>

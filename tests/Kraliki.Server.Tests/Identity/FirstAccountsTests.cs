@@ -89,6 +89,33 @@ public sealed class FirstAccountsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_demo_that_goes_on_in_earnest_closes_its_accounts_and_has_an_administrator_of_its_own_and_back()
+    {
+        string demoPassword;
+        string bearer;
+        await using (var demo = await StartAsync())
+        {
+            demoPassword = demo.Password;
+            using var client = await demo.SignInAsync(Cancel, RunningServer.Admin);
+            bearer = client.DefaultRequestHeaders.Authorization!.ToString();
+        }
+
+        await using (var earnest = await RunningServer.StartAsync(Cancel, new ServerSetup(_data, new Dictionary<string, string> { ["Kraliki:Demo"] = "false" })))
+        {
+            using var client = earnest.Anonymous();
+            Assert.Equal(HttpStatusCode.Unauthorized, await LoginAsync(client, RunningServer.Admin, demoPassword));
+            Assert.NotEqual(demoPassword, earnest.Password);
+            Assert.Equal(HttpStatusCode.OK, await LoginAsync(client, "admin@kraliki.example", earnest.Password));
+            client.DefaultRequestHeaders.Add("Authorization", bearer);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("api/v1/auth/me", Cancel)).StatusCode);
+        }
+
+        await using var again = await StartAsync();
+        using var back = await again.SignInAsync(Cancel, RunningServer.Admin);
+        Assert.Equal(HttpStatusCode.OK, (await back.GetAsync("api/v1/auth/me", Cancel)).StatusCode);
+    }
+
+    [Fact]
     public async Task Without_the_demo_there_is_one_administrator_told_once()
     {
         var settings = new Dictionary<string, string> { ["Kraliki:Demo"] = "false" };
@@ -108,6 +135,12 @@ public sealed class FirstAccountsTests : IDisposable
             builder.Services.Replace(ServiceDescriptor.Singleton<TextWriter>(terminal))));
         Assert.Null(second.Services.GetRequiredService<FirstAccounts>().Credentials);
         Assert.DoesNotContain("Password", terminal.ToString());
+    }
+
+    private static async Task<HttpStatusCode> LoginAsync(HttpClient client, string email, string password)
+    {
+        using var answer = await client.PostAsJsonAsync("api/v1/auth/login", new LoginRequest(email, password, TokenTransport.Body), ContractsJson.Default.LoginRequest, Cancel);
+        return answer.StatusCode;
     }
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
