@@ -42,7 +42,7 @@ public sealed partial class WaysRoundTheFilterTests
     private static readonly Dictionary<string, string> HandWrittenSql = new()
     {
         ["Data/DatabaseStart.cs"] = "pragmas and triggers",
-        ["Identity/LoginDelays.cs"] = "one upsert for a failure; rows of the installation",
+        ["Identity/LoginDelays.cs"] = "locks and corrects counts of failures; rows of the installation",
         ["Sessions/Journal/JournalTables.cs"] = "prepared statements of the journal",
     };
 
