@@ -26,6 +26,9 @@ internal sealed partial class PasswordHashes : IDisposable
     private const int SaltBytes = 16;
     private const int HashBytes = 32;
 
+    // Argon2 (RFC 9106 §3.1) wants at least 8 KiB for a lane.
+    private const int LeastKiB = 8;
+
     private readonly Argon2Options _cost;
     private readonly Histogram<double> _duration;
 
@@ -46,7 +49,7 @@ internal sealed partial class PasswordHashes : IDisposable
     public async Task<string> HashAsync(string password, CancellationToken cancellationToken)
     {
         var salt = RandomNumberGenerator.GetBytes(SaltBytes);
-        return Format(_cost, salt, await ComputeAsync(password, salt, _cost, cancellationToken));
+        return Format(_cost, salt, await ComputeAsync(password, salt, _cost, more: null, cancellationToken));
     }
 
     /// <param name="hash">Null for an account that does not exist: wrong, after the same work.</param>
@@ -59,7 +62,7 @@ internal sealed partial class PasswordHashes : IDisposable
         }
 
         var cost = new Argon2Options(Number(match, "memory"), Number(match, "passes"));
-        var actual = await ComputeAsync(password, Convert.FromBase64String(match.Groups["salt"].Value), cost, cancellationToken);
+        var actual = await ComputeAsync(password, Convert.FromBase64String(match.Groups["salt"].Value), cost, Missing(cost, _cost), cancellationToken);
         if (!CryptographicOperations.FixedTimeEquals(actual, Convert.FromBase64String(match.Groups["hash"].Value)) || hash is null)
         {
             return PasswordMatch.Wrong;
@@ -70,6 +73,13 @@ internal sealed partial class PasswordHashes : IDisposable
 
     public void Dispose() => _gate.Dispose();
 
+    /// <summary>The work (memory times passes) that a hash of the asked cost takes more than the stored one; null for none.</summary>
+    internal static Argon2Options? Missing(Argon2Options stored, Argon2Options asked)
+    {
+        var work = ((long)asked.MemoryKiB * asked.Passes) - ((long)stored.MemoryKiB * stored.Passes);
+        return work >= (long)asked.Passes * LeastKiB ? new((int)(work / asked.Passes), asked.Passes) : null;
+    }
+
     private static int Number(Match match, string group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 
     private static string Format(Argon2Options cost, byte[] salt, byte[] hash) =>
@@ -78,7 +88,11 @@ internal sealed partial class PasswordHashes : IDisposable
     [GeneratedRegex(@"^\$argon2id\$v=19\$m=(?<memory>\d{1,9}),t=(?<passes>\d{1,5}),p=1\$(?<salt>[^$]+)\$(?<hash>[^$]+)$")]
     private static partial Regex Phc();
 
-    private async Task<byte[]> ComputeAsync(string password, byte[] salt, Argon2Options cost, CancellationToken cancellationToken)
+    /// <param name="more">
+    /// Work to be done besides, in the same turn: a hash from before the settings were raised must take as long as an account
+    /// that does not exist, or the time would tell which addresses have one.
+    /// </param>
+    private async Task<byte[]> ComputeAsync(string password, byte[] salt, Argon2Options cost, Argon2Options? more, CancellationToken cancellationToken)
     {
         // One spelling of what looks the same, whichever keyboard typed it (NIST SP 800-63B §5.1.1.2).
         var normal = CanonicalForm.Of(password);
@@ -88,10 +102,12 @@ internal sealed partial class PasswordHashes : IDisposable
             return await Task.Run(
                 () =>
                 {
-                    var began = Stopwatch.GetTimestamp();
-                    var hash = new Argon2id(new Argon2Parameters { MemorySize = cost.MemoryKiB, NumberOfPasses = cost.Passes, DegreeOfParallelism = 1 })
-                        .DeriveBytes(normal, salt, HashBytes);
-                    _duration.Record(Stopwatch.GetElapsedTime(began).TotalSeconds);
+                    var hash = Derive(normal, salt, cost);
+                    if (more is not null)
+                    {
+                        Derive(normal, salt, more);
+                    }
+
                     return hash;
                 },
                 cancellationToken);
@@ -100,5 +116,14 @@ internal sealed partial class PasswordHashes : IDisposable
         {
             _gate.Release();
         }
+    }
+
+    private byte[] Derive(string password, byte[] salt, Argon2Options cost)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var hash = new Argon2id(new Argon2Parameters { MemorySize = cost.MemoryKiB, NumberOfPasses = cost.Passes, DegreeOfParallelism = 1 })
+            .DeriveBytes(password, salt, HashBytes);
+        _duration.Record(Stopwatch.GetElapsedTime(began).TotalSeconds);
+        return hash;
     }
 }

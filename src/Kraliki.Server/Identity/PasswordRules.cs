@@ -24,6 +24,9 @@ internal static class PasswordRules
     private const int LeastUnknown = 5;
     private const int ShortestWord = 4;
     private const int ShortestOwn = 3;
+
+    // Looked for at every place of the password; a longer one is looked for in pieces, which take it away as well.
+    private const int LongestOwn = 40;
     private const int ShortestRun = 3;
 
     // A third word is chosen, no longer guessed: each after the second counts as that many unknown characters.
@@ -31,7 +34,9 @@ internal static class PasswordRules
 
     private static readonly FrozenSet<string> Common = ReadCommon();
 
-    private static readonly int LongestWord = Common.Max(word => word.Length);
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> CommonWords = Common.GetAlternateLookup<ReadOnlySpan<char>>();
+
+    private static readonly int LongestWord = Math.Max(LongestOwn, Common.Max(word => word.Length));
 
     // Ways over the keyboard (three layouts), the alphabet and the digits; also walked backwards.
     private static readonly string[] Ways = WithBackwards(
@@ -73,11 +78,12 @@ internal static class PasswordRules
     {
         password = Period(password) ?? password;
         var plain = WithoutDisguise(password);
+        var mine = own.GetAlternateLookup<ReadOnlySpan<char>>();
         var unknown = 0;
         var words = 0;
         for (var i = 0; i < password.Length;)
         {
-            var word = Math.Max(WordAt(password, i, own), WordAt(plain, i, own));
+            var word = Math.Max(WordAt(password, i, mine), WordAt(plain, i, mine));
             var run = RunAt(password, i);
             if (word >= run && word > 0)
             {
@@ -98,13 +104,12 @@ internal static class PasswordRules
         return unknown;
     }
 
-    private static int WordAt(string password, int start, HashSet<string> own)
+    private static int WordAt(ReadOnlySpan<char> password, int start, HashSet<string>.AlternateLookup<ReadOnlySpan<char>> own)
     {
-        var longest = Math.Min(password.Length - start, Math.Max(LongestWord, own.Select(word => word.Length).DefaultIfEmpty().Max()));
-        for (var length = longest; length >= ShortestOwn; length--)
+        for (var length = Math.Min(password.Length - start, LongestWord); length >= ShortestOwn; length--)
         {
-            var word = password.Substring(start, length);
-            if (Common.Contains(word) || own.Contains(word))
+            var word = password.Slice(start, length);
+            if (CommonWords.Contains(word) || own.Contains(word))
             {
                 return length;
             }
@@ -146,7 +151,8 @@ internal static class PasswordRules
     {
         var folded = text.Trim().ToLowerInvariant();
         var pieces = folded.Split([' ', '.', '@', '-', '_', '+', ',', '\''], StringSplitOptions.RemoveEmptyEntries);
-        return pieces.Append(folded).Append(string.Concat(pieces)).Append(folded.Split('@')[0]).Where(piece => piece.Length >= ShortestOwn);
+        return pieces.Append(folded).Append(string.Concat(pieces)).Append(folded.Split('@')[0])
+            .SelectMany(piece => piece.Chunk(LongestOwn)).Where(piece => piece.Length >= ShortestOwn).Select(piece => new string(piece));
     }
 
     /// <summary>The letters that digits and signs stand for.</summary>

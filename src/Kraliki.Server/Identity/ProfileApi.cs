@@ -1,6 +1,7 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Operations;
 using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Identity;
@@ -23,7 +24,7 @@ internal static class ProfileApi
             : Problems.Result(401, "not_signed_in", "This account no longer exists.");
 
     private static async Task<IResult> PatchAsync(
-        UpdateMe change, HttpContext http, CurrentUser current, KralikiDb db, TimeProvider time, CancellationToken cancellationToken)
+        UpdateMe change, HttpContext http, CurrentUser current, KralikiDb db, AuditLog audit, TimeProvider time, CancellationToken cancellationToken)
     {
         if (!Preconditions.TryRead(http.Request, out var version, out var refusal))
         {
@@ -55,6 +56,9 @@ internal static class ProfileApi
                 await db.Entry(user).ReloadAsync(cancellationToken);
                 return Problems.Conflict(user.ToView(), ContractsJson.Default.UserView);
             }
+
+            // Committed: a client that is gone must not keep it out of the log.
+            await audit.WriteAsync("user_renamed", user.Id.ToString(), cancellationToken: CancellationToken.None);
         }
 
         return Preconditions.Tagged(http, user.Version, TypedResults.Ok(user.ToView()));

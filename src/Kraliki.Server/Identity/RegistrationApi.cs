@@ -80,7 +80,7 @@ internal static class RegistrationApi
             await TellOwnerAsync(db, existing, tokens, outbox, mails, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             outbox.Announce();
-            await audit.WriteAsync("registration_repeated", existing.Id.ToString(), organisation: existing.OrganisationId, cancellationToken: cancellationToken);
+            await audit.WriteAsync("registration_repeated", existing.Id.ToString(), organisation: existing.OrganisationId, cancellationToken: CancellationToken.None);
             return Accepted(email);
         }
 
@@ -106,12 +106,17 @@ internal static class RegistrationApi
         }
         catch (DbUpdateException)
         {
+            if (!await TakenAsync(databases, email, cancellationToken))
+            {
+                throw;
+            }
+
             // The same address, registered in the same moment: the other request has written the mail.
             return Accepted(email);
         }
 
         outbox.Announce();
-        await audit.WriteAsync("registered", user.Id.ToString(), "A new organisation.", actor: email, organisation: organisation.Id, cancellationToken: cancellationToken);
+        await audit.WriteAsync("registered", user.Id.ToString(), "A new organisation.", actor: email, organisation: organisation.Id, cancellationToken: CancellationToken.None);
         return Accepted(email);
     }
 
@@ -171,13 +176,18 @@ internal static class RegistrationApi
             }
             catch (DbUpdateException)
             {
+                if (!await TakenAsync(databases, user.Email, cancellationToken))
+                {
+                    throw;
+                }
+
                 // Whoever holds the token reads the mailbox of this address: they may know.
                 return Problems.Result(409, "account_exists", "This address has an account already, in another organisation; ask to be invited under another address.");
             }
         }
 
         await audit.WriteAsync(
-            "registered", user.Id.ToString(), $"By invitation, as {invitation.Role}.", actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
+            "registered", user.Id.ToString(), $"By invitation, as {invitation.Role}.", actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
         return Results.Json(new RegisterResponse(user.Email, VerificationRequired: false), ContractsJson.Default.RegisterResponse, statusCode: 202);
     }
 
@@ -197,7 +207,7 @@ internal static class RegistrationApi
         user.Touch(now);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        await audit.WriteAsync("email_verified", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
+        await audit.WriteAsync("email_verified", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
         return Results.NoContent();
     }
 
@@ -257,6 +267,14 @@ internal static class RegistrationApi
     }
 
     private static (Invitation? Invitation, IResult? Refusal) Gone(string code, string detail) => (null, Problems.Result(StatusCodes.Status410Gone, code, detail));
+
+    /// <summary>Whether a write failed because the address has an account by now; every other failure is the database's.</summary>
+    private static async Task<bool> TakenAsync(KralikiDbFactory databases, string email, CancellationToken cancellationToken)
+    {
+        // Not on the connection of the failed write: PostgreSQL answers nothing more in its transaction.
+        await using var db = databases.OpenForSystem();
+        return await db.Set<User>().AnyAsync(user => user.Email == email, cancellationToken);
+    }
 
     private static async Task TellOwnerAsync(KralikiDb db, User owner, MailTokens tokens, Outbox outbox, AccountMails mails, CancellationToken cancellationToken)
     {

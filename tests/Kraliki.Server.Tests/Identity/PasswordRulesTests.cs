@@ -60,6 +60,16 @@ public sealed class PasswordRulesTests
         Assert.Equal("must have at most 1024 characters.", PasswordRules.Complaint(words + "y", []));
     }
 
+    [Fact]
+    public void A_long_name_of_ones_own_is_found_and_makes_no_heaps_of_garbage()
+    {
+        var text = string.Concat(Enumerable.Range(0, 128).Select(i => $"{(char)('a' + (i * 7 % 26))}{i * 7919 % 997:000}vxkq"));
+        Assert.StartsWith("is little more than your name", PasswordRules.Complaint(text[..100], [text[..100]]));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Null(PasswordRules.Complaint(text, [text]));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
+    }
+
     [Theory]
     [InlineData("e\u0301", "é")]
     [InlineData("\u212B", "Å")]

@@ -1,9 +1,11 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.Metrics.Testing;
 
 namespace Kraliki.Server.Tests.Identity;
 
@@ -67,6 +69,21 @@ public sealed class PasswordTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task A_changed_password_ends_the_links_that_would_set_another()
+    {
+        using var nora = new AccountClient(fixture.Server);
+        var email = await nora.NewAccountAsync();
+        await nora.SignInAsync(email);
+        await nora.PostAsync("auth/forgot-password", new EmailRequest(email));
+        var link = await nora.TokenAsync(email);
+
+        using var changed = await nora.PostAsync("auth/change-password", new ChangePasswordRequest(AccountClient.Password, NewPassword));
+        Assert.Equal(HttpStatusCode.NoContent, changed.StatusCode);
+        await AccountClient.AssertProblemAsync(
+            HttpStatusCode.Gone, "link_expired", await nora.PostAsync("auth/reset-password", new ResetPasswordRequest(link, AccountClient.Password)));
+    }
+
+    [Fact]
     public async Task The_current_password_cannot_be_guessed_with_a_stolen_sign_in()
     {
         using var thief = new AccountClient(fixture.Server);
@@ -119,8 +136,14 @@ public sealed class PasswordTests(ServerFixture fixture)
         await using (var second = await RunningServer.StartAsync(
             Cancel, new ServerSetup(data, new Dictionary<string, string> { ["Kraliki:Identity:Argon2:MemoryKiB"] = "20480", ["Kraliki:Identity:Argon2:Passes"] = "3" })))
         {
+            using var derived = new MetricCollector<double>(second.Services.GetRequiredService<IMeterFactory>(), "Kraliki.Identity", "kraliki.identity.password_hash.duration");
             using var wrong = new AccountClient(second);
             Assert.Equal(HttpStatusCode.Unauthorized, (await wrong.LoginAsync(RunningServer.Operator, "not the password")).StatusCode);
+
+            // The cheap one and what it is short of, so that it takes as long as the one of nobody.
+            Assert.Equal(2, derived.GetMeasurementSnapshot(clear: true).Count);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await wrong.LoginAsync("nobody@demo.example", "not the password")).StatusCode);
+            Assert.Single(derived.GetMeasurementSnapshot(clear: true));
             Assert.StartsWith("$argon2id$v=19$m=19456,t=2,p=1$", await HashAsync(second));
             using var right = await second.SignInAsync(Cancel);
             Assert.StartsWith("$argon2id$v=19$m=20480,t=3,p=1$", await HashAsync(second));
@@ -135,6 +158,22 @@ public sealed class PasswordTests(ServerFixture fixture)
 
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         Directory.Delete(data, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(19456, 2, 19456, 2, null)]
+    [InlineData(19456, 2, 19456, 3, 19456)]
+    [InlineData(19456, 2, 65536, 2, 92160)]
+    [InlineData(19456, 2, 1048576, 100, 104818688)]
+    [InlineData(65536, 2, 19456, 2, null)]
+    [InlineData(20480, 2, 19456, 3, 17408)]
+    public void An_old_hash_and_what_it_is_short_of_are_together_as_dear_as_a_new_one(int storedKiB, int storedPasses, int askedKiB, int askedPasses, int? work)
+    {
+        var more = PasswordHashes.Missing(new(storedKiB, storedPasses), new(askedKiB, askedPasses));
+        Assert.Equal(work is not null, more is not null);
+
+        // Memory comes in whole KiB for each pass.
+        Assert.InRange((more?.MemoryKiB * more?.Passes) ?? 0, (work ?? 0) - askedPasses, work ?? 0);
     }
 
     private static async Task<string> HashAsync(RunningServer server)

@@ -190,9 +190,10 @@ public sealed partial class TenantMatrix(TwoOrganisations world, ITestOutputHelp
         # Who may do what
 
         What the running server answered when the tenant matrix (`TenantMatrix` of the server's tests) called every operation as
-        everybody. ✓ is let in; 401 asks to sign in, 403 is not permitted, 404 does not exist for the asker. Another
-        organisation's administrator asks with ids of ours; a ✓ there shows or changes only what is their own. Administrators who
-        were signed out, deactivated or demoted a moment ago get 401 everywhere, like nobody.
+        everybody. ✓ is let in, even if the request itself then makes no sense (a made-up token of a mail); 401 asks to sign in, 403
+        is not permitted, 404 does not exist for the asker. Another organisation's administrator asks with ids of ours; a ✓ there
+        shows or changes only what is their own. Administrators who were signed out, deactivated or demoted a moment ago get what
+        nobody gets.
 
         | operation | what it does | needs | {Nobody} | {Stranger} | {string.Join(" | ", Enum.GetNames<UserRole>().Select(name => name.ToLowerInvariant()))} |
         |---|---|---|---|---|---|---|---|---|
