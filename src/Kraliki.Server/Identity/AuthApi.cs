@@ -68,14 +68,14 @@ internal static class AuthApi
         {
             // An unknown address is not written down: people type passwords into the wrong field.
             var detail = match == PasswordMatch.Wrong ? null : "The password is right, the account is deactivated.";
-            await audit.WriteAsync("login_failed", user?.Id.ToString() ?? "unknown", detail, organisation: user?.OrganisationId, cancellationToken: cancellationToken);
+            await audit.WriteAsync("login_failed", user?.Id.ToString() ?? "unknown", detail, organisation: user?.OrganisationId, cancellationToken: CancellationToken.None);
             return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
         }
 
         await attempt.SucceededAsync();
         if (user.Status == MemberStatus.Unverified)
         {
-            await audit.WriteAsync("login_failed", user.Id.ToString(), "The e-mail address is not verified yet.", organisation: user.OrganisationId, cancellationToken: cancellationToken);
+            await audit.WriteAsync("login_failed", user.Id.ToString(), "The e-mail address is not verified yet.", organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
             return Problems.Result(403, "email_not_verified", "Open the link in the mail that we sent you, or ask for a new one: POST /api/v1/auth/resend-verification.");
         }
 
@@ -84,6 +84,7 @@ internal static class AuthApi
             return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
         }
 
+        await audit.WriteAsync("logged_in", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
         if (match == PasswordMatch.RightButCheap)
         {
             var renewed = await passwords.HashAsync(request.Password, cancellationToken);
@@ -93,7 +94,6 @@ internal static class AuthApi
                 .ExecuteUpdateAsync(u => u.SetProperty(row => row.PasswordHash, renewed), cancellationToken);
         }
 
-        await audit.WriteAsync("logged_in", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
         return Answer(http, accessTokens, grant, request.TokenTransport);
     }
 
@@ -126,7 +126,7 @@ internal static class AuthApi
 
         if (outcome.Reused is { } user)
         {
-            await audit.WriteAsync("refresh_token_reused", user.Id.ToString(), "The sign-in was ended.", organisation: user.OrganisationId, cancellationToken: cancellationToken);
+            await audit.WriteAsync("refresh_token_reused", user.Id.ToString(), "The sign-in was ended.", organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
         }
 
         if (transport == TokenTransport.Cookie)

@@ -55,7 +55,7 @@ internal static class DevicesApi
             return Problems.NotFound($"You have no sign-in {id}.");
         }
 
-        await audit.WriteAsync("sign_in_ended", id.ToString(), cancellationToken: cancellationToken);
+        await audit.WriteAsync("sign_in_ended", id.ToString(), cancellationToken: CancellationToken.None);
         if (id == user.SignIn)
         {
             AuthCookies.Clear(http);
@@ -77,14 +77,14 @@ internal static class DevicesApi
         {
             if (await signIns.EndAsync(user.SignIn, SignInEnd.SignedOut, cancellationToken))
             {
-                await audit.WriteAsync("logged_out", user.SignIn.ToString(), cancellationToken: cancellationToken);
+                await audit.WriteAsync("logged_out", user.SignIn.ToString(), cancellationToken: CancellationToken.None);
             }
         }
         else if ((request?.RefreshToken ?? AuthCookies.Refresh(http.Request)) is { } token
             && await refreshTokens.SignInOfAsync(token, cancellationToken) is { } known
             && await signIns.EndAsync(known.Id, SignInEnd.SignedOut, cancellationToken))
         {
-            await audit.WriteAsync("logged_out", known.Id.ToString(), actor: known.User.Email, organisation: known.OrganisationId, cancellationToken: cancellationToken);
+            await audit.WriteAsync("logged_out", known.Id.ToString(), actor: known.User.Email, organisation: known.OrganisationId, cancellationToken: CancellationToken.None);
         }
 
         AuthCookies.Clear(http);
@@ -93,8 +93,8 @@ internal static class DevicesApi
 
     private static async Task<IResult> LogoutAllAsync(HttpContext http, CurrentUser user, SignIns signIns, AuditLog audit, CancellationToken cancellationToken)
     {
-        var ended = await signIns.EndAllAsync(user.Id, SignInEnd.SignedOutEverywhere, except: null, cancellationToken);
-        await audit.WriteAsync("logged_out_everywhere", user.Id.ToString(), $"{ended} sign-ins were ended.", cancellationToken: cancellationToken);
+        var ended = await signIns.EndAllAsync(user.Id, SignInEnd.SignedOutEverywhere, cancellationToken);
+        await audit.WriteAsync("logged_out_everywhere", user.Id.ToString(), $"{ended} sign-ins were ended.", cancellationToken: CancellationToken.None);
         AuthCookies.Clear(http);
         return Results.NoContent();
     }

@@ -8,7 +8,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Kraliki.Server.Identity;
 
 /// <summary>What stands in the credentials file.</summary>
-/// <param name="Url">The console's address at the last start.</param>
+/// <param name="Url">The console's address at the last start; empty until the first one was complete.</param>
 public sealed record FirstCredentials(string Url, string Password, IReadOnlyList<string> Users);
 
 /// <summary>
@@ -87,8 +87,14 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
             }
         }
 
-        await db.SaveChangesAsync(cancellationToken);
         Credentials = new(Url: "", password, emails);
+        if (kept is null)
+        {
+            // Before its hash is: a process that is killed in between must not leave a password that nobody was told.
+            await WriteAsync(Credentials, cancellationToken);
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
     }
 
     /// <summary>Called once the server listens: its address is known only now.</summary>
@@ -147,6 +153,7 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
         await using (var stream = new FileStream(draft, how))
         {
             await JsonSerializer.SerializeAsync(stream, credentials, Json, cancellationToken);
+            stream.Flush(flushToDisk: true);
         }
 
         System.IO.File.Move(draft, File, overwrite: true);

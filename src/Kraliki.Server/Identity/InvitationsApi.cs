@@ -78,7 +78,7 @@ internal static class InvitationsApi
         }
 
         outbox.Announce();
-        await audit.WriteAsync("user_invited", invitation.Id.ToString(), $"{email} as {request.Role}.", cancellationToken: cancellationToken);
+        await audit.WriteAsync("user_invited", invitation.Id.ToString(), $"{email} as {request.Role}.", cancellationToken: CancellationToken.None);
         return Created(invitation);
     }
 
@@ -93,8 +93,8 @@ internal static class InvitationsApi
             return NotFound(id);
         }
 
-        await tokens.EndAsync(db, id, MailTokenPurpose.AcceptInvitation, cancellationToken);
-        await audit.WriteAsync("invitation_withdrawn", id.ToString(), cancellationToken: cancellationToken);
+        await tokens.EndAsync(db, id, MailTokenPurpose.AcceptInvitation, CancellationToken.None);
+        await audit.WriteAsync("invitation_withdrawn", id.ToString(), cancellationToken: CancellationToken.None);
         return Results.NoContent();
     }
 
@@ -120,7 +120,7 @@ internal static class InvitationsApi
         }
 
         outbox.Announce();
-        await audit.WriteAsync("invitation_resent", id.ToString(), cancellationToken: cancellationToken);
+        await audit.WriteAsync("invitation_resent", id.ToString(), cancellationToken: CancellationToken.None);
         return Results.NoContent();
     }
 

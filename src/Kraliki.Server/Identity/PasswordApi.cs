@@ -84,6 +84,7 @@ internal static class PasswordApi
 
         var hash = await passwords.HashAsync(request.NewPassword, cancellationToken);
         var now = time.GetUtcNow();
+        LostAccess lost;
         await using (var transaction = await db.Database.BeginTransactionAsync(cancellationToken))
         {
             if (await tokens.UseAsync(db, request.Token, MailTokenPurpose.ResetPassword, cancellationToken) is null)
@@ -100,15 +101,15 @@ internal static class PasswordApi
             await tokens.EndAsync(db, user.Id, MailTokenPurpose.VerifyEmail, cancellationToken);
             outbox.Add(db, user.OrganisationId, user.Email, mails.PasswordChanged());
             await db.SaveChangesAsync(cancellationToken);
+            lost = await signIns.EndAllAsync(db, user.Id, SignInEnd.PasswordChanged, except: null, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
         }
 
+        // The password has changed: a client that is gone must not keep the rest from happening.
+        signIns.Announce(lost);
         outbox.Announce();
-
-        // The password has changed: a client that is gone must not keep the old sign-ins alive.
-        await signIns.EndAllAsync(known.Id, SignInEnd.PasswordChanged, except: null, CancellationToken.None);
-        await delays.SucceededAsync(known.Email, RateLimits.AddressOf(http.Connection.RemoteIpAddress), cancellationToken);
-        await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: cancellationToken);
+        await delays.SucceededAsync(known.Email, RateLimits.AddressOf(http.Connection.RemoteIpAddress), CancellationToken.None);
+        await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: CancellationToken.None);
         return Results.NoContent();
     }
 
@@ -116,7 +117,8 @@ internal static class PasswordApi
         ChangePasswordRequest request,
         HttpContext http,
         CurrentUser current,
-        KralikiDb db,
+        KralikiDbFactory databases,
+        MailTokens tokens,
         PasswordHashes passwords,
         LoginDelays delays,
         Outbox outbox,
@@ -126,7 +128,10 @@ internal static class PasswordApi
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var user = await db.Set<User>().Include(row => row.Organisation).SingleAsync(row => row.Id == current.Id, cancellationToken);
+        // Tokens, which a new password ends, are rows of the installation: the request's context does not see them.
+        await using var db = databases.OpenForSystem();
+        var user = await db.Set<User>().Include(row => row.Organisation)
+            .SingleAsync(row => row.Id == current.Id && row.OrganisationId == current.OrganisationId, cancellationToken);
         var complaints = new AccountComplaints().Password("new_password", request.NewPassword, user.Email, user.Name, user.Organisation.Name);
         if (complaints.Any)
         {
@@ -144,7 +149,7 @@ internal static class PasswordApi
         if (PasswordRules.TooLong(request.CurrentPassword)
             || await passwords.VerifyAsync(request.CurrentPassword, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong)
         {
-            await audit.WriteAsync("password_change_failed", user.Id.ToString(), cancellationToken: cancellationToken);
+            await audit.WriteAsync("password_change_failed", user.Id.ToString(), cancellationToken: CancellationToken.None);
             return Problems.Invalid("current_password", "current_password is wrong.");
         }
 
@@ -152,20 +157,25 @@ internal static class PasswordApi
         user.PasswordHash = await passwords.HashAsync(request.NewPassword, cancellationToken);
         user.Touch(time.GetUtcNow());
         outbox.Add(db, user.OrganisationId, user.Email, mails.PasswordChanged());
+        LostAccess lost;
         try
         {
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
             await db.SaveChangesAsync(cancellationToken);
+
+            // A link that somebody else asked for must not undo what its owner has just chosen.
+            await tokens.EndAsync(db, user.Id, MailTokenPurpose.ResetPassword, cancellationToken);
+            lost = await signIns.EndAllAsync(db, user.Id, SignInEnd.PasswordChanged, except: current.SignIn, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
         }
         catch (DbUpdateConcurrencyException)
         {
             return Problems.Result(StatusCodes.Status409Conflict, "changed_meanwhile", "This account was changed in the same moment; try again.");
         }
 
+        signIns.Announce(lost);
         outbox.Announce();
-
-        // The password has changed: a client that is gone must not keep the old sign-ins alive.
-        await signIns.EndAllAsync(user.Id, SignInEnd.PasswordChanged, except: current.SignIn, CancellationToken.None);
-        await audit.WriteAsync("password_changed", user.Id.ToString(), cancellationToken: cancellationToken);
+        await audit.WriteAsync("password_changed", user.Id.ToString(), cancellationToken: CancellationToken.None);
         return Results.NoContent();
     }
 }

@@ -56,7 +56,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
 
     /// <summary>Begins a sign-in.</summary>
     /// <param name="user">As read when the password was checked.</param>
-    /// <returns>Null when the account was deactivated or got another password since: that change has ended all sign-ins, and this one must not slip through after it.</returns>
+    /// <returns>Null when the account was deactivated or got another password or role since: that change has ended what there was, and this sign-in must not slip through after it.</returns>
     public async Task<RefreshGrant?> BeginAsync(User user, string? address, string? userAgent, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
@@ -75,7 +75,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
         await using var db = databases.OpenForSystem();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var unchanged = await db.Set<User>()
-            .Where(known => known.Id == user.Id && known.PasswordHash == user.PasswordHash && known.DeactivatedAt == null)
+            .Where(known => known.Id == user.Id && known.PasswordHash == user.PasswordHash && known.Role == user.Role && known.DeactivatedAt == null)
             .ExecuteUpdateAsync(known => known.SetProperty(u => u.LastSignedInAt, now), cancellationToken) == 1;
         if (!unchanged)
         {

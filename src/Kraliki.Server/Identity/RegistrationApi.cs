@@ -80,7 +80,7 @@ internal static class RegistrationApi
             await TellOwnerAsync(db, existing, tokens, outbox, mails, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             outbox.Announce();
-            await audit.WriteAsync("registration_repeated", existing.Id.ToString(), organisation: existing.OrganisationId, cancellationToken: cancellationToken);
+            await audit.WriteAsync("registration_repeated", existing.Id.ToString(), organisation: existing.OrganisationId, cancellationToken: CancellationToken.None);
             return Accepted(email);
         }
 
@@ -116,7 +116,7 @@ internal static class RegistrationApi
         }
 
         outbox.Announce();
-        await audit.WriteAsync("registered", user.Id.ToString(), "A new organisation.", actor: email, organisation: organisation.Id, cancellationToken: cancellationToken);
+        await audit.WriteAsync("registered", user.Id.ToString(), "A new organisation.", actor: email, organisation: organisation.Id, cancellationToken: CancellationToken.None);
         return Accepted(email);
     }
 
@@ -187,7 +187,7 @@ internal static class RegistrationApi
         }
 
         await audit.WriteAsync(
-            "registered", user.Id.ToString(), $"By invitation, as {invitation.Role}.", actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
+            "registered", user.Id.ToString(), $"By invitation, as {invitation.Role}.", actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
         return Results.Json(new RegisterResponse(user.Email, VerificationRequired: false), ContractsJson.Default.RegisterResponse, statusCode: 202);
     }
 
@@ -207,7 +207,7 @@ internal static class RegistrationApi
         user.Touch(now);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        await audit.WriteAsync("email_verified", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: cancellationToken);
+        await audit.WriteAsync("email_verified", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
         return Results.NoContent();
     }
 

@@ -49,7 +49,7 @@ internal static class UsersApi
         UpdateUser change,
         HttpContext http,
         CurrentUser current,
-        KralikiDb db,
+        KralikiDbFactory databases,
         SignIns signIns,
         AuditLog audit,
         TimeProvider time,
@@ -66,14 +66,17 @@ internal static class UsersApi
             return complaints.Refusal();
         }
 
+        // Tokens, which a new role or a deactivation ends, are rows of the installation that the request's context does not
+        // see. This one sees every organisation: each statement here names the administrator's.
+        await using var db = databases.OpenForSystem();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        await db.Set<Organisation>().ExecuteUpdateAsync(row => row.SetProperty(o => o.AdministrationRevision, o => o.AdministrationRevision + 1), cancellationToken);
-        if (!await Administrators(db).AnyAsync(row => row.Id == current.Id, cancellationToken))
+        await db.Set<Organisation>().Where(row => row.Id == current.OrganisationId).ExecuteUpdateAsync(row => row.SetProperty(o => o.AdministrationRevision, o => o.AdministrationRevision + 1), cancellationToken);
+        if (!await Administrators(db, current.OrganisationId).AnyAsync(row => row.Id == current.Id, cancellationToken))
         {
             return Problems.Result(403, "forbidden", "You are no administrator any more.");
         }
 
-        var user = await db.Set<User>().SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
+        var user = await db.Set<User>().SingleOrDefaultAsync(row => row.Id == id && row.OrganisationId == current.OrganisationId, cancellationToken);
         if (user is null)
         {
             return NotFound(id);
@@ -88,7 +91,7 @@ internal static class UsersApi
         var newlyActive = change.Active is { } active && active != (user.DeactivatedAt is null) ? active : (bool?)null;
         if ((newRole is not null || newlyActive == false)
             && user is { Role: UserRole.Admin, Status: MemberStatus.Active }
-            && !await Administrators(db).AnyAsync(row => row.Id != id, cancellationToken))
+            && !await Administrators(db, current.OrganisationId).AnyAsync(row => row.Id != id, cancellationToken))
         {
             return Problems.Result(409, "last_administrator", "This is the only active administrator; make somebody else one first.");
         }
@@ -111,16 +114,13 @@ internal static class UsersApi
         user.DeactivatedAt = newlyActive switch { false => now, true => null, null => user.DeactivatedAt };
         user.Touch(now);
         await db.SaveChangesAsync(cancellationToken);
+        var lost = newlyActive == false ? await signIns.EndAllAsync(db, id, SignInEnd.Deactivated, except: null, cancellationToken)
+            : newRole is not null ? await signIns.RevokeAccessAsync(db, id, cancellationToken)
+            : null;
         await transaction.CommitAsync(cancellationToken);
-
-        // From here on the change holds: a client that is gone must not keep the tokens of it alive.
-        if (newlyActive == false)
+        if (lost is not null)
         {
-            await signIns.EndAllAsync(id, SignInEnd.Deactivated, except: null, CancellationToken.None);
-        }
-        else if (newRole is not null)
-        {
-            await signIns.RevokeAccessAsync(id, CancellationToken.None);
+            signIns.Announce(lost);
         }
 
         await AuditAsync(audit, id, renamed, newRole is { } to ? $"From {formerRole} to {to}." : null, newlyActive);
@@ -145,8 +145,8 @@ internal static class UsersApi
         }
     }
 
-    private static IQueryable<User> Administrators(KralikiDb db) =>
-        db.Set<User>().Where(row => row.Role == UserRole.Admin && row.DeactivatedAt == null && row.EmailVerifiedAt != null);
+    private static IQueryable<User> Administrators(KralikiDb db, Guid organisation) =>
+        db.Set<User>().Where(row => row.OrganisationId == organisation && row.Role == UserRole.Admin && row.DeactivatedAt == null && row.EmailVerifiedAt != null);
 
     private static IResult NotFound(Guid id) => Problems.NotFound($"There is no user {id}.");
 }

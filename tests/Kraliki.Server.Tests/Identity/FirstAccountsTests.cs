@@ -74,6 +74,21 @@ public sealed class FirstAccountsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_new_password_stands_in_the_file_before_the_server_has_come_up()
+    {
+        await using var server = await StartAsync();
+        var accounts = server.Services.GetRequiredService<FirstAccounts>();
+        var former = server.Password;
+        File.Delete(CredentialsFile);
+        await accounts.EnsureAsync(Cancel);
+
+        // A process that is killed here has told nobody yet.
+        using var kept = JsonDocument.Parse(await File.ReadAllTextAsync(CredentialsFile, Cancel));
+        Assert.NotEqual(former, accounts.Credentials!.Password);
+        Assert.Equal(accounts.Credentials.Password, kept.RootElement.GetProperty("password").GetString());
+    }
+
+    [Fact]
     public async Task Without_the_demo_there_is_one_administrator_told_once()
     {
         var settings = new Dictionary<string, string> { ["Kraliki:Demo"] = "false" };

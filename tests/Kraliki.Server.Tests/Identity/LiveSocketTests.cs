@@ -118,8 +118,11 @@ public sealed class LiveSocketTests(SharedSessionServer shared)
         {
             var user = await db.Set<User>().SingleAsync(row => row.Email == RunningServer.Supervisor, Cancel);
             user.Role = UserRole.Viewer;
+            await using var transaction = await db.Database.BeginTransactionAsync(Cancel);
             await db.SaveChangesAsync(Cancel);
-            await server.Get<SignIns>().RevokeAccessAsync(user.Id, Cancel);
+            var former = await server.Get<SignIns>().RevokeAccessAsync(db, user.Id, Cancel);
+            await transaction.CommitAsync(Cancel);
+            server.Get<SignIns>().Announce(former);
         }
 
         Assert.Equal("access_changed", (await socket.ReceiveEndAsync(Cancel)).Code);

@@ -69,6 +69,21 @@ public sealed class PasswordTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task A_changed_password_ends_the_links_that_would_set_another()
+    {
+        using var nora = new AccountClient(fixture.Server);
+        var email = await nora.NewAccountAsync();
+        await nora.SignInAsync(email);
+        await nora.PostAsync("auth/forgot-password", new EmailRequest(email));
+        var link = await nora.TokenAsync(email);
+
+        using var changed = await nora.PostAsync("auth/change-password", new ChangePasswordRequest(AccountClient.Password, NewPassword));
+        Assert.Equal(HttpStatusCode.NoContent, changed.StatusCode);
+        await AccountClient.AssertProblemAsync(
+            HttpStatusCode.Gone, "link_expired", await nora.PostAsync("auth/reset-password", new ResetPasswordRequest(link, AccountClient.Password)));
+    }
+
+    [Fact]
     public async Task The_current_password_cannot_be_guessed_with_a_stolen_sign_in()
     {
         using var thief = new AccountClient(fixture.Server);

@@ -88,10 +88,13 @@ public sealed class RevocationTests
         var old = await LoginAsync(server, client);
         await using (var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem())
         {
+            var signIns = server.Services.GetRequiredService<SignIns>();
+            await using var transaction = await db.Database.BeginTransactionAsync(Cancel);
             await db.Set<User>().Where(user => user.Id == old.User.Id).ExecuteUpdateAsync(user => user.SetProperty(row => row.Role, UserRole.Viewer), Cancel);
+            var lost = await signIns.RevokeAccessAsync(db, old.User.Id, Cancel);
+            await transaction.CommitAsync(Cancel);
+            signIns.Announce(lost);
         }
-
-        await server.Services.GetRequiredService<SignIns>().RevokeAccessAsync(old.User.Id, Cancel);
 
         Assert.Equal("token_revoked", await RefusalAsync(server, old.AccessToken!));
         var renewed = await RefreshAsync(client, old.RefreshToken!);
@@ -115,14 +118,44 @@ public sealed class RevocationTests
     }
 
     [Fact]
+    public async Task What_a_transaction_ends_is_over_with_its_commit_and_not_before()
+    {
+        await using var server = await StartAsync();
+        using var client = server.Anonymous();
+        var login = await LoginAsync(server, client);
+        var signIns = server.Services.GetRequiredService<SignIns>();
+        await using var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+        await using (await db.Database.BeginTransactionAsync(Cancel))
+        {
+            await signIns.EndAllAsync(db, login.User.Id, SignInEnd.PasswordChanged, except: null, Cancel);
+        }
+
+        Assert.False(await db.Set<RevokedToken>().AnyAsync(Cancel), "A token was refused for a change that did not happen.");
+        db.ChangeTracker.Clear();
+        await using (var transaction = await db.Database.BeginTransactionAsync(Cancel))
+        {
+            await signIns.EndAllAsync(db, login.User.Id, SignInEnd.PasswordChanged, except: null, Cancel);
+            await transaction.CommitAsync(Cancel);
+        }
+
+        // Nobody has announced it, as after a kill: whoever asks the database sees it.
+        Assert.Equal(1, await db.Set<RevokedToken>().CountAsync(Cancel));
+        Assert.Null(await RefreshAsync(client, login.RefreshToken!));
+    }
+
+    [Fact]
     public async Task A_sign_in_does_not_slip_through_behind_the_change_that_ends_them_all()
     {
         await using var server = await StartAsync();
         await using var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+        var tokens = server.Services.GetRequiredService<RefreshTokens>();
         var asRead = await db.Set<User>().AsNoTracking().SingleAsync(user => user.Email == RunningServer.Operator, Cancel);
         await db.Set<User>().Where(user => user.Id == asRead.Id).ExecuteUpdateAsync(user => user.SetProperty(row => row.PasswordHash, "another"), Cancel);
+        Assert.Null(await tokens.BeginAsync(asRead, "127.0.0.1", "test", Cancel));
 
-        Assert.Null(await server.Services.GetRequiredService<RefreshTokens>().BeginAsync(asRead, "127.0.0.1", "test", Cancel));
+        asRead = await db.Set<User>().AsNoTracking().SingleAsync(user => user.Email == RunningServer.Operator, Cancel);
+        await db.Set<User>().Where(user => user.Id == asRead.Id).ExecuteUpdateAsync(user => user.SetProperty(row => row.Role, UserRole.Viewer), Cancel);
+        Assert.Null(await tokens.BeginAsync(asRead, "127.0.0.1", "test", Cancel));
         Assert.False(await db.Set<SignIn>().AnyAsync(Cancel));
     }
 
