@@ -97,6 +97,60 @@ public sealed class UsersTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task The_fourth_invitation_to_an_address_has_to_wait_whoever_sends_it()
+    {
+        using var one = await NewAdminAsync();
+        using var two = await NewAdminAsync();
+        var email = AccountClient.NewEmail();
+        await InviteAsync(one, email);
+        await InviteAsync(one, email);
+        await InviteAsync(two, email);
+
+        await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_mails", await two.PostAsync("users", new InviteUser(email, UserRole.Agent)));
+        Assert.Equal(3, (await one.MailsAsync(email)).Count);
+    }
+
+    [Fact]
+    public async Task An_organisation_sends_two_hundred_invitations_a_day()
+    {
+        using var admin = await NewAdminAsync();
+        var me = await admin.GetAsync<UserView>("auth/me");
+        await using (var db = fixture.Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem())
+        {
+            var tokens = fixture.Server.Services.GetRequiredService<MailTokens>();
+            var organisation = (await db.Set<User>().SingleAsync(user => user.Id == me.Id, Cancel)).OrganisationId;
+            for (var i = 0; i < MailTokens.MostInvitationsInDay - 1; i++)
+            {
+                await tokens.IssueAsync(db, organisation, Guid.CreateVersion7(), MailTokenPurpose.AcceptInvitation, Cancel);
+            }
+
+            await db.SaveChangesAsync(Cancel);
+        }
+
+        await InviteAsync(admin, AccountClient.NewEmail());
+        using var refused = await admin.PostAsync("users", new InviteUser(AccountClient.NewEmail(), UserRole.Agent));
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromHours(23), TimeSpan.FromHours(24));
+        await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_mails", refused);
+    }
+
+    [Theory]
+    [InlineData("Win now https://evil.example", false)]
+    [InlineData("WWW.evil example", false)]
+    [InlineData("evil.example/prize", false)]
+    [InlineData("Dr. Nora St.John", true)]
+    [InlineData("Novák s.r.o. / Praha", true)]
+    public async Task A_name_that_will_stand_in_mails_holds_no_web_address(string name, bool good)
+    {
+        using var nora = new AccountClient(fixture.Server);
+        using var answer = await nora.PostAsync("auth/register", new RegisterRequest("Nora", AccountClient.Password, AccountClient.NewEmail(), name));
+        Assert.Equal(good ? HttpStatusCode.Accepted : HttpStatusCode.BadRequest, answer.StatusCode);
+        if (!good)
+        {
+            Assert.Equal("organisation_name must not contain a web address.", Assert.Single((await AccountClient.ProblemAsync(answer)).Errors!["organisation_name"]));
+        }
+    }
+
+    [Fact]
     public async Task The_list_is_filtered_and_paged()
     {
         using var admin = await NewAdminAsync();
