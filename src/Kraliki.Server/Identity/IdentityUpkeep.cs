@@ -52,7 +52,7 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
                 await keys.TendAsync(stoppingToken);
                 await PurgeAsync(stoppingToken);
             }
-            catch (System.Data.Common.DbException e)
+            catch (Exception e) when (DatabaseTrouble.Is(e))
             {
                 LogUpkeepFailed(e);
             }

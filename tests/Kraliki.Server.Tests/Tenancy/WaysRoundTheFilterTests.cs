@@ -35,7 +35,6 @@ public sealed partial class WaysRoundTheFilterTests
         ["Sessions/Journal/JournalReader.cs"] = "by the id of a session that the request's context, or a ticket, has let through",
         ["Sessions/Journal/JournalTables.cs"] = "the journal writes for every session of the node",
         ["Telephony/CarrierCall.cs"] = "a carrier's webhook is nobody's request: its call says whose it is",
-        ["Telephony/CarrierOwner.cs"] = "tells whose the carrier's account is",
         ["Telephony/TwilioApi.cs"] = "a carrier's webhook is nobody's request: its call says whose it is",
     };
 
