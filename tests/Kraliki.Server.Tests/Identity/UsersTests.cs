@@ -80,6 +80,26 @@ public sealed class UsersTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task An_unconfirmed_registration_does_not_keep_an_invited_person_out()
+    {
+        using var admin = await NewAdminAsync();
+        using var guest = new AccountClient(fixture.Server);
+        var email = AccountClient.NewEmail();
+        await guest.RegisterAsync(email, "the password of a stranger");
+        var former = await guest.TokenAsync(email);
+        await using var db = fixture.Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+        var organisation = await db.Set<User>().Where(user => user.Email == email).Select(user => user.OrganisationId).SingleAsync(Cancel);
+
+        await InviteAsync(admin, email);
+        using var joined = await guest.PostAsync("auth/register", new RegisterRequest("Gus", AccountClient.Password, InvitationToken: await guest.TokenAsync(email)));
+        Assert.Equal(HttpStatusCode.Accepted, joined.StatusCode);
+        var login = await guest.SignInAsync(email);
+        Assert.Equal((await admin.GetAsync<UserView>("auth/me")).OrganisationId, login.User.OrganisationId);
+        Assert.False(await db.Set<Organisation>().AnyAsync(row => row.Id == organisation, Cancel), "The organisation that nobody ever entered is still there.");
+        await AccountClient.AssertProblemAsync(HttpStatusCode.Gone, "link_expired", await guest.PostAsync("auth/verify-email", new MailTokenRequest(former)));
+    }
+
+    [Fact]
     public async Task The_fourth_mail_of_an_invitation_has_to_wait()
     {
         using var admin = await NewAdminAsync();
