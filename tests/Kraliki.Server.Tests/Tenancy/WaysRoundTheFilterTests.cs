@@ -15,6 +15,7 @@ public sealed partial class WaysRoundTheFilterTests
         ["Identity/AuthApi.cs"] = "sign-in: nobody is signed in yet",
         ["Identity/FirstAccounts.cs"] = "first start: nobody is signed in",
         ["Identity/IdentityUpkeep.cs"] = "a job that removes what has expired",
+        ["Identity/InvitationsApi.cs"] = "how often an address is written to counts over all organisations",
         ["Identity/LiveSignIns.cs"] = "a job: asks for all open sockets of the node at once",
         ["Identity/LoginDelays.cs"] = "sign-in: nobody is signed in yet",
         ["Identity/PasswordApi.cs"] = "forgotten password: the mail's token says who it is",
