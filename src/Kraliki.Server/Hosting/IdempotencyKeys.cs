@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Kraliki.Server.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -253,7 +252,7 @@ internal sealed partial class IdempotencyPurge(IdempotencyKeys keys, TimeProvide
             {
                 await keys.PurgeAsync(stoppingToken);
             }
-            catch (DbException e)
+            catch (Exception e) when (DatabaseTrouble.Is(e))
             {
                 LogPurgeFailed(e);
             }

@@ -61,8 +61,9 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
                 ? kid.GetString()
                 : null;
         }
-        catch (Exception e) when (e is FormatException or JsonException)
+        catch (Exception e) when (e is FormatException or JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: half a surrogate pair is JSON (RFC 8259 §8.2) but no string.
             return null;
         }
     }

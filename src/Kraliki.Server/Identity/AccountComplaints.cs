@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Mail;
 
 namespace Kraliki.Server.Identity;
 
 /// <summary>What is wrong with the fields that people fill in for an account; all of it at once.</summary>
-internal sealed class AccountComplaints
+internal sealed partial class AccountComplaints
 {
     private const int LongestName = 200;
 
@@ -18,6 +19,11 @@ internal sealed class AccountComplaints
         if (trimmed.Length is 0 or > LongestName || trimmed.Any(char.IsControl))
         {
             _errors[field] = [$"{field} must have 1 to {LongestName} characters, on one line."];
+        }
+        else if (WebAddress().IsMatch(trimmed))
+        {
+            // Names stand in the mails that we send: nobody shall advertise a page in them, or lure to it.
+            _errors[field] = [$"{field} must not contain a web address."];
         }
 
         return this;
@@ -45,4 +51,7 @@ internal sealed class AccountComplaints
     }
 
     public IResult Refusal() => Problems.Invalid(_errors);
+
+    [GeneratedRegex(@"://|www\.|\p{L}\.\p{L}\S*/", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex WebAddress();
 }

@@ -22,6 +22,19 @@ internal sealed class AccountMails(PublicUrls urls)
         It works once, within 24 hours. If you did not register, do nothing: without the link nobody can use the account.
         """);
 
+    public MailText RegisteredTwice(string resetToken) => new(
+        "Confirm your e-mail address and set a password",
+        $"""
+        Hello,
+
+        somebody, probably you, registered with this e-mail address more than once. Links of earlier mails do not work any more.
+        This one confirms the address and lets you set the password that counts. It works once, within 60 minutes:
+
+        {Link("reset", resetToken)}
+
+        If this was not you, do nothing: without the link nobody can use the account.
+        """);
+
     public MailText AlreadyRegistered(string resetToken) => new(
         "You already have an account",
         $"""

@@ -55,7 +55,8 @@ internal static class AuthApi
 
         var email = User.Normalise(request.Email);
         var address = RateLimits.AddressOf(http.Connection.RemoteIpAddress);
-        if (await delays.RemainingAsync(email, address, cancellationToken) is { Ticks: > 0 } wait)
+        using var attempt = await delays.BeginAsync(email, address, cancellationToken);
+        if (attempt.Wait is { } wait)
         {
             return LoginDelays.Refusal(http, wait);
         }
@@ -65,15 +66,13 @@ internal static class AuthApi
         var match = await passwords.VerifyAsync(request.Password, user?.PasswordHash, cancellationToken);
         if (match == PasswordMatch.Wrong || user is null or { Status: MemberStatus.Deactivated })
         {
-            await delays.FailedAsync(email, address, cancellationToken);
-
             // An unknown address is not written down: people type passwords into the wrong field.
             var detail = match == PasswordMatch.Wrong ? null : "The password is right, the account is deactivated.";
             await audit.WriteAsync("login_failed", user?.Id.ToString() ?? "unknown", detail, organisation: user?.OrganisationId, cancellationToken: CancellationToken.None);
             return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
         }
 
-        await delays.SucceededAsync(email, address, cancellationToken);
+        await attempt.SucceededAsync();
         if (user.Status == MemberStatus.Unverified)
         {
             await audit.WriteAsync("login_failed", user.Id.ToString(), "The e-mail address is not verified yet.", organisation: user.OrganisationId, cancellationToken: CancellationToken.None);

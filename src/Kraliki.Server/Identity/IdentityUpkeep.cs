@@ -6,7 +6,7 @@ namespace Kraliki.Server.Identity;
 
 /// <summary>
 /// Tends the signing keys, and throws away what can no longer matter: expired refresh tokens and sign-ins, revocations of
-/// tokens that have expired, old mails and their tokens, forgotten failures.
+/// tokens that have expired, old mails and their tokens, forgotten failures, registrations that nobody confirmed.
 /// </summary>
 /// <remarks>Every node does it; whoever comes second finds nothing to do.</remarks>
 internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory databases, TimeProvider time, ILogger<IdentityUpkeep> log) : BackgroundService
@@ -35,6 +35,11 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
         await db.Set<OutgoingMail>().Where(row => row.CreatedAt < old && row.NextTryAt == null).ExecuteDeleteAsync(cancellationToken);
         var forgotten = now - LoginDelays.Memory;
         await db.Set<LoginFailures>().Where(row => row.LastAt < forgotten).ExecuteDeleteAsync(cancellationToken);
+
+        var unconfirmed = now - UnconfirmedRegistrations.Life;
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await UnconfirmedRegistrations.RemoveAsync(db, row => row.CreatedAt < unconfirmed, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -47,7 +52,7 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
                 await keys.TendAsync(stoppingToken);
                 await PurgeAsync(stoppingToken);
             }
-            catch (System.Data.Common.DbException e)
+            catch (Exception e) when (DatabaseTrouble.Is(e))
             {
                 LogUpkeepFailed(e);
             }

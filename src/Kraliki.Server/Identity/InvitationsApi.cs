@@ -1,3 +1,4 @@
+using System.Globalization;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
@@ -31,6 +32,7 @@ internal static class InvitationsApi
         HttpContext http,
         CurrentUser current,
         KralikiDb db,
+        KralikiDbFactory databases,
         MailTokens tokens,
         Outbox outbox,
         AccountMails mails,
@@ -54,6 +56,11 @@ internal static class InvitationsApi
         if (await Open(db).SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is { } repeated)
         {
             return Created(repeated);
+        }
+
+        if (await HeldBackAsync(http, databases, current.OrganisationId, email, tokens, cancellationToken) is { } later)
+        {
+            return later;
         }
 
         var now = time.GetUtcNow();
@@ -99,17 +106,16 @@ internal static class InvitationsApi
     }
 
     private static async Task<IResult> ResendAsync(
-        Guid id, HttpContext http, KralikiDb db, MailTokens tokens, Outbox outbox, AccountMails mails, AuditLog audit, TimeProvider time, CancellationToken cancellationToken)
+        Guid id, HttpContext http, KralikiDb db, KralikiDbFactory databases, MailTokens tokens, Outbox outbox, AccountMails mails, AuditLog audit, TimeProvider time, CancellationToken cancellationToken)
     {
         if (await Open(db).Include(row => row.Organisation).SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is not { } invitation)
         {
             return NotFound(id);
         }
 
-        if (await tokens.EnoughAsync(db, id, MailTokenPurpose.AcceptInvitation, cancellationToken))
+        if (await HeldBackAsync(http, databases, invitation.OrganisationId, invitation.Email, tokens, cancellationToken) is { } later)
         {
-            http.Response.Headers.RetryAfter = MailTokens.WindowSeconds;
-            return Problems.Result(429, "too_many_mails", "Three mails went to this address within 15 minutes; try again later.");
+            return later;
         }
 
         await using (var transaction = await db.Database.BeginTransactionAsync(cancellationToken))
@@ -122,6 +128,27 @@ internal static class InvitationsApi
         outbox.Announce();
         await audit.WriteAsync("invitation_resent", id.ToString(), cancellationToken: CancellationToken.None);
         return Results.NoContent();
+    }
+
+    /// <returns>429 when no further invitation may go out now; else null.</returns>
+    private static async Task<IResult?> HeldBackAsync(
+        HttpContext http, KralikiDbFactory databases, Guid organisation, string email, MailTokens tokens, CancellationToken cancellationToken)
+    {
+        // Over all organisations: a mailbox does not care which of them floods it.
+        await using var all = databases.OpenForSystem();
+        if (await tokens.EnoughInvitationsAsync(all, email, cancellationToken))
+        {
+            http.Response.Headers.RetryAfter = MailTokens.WindowSeconds;
+            return Problems.Result(429, "too_many_mails", "Three invitations went to this address within 15 minutes; try again later.");
+        }
+
+        if (await tokens.InvitationsFullAsync(all, organisation, cancellationToken) is { } wait)
+        {
+            http.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+            return Problems.Result(429, "too_many_mails", $"This organisation has sent {MailTokens.MostInvitationsInDay} invitations within a day; try again later.");
+        }
+
+        return null;
     }
 
     private static IQueryable<Invitation> Open(KralikiDb db) =>

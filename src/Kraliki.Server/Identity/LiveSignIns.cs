@@ -76,7 +76,7 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
             {
                 await CheckAsync(stoppingToken);
             }
-            catch (System.Data.Common.DbException e)
+            catch (Exception e) when (DatabaseTrouble.Is(e))
             {
                 LogCheckFailed(e);
             }

@@ -14,9 +14,9 @@ public sealed class LoginFailures
     /// <summary>Keyed hash of rule, account and address: what people type into the wrong field is not to be found in the database.</summary>
     public required byte[] Id { get; init; }
 
-    public required int Failures { get; init; }
+    public required int Failures { get; set; }
 
-    public required DateTimeOffset LastAt { get; init; }
+    public required DateTimeOffset LastAt { get; set; }
 
     /// <summary>Ticks after which one failure is forgotten.</summary>
     public required long ForgottenAfter { get; init; }
@@ -30,7 +30,11 @@ public sealed class LoginFailures
 /// <remarks>
 /// The first rule stops the single guesser and touches nobody else. The second stops one who has many addresses; it is patient
 /// enough that others' typing errors do not lock a person out, and a sign-in from elsewhere is delayed by at most 15 minutes.
+/// One address adds at most five failures to it, then one in two hours, which is forgotten faster than it is added: it takes
+/// four addresses to close an account to others.
 /// The third stops one who tries one password on many accounts; an office behind one address stays below it.
+/// A try is counted as a failure before the password is looked at and taken back when it was right: of many at once only as
+/// many get through as one after the other would.
 /// </remarks>
 internal sealed class LoginDelays(KralikiDbFactory databases, MasterKey master, TimeProvider time)
 {
@@ -38,10 +42,18 @@ internal sealed class LoginDelays(KralikiDbFactory databases, MasterKey master, 
     private static readonly Rule Account = new("account", FreeTries: 20, Longest: TimeSpan.FromMinutes(15), ForgottenAfter: TimeSpan.FromMinutes(30));
     private static readonly Rule Address = new("address", FreeTries: 50, Longest: TimeSpan.FromMinutes(15), ForgottenAfter: TimeSpan.FromMinutes(1));
 
+    // Not a rule that closes a door: how much of the account's count comes from one address.
+    private static readonly Rule Share = new("share", FreeTries: 5, Longest: TimeSpan.Zero, ForgottenAfter: TimeSpan.FromHours(2));
+
     /// <summary>After this long every count has come down to nothing.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
     private readonly byte[] _key = master.Derive("login-failures");
+
+    // Tries of one account from one address come one after the other on a node: a person with several windows must not be
+    // refused for tries that are under way. Who waits is a request that the rate limit has let in; 64 turns, because accounts
+    // that share one merely wait for each other.
+    private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
 
     /// <summary>429 with the seconds to wait.</summary>
     public static IResult Refusal(HttpContext http, TimeSpan wait)
@@ -62,34 +74,104 @@ internal sealed class LoginDelays(KralikiDbFactory databases, MasterKey master, 
         return rows.Select(row => rules.First(rule => rule.Id.AsSpan().SequenceEqual(row.Id)).Rule.Remaining(row, now)).Append(TimeSpan.Zero).Max();
     }
 
-    public async Task FailedAsync(string email, string address, CancellationToken cancellationToken)
+    /// <summary>
+    /// Ask before looking at a password. The try counts as a failure from now on, also when its caller goes away;
+    /// <see cref="LoginAttempt.SucceededAsync"/> takes that back.
+    /// </summary>
+    public async Task<LoginAttempt> BeginAsync(string email, string address, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow().UtcTicks;
+        // A flood of refused tries only reads.
+        if (await RemainingAsync(email, address, cancellationToken) is { Ticks: > 0 } wait)
+        {
+            return new(wait);
+        }
 
-        // In one order everywhere, so that two nodes that write the same rows wait for each other instead of for ever.
-        var rules = Rules(email, address).OrderBy(rule => Convert.ToHexString(rule.Id), StringComparer.Ordinal).ToList();
-        var ((a, ruleA), (b, ruleB), (c, ruleC)) = (rules[0], rules[1], rules[2]);
-        await using var db = databases.OpenForSystem();
-        await db.Database.ExecuteSqlAsync(
-            $"""
-            INSERT INTO login_failures (id, failures, last_at, forgotten_after)
-            VALUES ({a}, 1, {now}, {ruleA.ForgottenAfter.Ticks}), ({b}, 1, {now}, {ruleB.ForgottenAfter.Ticks}), ({c}, 1, {now}, {ruleC.ForgottenAfter.Ticks})
-            ON CONFLICT (id) DO UPDATE SET
-              last_at = excluded.last_at,
-              failures = 1 + CASE
-                WHEN login_failures.failures > (excluded.last_at - login_failures.last_at) / login_failures.forgotten_after
-                THEN login_failures.failures - (excluded.last_at - login_failures.last_at) / login_failures.forgotten_after
-                ELSE 0 END
-            """,
-            cancellationToken);
+        var turn = _turns[Named(AccountAtAddress, email, address).Id[0] % _turns.Length];
+        await turn.WaitAsync(cancellationToken);
+        LoginAttempt? attempt = null;
+        try
+        {
+            return attempt = await CountAsync(email, address, turn, cancellationToken);
+        }
+        finally
+        {
+            if (attempt is not { Wait: null })
+            {
+                turn.Release();
+            }
+        }
     }
 
     /// <summary>The person has proved to be the owner: nothing is held against the account any more.</summary>
     public async Task SucceededAsync(string email, string address, CancellationToken cancellationToken)
     {
-        var ids = Rules(email, address).Where(rule => rule.Rule != Address).Select(rule => rule.Id).ToList();
+        List<byte[]> ids = [Named(AccountAtAddress, email, address).Id, Named(Account, email, "").Id, Named(Share, email, address).Id];
         await using var db = databases.OpenForSystem();
         await db.Set<LoginFailures>().Where(row => ids.Contains(row.Id)).ExecuteDeleteAsync(cancellationToken);
+    }
+
+    private async Task<LoginAttempt> CountAsync(string email, string address, SemaphoreSlim turn, CancellationToken cancellationToken)
+    {
+        var share = Named(Share, email, address);
+        var rules = Rules(email, address).Append(share).ToList();
+        await using var db = databases.OpenForSystem();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await LockAsync(db, rules, cancellationToken);
+        var ids = rules.ConvertAll(rule => rule.Id);
+        var stored = await db.Set<LoginFailures>().Where(row => ids.Contains(row.Id)).ToListAsync(cancellationToken);
+        var rows = rules.ToDictionary(rule => rule.Rule, rule => stored.First(row => rule.Id.AsSpan().SequenceEqual(row.Id)));
+        var now = time.GetUtcNow();
+        var wait = rows.Max(row => row.Key.Remaining(row.Value, now));
+        if (wait > TimeSpan.Zero)
+        {
+            return new(wait);
+        }
+
+        var before = rows[Address];
+        var (failures, lastAt) = (before.Failures, before.LastAt);
+        var sharesLeft = Share.Left(rows[Share], now) < Share.FreeTries;
+        foreach (var (rule, row) in rows)
+        {
+            if (sharesLeft || (rule != Share && rule != Account))
+            {
+                row.Failures = rule.Left(row, now) + 1;
+                row.LastAt = now;
+            }
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        var (added, later) = (before.Failures - failures, before.LastAt - lastAt);
+        return new(turn, () => TakeBackAsync(email, address, added, later));
+    }
+
+    /// <summary>Makes the rows that are missing and holds all of them until the transaction ends.</summary>
+    private async Task LockAsync(KralikiDb db, List<(byte[] Id, Rule Rule)> rules, CancellationToken cancellationToken)
+    {
+        // In one order everywhere, so that two nodes that write the same rows wait for each other instead of for ever.
+        var ordered = rules.OrderBy(rule => Convert.ToHexString(rule.Id), StringComparer.Ordinal).ToList();
+        var ((a, ruleA), (b, ruleB), (c, ruleC), (d, ruleD)) = (ordered[0], ordered[1], ordered[2], ordered[3]);
+        var now = time.GetUtcNow().UtcTicks;
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO login_failures (id, failures, last_at, forgotten_after)
+            VALUES ({a}, 0, {now}, {ruleA.ForgottenAfter.Ticks}), ({b}, 0, {now}, {ruleB.ForgottenAfter.Ticks}),
+              ({c}, 0, {now}, {ruleC.ForgottenAfter.Ticks}), ({d}, 0, {now}, {ruleD.ForgottenAfter.Ticks})
+            ON CONFLICT (id) DO UPDATE SET failures = login_failures.failures
+            """,
+            cancellationToken);
+    }
+
+    private async Task TakeBackAsync(string email, string address, int added, TimeSpan later)
+    {
+        // The person is in: a client that is gone must not leave a failure behind that was none.
+        await SucceededAsync(email, address, CancellationToken.None);
+
+        // By difference: others have counted at this address meanwhile, or taken theirs back.
+        var id = Named(Address, "", address).Id;
+        await using var db = databases.OpenForSystem();
+        await db.Database.ExecuteSqlAsync(
+            $"UPDATE login_failures SET failures = failures - {added}, last_at = last_at - {later.Ticks} WHERE id = {id}", CancellationToken.None);
     }
 
     private List<(byte[] Id, Rule Rule)> Rules(string email, string address) =>
@@ -102,7 +184,7 @@ internal sealed class LoginDelays(KralikiDbFactory databases, MasterKey master, 
     {
         public TimeSpan Remaining(LoginFailures row, DateTimeOffset now)
         {
-            var failures = row.Failures - ((now - row.LastAt).Ticks / ForgottenAfter.Ticks);
+            var failures = Left(row, now);
             if (failures < FreeTries)
             {
                 return TimeSpan.Zero;
@@ -111,7 +193,28 @@ internal sealed class LoginDelays(KralikiDbFactory databases, MasterKey master, 
             var delay = TimeSpan.FromSeconds(Math.Min(Longest.TotalSeconds, Math.Pow(2, failures - FreeTries)));
             return row.LastAt + delay - now;
         }
+
+        public int Left(LoginFailures row, DateTimeOffset now) => (int)Math.Max(0, row.Failures - ((now - row.LastAt).Ticks / ForgottenAfter.Ticks));
     }
+}
+
+/// <summary>One try at a password; disposed when its outcome is known. Then the next of the same account and address may begin.</summary>
+internal sealed class LoginAttempt : IDisposable
+{
+    private readonly SemaphoreSlim? _turn;
+    private readonly Func<Task>? _takeBack;
+
+    public LoginAttempt(TimeSpan wait) => Wait = wait;
+
+    public LoginAttempt(SemaphoreSlim turn, Func<Task> takeBack) => (_turn, _takeBack) = (turn, takeBack);
+
+    /// <summary>How long nobody may try; null when this try is welcome.</summary>
+    public TimeSpan? Wait { get; }
+
+    /// <summary>The person has proved to be the owner: nothing is held against the account any more.</summary>
+    public Task SucceededAsync() => _takeBack?.Invoke() ?? throw new InvalidOperationException("This try was refused.");
+
+    public void Dispose() => _turn?.Release();
 }
 
 internal sealed class LoginFailuresConfiguration : IEntityTypeConfiguration<LoginFailures>

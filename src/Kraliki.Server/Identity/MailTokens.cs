@@ -45,6 +45,9 @@ internal sealed class MailTokens(TimeProvider time)
     /// <summary>More mails than this to one person within <see cref="Window"/> are not sent: nobody's mailbox is flooded through us.</summary>
     private const int MostInWindow = 3;
 
+    /// <summary>An organisation sends no more invitations than this in a day: anybody can register one, and would have a free sender of mail.</summary>
+    public const int MostInvitationsInDay = 200;
+
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
 
     /// <summary>As a Retry-After says it.</summary>
@@ -63,6 +66,31 @@ internal sealed class MailTokens(TimeProvider time)
     {
         var since = time.GetUtcNow() - Window;
         return db.Set<MailToken>().Where(row => row.SubjectId == subject && row.Purpose == purpose && row.CreatedAt > since).Skip(MostInWindow - 1).AnyAsync(cancellationToken);
+    }
+
+    /// <summary>True when this address has got as many invitations, by whomever, as is good for now.</summary>
+    /// <param name="all">A context of the system: other organisations count.</param>
+    public Task<bool> EnoughInvitationsAsync(KralikiDb all, string email, CancellationToken cancellationToken)
+    {
+        var since = time.GetUtcNow() - Window;
+        return all.Set<MailToken>()
+            .Where(row => row.Purpose == MailTokenPurpose.AcceptInvitation && row.CreatedAt > since && all.Set<Invitation>().Any(i => i.Id == row.SubjectId && i.Email == email))
+            .Skip(MostInWindow - 1)
+            .AnyAsync(cancellationToken);
+    }
+
+    /// <returns>How long the organisation has to wait before it may send another invitation; null when it need not.</returns>
+    public async Task<TimeSpan?> InvitationsFullAsync(KralikiDb all, Guid organisation, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var since = now - TimeSpan.FromDays(1);
+        var first = await all.Set<MailToken>()
+            .Where(row => row.OrganisationId == organisation && row.Purpose == MailTokenPurpose.AcceptInvitation && row.CreatedAt > since)
+            .OrderByDescending(row => row.CreatedAt)
+            .Skip(MostInvitationsInDay - 1)
+            .Select(row => (DateTimeOffset?)row.CreatedAt)
+            .FirstOrDefaultAsync(cancellationToken);
+        return first - since;
     }
 
     /// <summary>Adds a token, which counts once the caller has saved; older ones of this subject and purpose end at once.</summary>

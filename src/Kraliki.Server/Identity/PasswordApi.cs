@@ -140,7 +140,8 @@ internal static class PasswordApi
 
         // A stolen sign-in must not become a place to guess the password at leisure.
         var address = RateLimits.AddressOf(http.Connection.RemoteIpAddress);
-        if (await delays.RemainingAsync(user.Email, address, cancellationToken) is { Ticks: > 0 } wait)
+        using var attempt = await delays.BeginAsync(user.Email, address, cancellationToken);
+        if (attempt.Wait is { } wait)
         {
             return LoginDelays.Refusal(http, wait);
         }
@@ -148,12 +149,11 @@ internal static class PasswordApi
         if (PasswordRules.TooLong(request.CurrentPassword)
             || await passwords.VerifyAsync(request.CurrentPassword, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong)
         {
-            await delays.FailedAsync(user.Email, address, cancellationToken);
             await audit.WriteAsync("password_change_failed", user.Id.ToString(), cancellationToken: CancellationToken.None);
             return Problems.Invalid("current_password", "current_password is wrong.");
         }
 
-        await delays.SucceededAsync(user.Email, address, cancellationToken);
+        await attempt.SucceededAsync();
         user.PasswordHash = await passwords.HashAsync(request.NewPassword, cancellationToken);
         user.Touch(time.GetUtcNow());
         outbox.Add(db, user.OrganisationId, user.Email, mails.PasswordChanged());

@@ -25,8 +25,8 @@ internal static class PasswordRules
     private const int ShortestWord = 4;
     private const int ShortestOwn = 3;
 
-    // Looked for at every place of the password; a longer one is looked for in pieces, which take it away as well.
-    private const int LongestOwn = 40;
+    // Looked for at every place of the password. A longer one is looked for in pieces: the longest name is three of them.
+    private const int LongestOwn = 67;
     private const int ShortestRun = 3;
 
     // A third word is chosen, no longer guessed: each after the second counts as that many unknown characters.

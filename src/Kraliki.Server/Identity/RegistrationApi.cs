@@ -159,6 +159,7 @@ internal static class RegistrationApi
             UpdatedAt = now,
             EmailVerifiedAt = now,
         };
+        bool replaced;
         await using (var transaction = await db.Database.BeginTransactionAsync(cancellationToken))
         {
             var open = db.Set<Invitation>().Where(row => row.Id == invitation.Id && row.AcceptedAt == null && row.WithdrawnAt == null);
@@ -168,6 +169,8 @@ internal static class RegistrationApi
                 return LinkExpired();
             }
 
+            // The token proves the mailbox; whoever only typed its address before must not keep its reader out.
+            replaced = await UnconfirmedRegistrations.RemoveAsync(db, row => row.Email == invitation.Email, cancellationToken) > 0;
             db.Add(user);
             try
             {
@@ -186,8 +189,8 @@ internal static class RegistrationApi
             }
         }
 
-        await audit.WriteAsync(
-            "registered", user.Id.ToString(), $"By invitation, as {invitation.Role}.", actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
+        var detail = $"By invitation, as {invitation.Role}." + (replaced ? " An unconfirmed registration of the address was removed." : "");
+        await audit.WriteAsync("registered", user.Id.ToString(), detail, actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
         return Results.Json(new RegisterResponse(user.Email, VerificationRequired: false), ContractsJson.Default.RegisterResponse, statusCode: 202);
     }
 
@@ -278,6 +281,14 @@ internal static class RegistrationApi
 
     private static async Task TellOwnerAsync(KralikiDb db, User owner, MailTokens tokens, Outbox outbox, AccountMails mails, CancellationToken cancellationToken)
     {
+        var unconfirmed = owner.Status == MemberStatus.Unverified;
+        if (unconfirmed)
+        {
+            // Two have typed this address, each with a password. A link that confirms the account would confirm the first one's
+            // password, whoever opens it; the link that sets a new one leaves the account to the reader of the mailbox.
+            await tokens.EndAsync(db, owner.Id, MailTokenPurpose.VerifyEmail, cancellationToken);
+        }
+
         if (owner.Status == MemberStatus.Deactivated || await tokens.EnoughAsync(db, owner.Id, MailTokenPurpose.ResetPassword, cancellationToken))
         {
             tokens.AddDecoy(db, MailTokenPurpose.ResetPassword);
@@ -285,7 +296,7 @@ internal static class RegistrationApi
         else
         {
             var token = await tokens.IssueAsync(db, owner.OrganisationId, owner.Id, MailTokenPurpose.ResetPassword, cancellationToken);
-            outbox.Add(db, owner.OrganisationId, owner.Email, mails.AlreadyRegistered(token));
+            outbox.Add(db, owner.OrganisationId, owner.Email, unconfirmed ? mails.RegisteredTwice(token) : mails.AlreadyRegistered(token));
         }
 
         await db.SaveChangesAsync(cancellationToken);

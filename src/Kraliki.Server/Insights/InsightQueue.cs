@@ -1,9 +1,9 @@
 using System.Diagnostics.Metrics;
 using System.Threading.Channels;
 using Kraliki.Contracts;
+using Kraliki.Server.Data;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions;
-using Kraliki.Server.Sessions.Journal;
 
 namespace Kraliki.Server.Insights;
 
@@ -126,7 +126,7 @@ internal sealed partial class InsightQueue : BackgroundService
         {
             await _sessions.RecordAsync(turn.Session, found);
         }
-        catch (Exception e) when (e is JournalUnavailableException || GrainCalls.IsTransient(e))
+        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
             LogNotRecorded(e, turn.Session);
             foreach (var analyzer in _analyzers)

@@ -1,5 +1,5 @@
-using System.Data.Common;
 using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
 using Microsoft.EntityFrameworkCore;
 
@@ -10,8 +10,9 @@ namespace Kraliki.Server.Mail;
 /// 1. Due mails are read, oldest first. 2. One update claims a mail for <see cref="Claim"/>; of any number of nodes one gets
 /// it. 3. It is sent. 4. The row says so, and its text goes. A process killed between 3 and 4 sends the mail again after the
 /// claim: at least once, with the same Message-ID. What fails is tried again after 30 s, 1 min, 2 min … 1 h, for a day.
+/// Without a mail server the mails wait for one as long as that.
 /// </remarks>
-internal sealed partial class MailSender(MailOptions options, Outbox outbox, KralikiDbFactory databases, AuditLog audit, TimeProvider time, ILogger<MailSender> log)
+internal sealed partial class MailSender(KralikiOptions options, Outbox outbox, KralikiDbFactory databases, AuditLog audit, TimeProvider time, ILogger<MailSender> log)
     : BackgroundService
 {
     private const int BatchSize = 50;
@@ -28,18 +29,25 @@ internal sealed partial class MailSender(MailOptions options, Outbox outbox, Kra
         {
             try
             {
-                await SendDueAsync(stoppingToken);
+                if (options.Mail is { } server)
+                {
+                    await SendDueAsync(server, stoppingToken);
+                }
+                else
+                {
+                    await GiveUpOldAsync(stoppingToken);
+                }
             }
-            catch (DbException problem)
+            catch (Exception e) when (DatabaseTrouble.Is(e))
             {
-                LogRoundFailed(problem);
+                LogRoundFailed(e);
             }
 
             await outbox.WaitAsync(Round, stoppingToken);
         }
     }
 
-    private async Task SendDueAsync(CancellationToken cancellationToken)
+    private async Task SendDueAsync(MailOptions settings, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         await using var db = databases.OpenForSystem();
@@ -49,7 +57,7 @@ internal sealed partial class MailSender(MailOptions options, Outbox outbox, Kra
             return;
         }
 
-        using var server = new MailServer(options);
+        using var server = new MailServer(settings);
         foreach (var mail in due)
         {
             if (!await ClaimAsync(db, mail, cancellationToken))
@@ -90,17 +98,40 @@ internal sealed partial class MailSender(MailOptions options, Outbox outbox, Kra
 
         if (result.Outcome == SendOutcome.Refused || now - mail.CreatedAt >= GiveUpAfter)
         {
-            await row.ExecuteUpdateAsync(
-                r => r.SetProperty(m => m.GivenUpAt, now).SetProperty(m => m.NextTryAt, (DateTimeOffset?)null).SetProperty(m => m.Text, (string?)null),
-                cancellationToken);
-            LogGivenUp(mail.Id, result.Reason);
-            await audit.WriteAsync(
-                "mail_failed", mail.Id.ToString(), $"{mail.Subject}: {result.Reason}", actor: "server", organisation: mail.OrganisationId, cancellationToken: cancellationToken);
+            await GiveUpAsync(row, mail, result.Reason, cancellationToken);
             return;
         }
 
         var pause = TimeSpan.FromTicks(Math.Min(LongestPause.Ticks, (long)(FirstPause.Ticks * Math.Pow(2, Math.Min(mail.Tries, 10)))));
         await row.ExecuteUpdateAsync(r => r.SetProperty(m => m.NextTryAt, now + pause), cancellationToken);
         LogNotSent(mail.Id, result.Reason, pause);
+    }
+
+    /// <summary>Links that open accounts are not kept for ever because nobody set up a mail server.</summary>
+    private async Task GiveUpOldAsync(CancellationToken cancellationToken)
+    {
+        var old = time.GetUtcNow() - GiveUpAfter;
+        await using var db = databases.OpenForSystem();
+        var mails = db.Set<OutgoingMail>().Where(mail => mail.NextTryAt != null);
+        foreach (var mail in await mails.AsNoTracking().Where(mail => mail.CreatedAt <= old).OrderBy(mail => mail.CreatedAt).Take(BatchSize).ToListAsync(cancellationToken))
+        {
+            await GiveUpAsync(mails.Where(row => row.Id == mail.Id), mail, "no mail server is set", cancellationToken);
+        }
+    }
+
+    /// <summary>Of several nodes, the one whose update finds the row writes of it.</summary>
+    private async Task GiveUpAsync(IQueryable<OutgoingMail> row, OutgoingMail mail, string? reason, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (await row.ExecuteUpdateAsync(
+            r => r.SetProperty(m => m.GivenUpAt, now).SetProperty(m => m.NextTryAt, (DateTimeOffset?)null).SetProperty(m => m.Text, (string?)null),
+            cancellationToken) == 0)
+        {
+            return;
+        }
+
+        LogGivenUp(mail.Id, reason);
+        await audit.WriteAsync(
+            "mail_failed", mail.Id.ToString(), $"{mail.Subject}: {reason}", actor: "server", organisation: mail.OrganisationId, cancellationToken: cancellationToken);
     }
 }

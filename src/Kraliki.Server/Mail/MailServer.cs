@@ -15,6 +15,9 @@ internal enum SendOutcome
     /// <summary>The mail server says that it will never take this mail.</summary>
     Refused,
 
+    /// <summary>The mail server does not take this mail now; the next one may fare better.</summary>
+    Deferred,
+
     /// <summary>The mail server takes no mail now; the next one would fare no better.</summary>
     Unreachable,
 }
@@ -38,10 +41,12 @@ internal sealed class MailServer(MailOptions options) : IDisposable
             await _client.SendAsync(Message(mail), cancellationToken);
             return new(SendOutcome.Sent);
         }
-        catch (SmtpCommandException refused) when ((int)refused.StatusCode >= 500 && refused.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted)
+        catch (SmtpCommandException refused)
+            when (refused.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted && refused.StatusCode != SmtpStatusCode.ServiceNotAvailable)
         {
-            // RFC 5321 §4.2.1: 5yz means that the same command will be refused again.
-            return new(SendOutcome.Refused, $"{refused.ErrorCode} {(int)refused.StatusCode}");
+            // RFC 5321 §4.2.1: 5yz means that the same command will be refused again, 4yz that it may be taken later. 421 is
+            // the server's goodbye and not about this mail.
+            return new((int)refused.StatusCode >= 500 ? SendOutcome.Refused : SendOutcome.Deferred, $"{refused.ErrorCode} {(int)refused.StatusCode}");
         }
         catch (Exception problem) when (problem is CommandException or ProtocolException or AuthenticationException or SslHandshakeException
             or IOException or SocketException or TimeoutException or NotSupportedException)

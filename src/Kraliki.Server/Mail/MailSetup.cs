@@ -7,9 +7,8 @@ public static class MailSetup
     public static void AddMail(this WebApplicationBuilder builder, KralikiOptions options)
     {
         builder.Services.AddSingleton<Outbox>();
-        if (options.Mail is { } server)
+        if (!Outbox.IsMailbox(options))
         {
-            builder.Services.AddSingleton(server);
             builder.Services.AddSingleton<MailSender>();
             builder.Services.AddHostedService(services => services.GetRequiredService<MailSender>());
         }

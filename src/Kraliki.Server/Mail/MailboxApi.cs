@@ -8,7 +8,7 @@ namespace Kraliki.Server.Mail;
 
 /// <summary>
 /// <c>/api/v1/mailbox</c>: everybody's mail in a demo without a mail server. Open to whoever can reach the demo, because its
-/// mails are for people who cannot sign in yet; a demo listens on this machine only.
+/// mails are for people who cannot sign in yet; a demo that is published under an address has none.
 /// </summary>
 internal static class MailboxApi
 {
@@ -24,7 +24,7 @@ internal static class MailboxApi
     private static async ValueTask<object?> InDemoOnlyAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next) =>
         Outbox.IsMailbox(call.HttpContext.RequestServices.GetRequiredService<KralikiOptions>())
             ? await next(call)
-            : Problems.NotFound("There is a mailbox in demo mode without a mail server only.");
+            : Problems.NotFound("There is a mailbox in demo mode without a mail server and without a public address only.");
 
     private static async Task<IResult> ListAsync([AsParameters] Paging page, KralikiDbFactory databases, CancellationToken cancellationToken, [FromQuery(Name = "to")] string? to = null)
     {

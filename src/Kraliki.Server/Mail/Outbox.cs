@@ -16,8 +16,11 @@ internal sealed class Outbox(KralikiOptions options, TimeProvider time)
     // One sign is enough, however many mails came: the sender looks into the table.
     private readonly Channel<bool> _news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    /// <summary>A demo without a mail server keeps its mails for the console to show.</summary>
-    public static bool IsMailbox(KralikiOptions options) => options is { Demo: true, Mail: null };
+    /// <summary>
+    /// A demo without a mail server keeps its mails for the console to show; unless it is published under an address, where
+    /// strangers would read them.
+    /// </summary>
+    public static bool IsMailbox(KralikiOptions options) => options is { Demo: true, Mail: null, PublicUrl: null or { IsLoopback: true } };
 
     /// <summary>Adds the mail, which exists once the caller has saved; <see cref="Announce"/> then spares it the wait for the sender's next round.</summary>
     /// <param name="organisation">Whose act it is.</param>

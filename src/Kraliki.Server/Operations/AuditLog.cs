@@ -70,5 +70,6 @@ public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttp
 
     public void Dispose() => _gate.Dispose();
 
-    private static string Cut(string text) => text.Length <= LongestText ? text : text[..LongestText];
+    // Never through a pair: half of one is stored as another character than the one that the chain is computed over.
+    private static string Cut(string text) => text.Length <= LongestText ? text : text[..(char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText)];
 }

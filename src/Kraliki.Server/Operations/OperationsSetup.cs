@@ -15,6 +15,8 @@ public static class OperationsSetup
     {
         builder.Services.AddSingleton<AuditChain>();
         builder.Services.AddSingleton<AuditLog>();
+        builder.Services.AddSingleton<Refusals>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<Refusals>());
         builder.Services.AddSingleton<PersonalDataReads>();
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalAudit>();
         builder.Services.AddSingleton<FeatureFlags>();

@@ -1,10 +1,11 @@
+using Kraliki.Server.Identity;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 
 namespace Kraliki.Server.Operations;
 
 /// <summary>Writes down who asked for what their role does not permit; the answer itself stays the framework's 403.</summary>
-internal sealed class RefusalAudit(AuditLog audit) : IAuthorizationMiddlewareResultHandler
+internal sealed class RefusalAudit(Refusals refusals) : IAuthorizationMiddlewareResultHandler
 {
     private readonly AuthorizationMiddlewareResultHandler _answer = new();
 
@@ -13,11 +14,15 @@ internal sealed class RefusalAudit(AuditLog audit) : IAuthorizationMiddlewareRes
         if (authorizeResult.Forbidden)
         {
             var permission = context.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>().Select(demand => demand.Policy).LastOrDefault(name => name is not null);
-            await audit.WriteAsync(
+            var user = context.RequestServices.GetRequiredService<CurrentUser>();
+            await refusals.NoteAsync(
                 "permission_refused",
                 permission ?? "signed_in",
                 $"{context.Request.Method} {context.Request.Path}",
-                cancellationToken: CancellationToken.None);
+                user.Email,
+                context.Connection.RemoteIpAddress,
+                user.OrganisationId,
+                byActor: true);
         }
 
         await _answer.HandleAsync(next, context, policy, authorizeResult);

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
@@ -155,7 +154,7 @@ internal sealed partial class RehearsalRunner(
         {
             await UpdateAsync(id, row => Finish(row, RehearsalStatus.Failed, failure, null), cancellationToken);
         }
-        catch (DbException e)
+        catch (Exception e) when (DatabaseTrouble.Is(e))
         {
             // The next start marks it as interrupted.
             LogRehearsalFailed(e, id);
@@ -164,12 +163,20 @@ internal sealed partial class RehearsalRunner(
 
     private async Task FailInterruptedAsync(CancellationToken cancellationToken)
     {
-        await using var db = databases.OpenForSystem();
-        var interrupted = await db.Set<RehearsalRow>()
-            .Where(row => row.CreatedAt < _startedAt && (row.Status == RehearsalStatus.Queued || row.Status == RehearsalStatus.Running))
-            .ToListAsync(cancellationToken);
-        interrupted.ForEach(row => Finish(row, RehearsalStatus.Failed, "The server was restarted in the middle of it.", null));
-        await db.SaveChangesAsync(cancellationToken);
+        try
+        {
+            await using var db = databases.OpenForSystem();
+            var interrupted = await db.Set<RehearsalRow>()
+                .Where(row => row.CreatedAt < _startedAt && (row.Status == RehearsalStatus.Queued || row.Status == RehearsalStatus.Running))
+                .ToListAsync(cancellationToken);
+            interrupted.ForEach(row => Finish(row, RehearsalStatus.Failed, "The server was restarted in the middle of it.", null));
+            await db.SaveChangesAsync(cancellationToken);
+        }
+        catch (Exception e) when (DatabaseTrouble.Is(e))
+        {
+            // The next start marks them.
+            LogInterruptedNotMarked(e);
+        }
     }
 
     private async Task<RehearsalRow> UpdateAsync(Guid id, Action<RehearsalRow> change, CancellationToken cancellationToken)
@@ -189,6 +196,9 @@ internal sealed partial class RehearsalRunner(
         row.Report = report;
         row.FinishedAt = row.UpdatedAt = time.GetUtcNow();
     }
+
+    [LoggerMessage(EventId = 401, Level = LogLevel.Warning, Message = "Rehearsals that a restart interrupted could not be marked as failed; the next start tries again")]
+    private partial void LogInterruptedNotMarked(Exception exception);
 
     [LoggerMessage(EventId = 400, Level = LogLevel.Error, Message = "Rehearsal {RehearsalId} could not be run")]
     private partial void LogRehearsalFailed(Exception exception, Guid rehearsalId);

@@ -1,3 +1,4 @@
+using Kraliki.Server.Data;
 using Kraliki.Server.Sessions.Journal;
 
 namespace Kraliki.Server.Sessions;
@@ -26,7 +27,7 @@ internal sealed partial class SessionReaper(
                 await grains.GetGrain<ISessionGrain>(session).ReapAsync();
             }
         }
-        catch (Exception e) when (GrainCalls.IsTransient(e) || e is System.Data.Common.DbException)
+        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
             LogSweepFailed(e);
         }

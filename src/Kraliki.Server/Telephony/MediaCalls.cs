@@ -20,7 +20,7 @@ internal sealed partial class MediaCalls(
     LiveCalls live,
     VoiceProviders providers,
     CallOptions options,
-    AuditLog audit,
+    Refusals refusals,
     TimeProvider time,
     IHostApplicationLifetime lifetime,
     ILogger<CallLoop> logger)
@@ -48,7 +48,7 @@ internal sealed partial class MediaCalls(
 
             if (outcome.Reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierTimeout)
             {
-                await RefusedAsync(call?.SessionId.ToString() ?? Path, outcome.Detail, address, log, CancellationToken.None);
+                await RefusedAsync(call?.SessionId.ToString() ?? Path, outcome.Detail, address, log);
             }
         }
         catch (Exception e)
@@ -68,7 +68,7 @@ internal sealed partial class MediaCalls(
             var redeemed = tokens.Redeem(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, out var sessionId);
             if (redeemed != StreamTokenOutcome.Good)
             {
-                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", address, log, cancellationToken);
+                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", address, log);
                 return null;
             }
 
@@ -77,7 +77,7 @@ internal sealed partial class MediaCalls(
             var attached = await live.AttachAsync(sessionId, cancellationToken);
             if (attached is null)
             {
-                await RefusedAsync(start.CallSid, "The session has ended.", address, log, cancellationToken);
+                await RefusedAsync(start.CallSid, "The session has ended.", address, log);
                 return null;
             }
 
@@ -124,9 +124,9 @@ internal sealed partial class MediaCalls(
         }
     }
 
-    private async Task RefusedAsync(string subject, string why, IPAddress? address, ILogger log, CancellationToken cancellationToken)
+    private async Task RefusedAsync(string subject, string why, IPAddress? address, ILogger log)
     {
-        await audit.WriteAsync("media_socket_refused", subject, why, actor: "carrier", address: address?.ToString(), cancellationToken: cancellationToken);
+        await refusals.NoteAsync("media_socket_refused", subject, why, "carrier", address);
         LogRefused(log, why);
     }
 

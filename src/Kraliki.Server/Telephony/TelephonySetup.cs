@@ -10,7 +10,6 @@ public static class TelephonySetup
     {
         builder.Services.TryAddSingleton(new CallOptions());
         builder.Services.AddSingleton<TwilioAccounts>();
-        builder.Services.AddSingleton<CarrierOwner>();
         builder.Services.AddSingleton<StreamTokens>();
         builder.Services.AddScoped<TwilioWebhooks>();
         builder.Services.AddSingleton<MediaCalls>();

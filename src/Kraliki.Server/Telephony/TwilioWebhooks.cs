@@ -1,4 +1,5 @@
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Operations.Flags;
 
@@ -6,7 +7,7 @@ namespace Kraliki.Server.Telephony;
 
 /// <summary>Lets a webhook in, or refuses it with a status and an audit line and nothing else.</summary>
 /// <remarks>Scoped to one request. More layers (rate, source address, time stamp) belong here, in front of the signature.</remarks>
-internal sealed class TwilioWebhooks(TwilioAccounts accounts, CarrierOwner owner, FeatureFlags flags, PublicUrls urls, AuditLog audit)
+internal sealed class TwilioWebhooks(TwilioAccounts accounts, FeatureFlags flags, PublicUrls urls, Refusals refusals)
 {
     private const int MaxFields = 100;
 
@@ -24,7 +25,7 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, CarrierOwner owner
     {
         if (!http.Request.HasFormContentType)
         {
-            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "not a form", cancellationToken);
+            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "not a form");
             return null;
         }
 
@@ -35,13 +36,13 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, CarrierOwner owner
         }
         catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
         {
-            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "an unreadable form", cancellationToken);
+            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "an unreadable form");
             return null;
         }
 
         if (accounts.TokenOf(form["AccountSid"]) is not { } authToken)
         {
-            await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "an account that is not ours", cancellationToken);
+            await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "an account that is not ours");
             return null;
         }
 
@@ -49,34 +50,34 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, CarrierOwner owner
         string url = urls.FixedHttp(http.Request.Path + http.Request.QueryString);
         if (!TwilioSignature.IsValid(authToken, url, form, http.Request.Headers["X-Twilio-Signature"]))
         {
-            if (await owner.OrganisationAsync(cancellationToken) is not { } organisation || flags.IsEnabled(organisation, Flag.WebhookValidation))
+            if (flags.IsEnabled(FirstAccounts.OrganisationId, Flag.WebhookValidation))
             {
-                await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "a wrong or missing signature", cancellationToken);
+                await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "a wrong or missing signature");
                 return null;
             }
 
-            _unsignedFor = organisation;
-            await audit.WriteAsync(
+            _unsignedFor = FirstAccounts.OrganisationId;
+            await refusals.NoteAsync(
                 "webhook_unverified",
                 http.Request.Path,
                 "Let in a Twilio webhook with a wrong or missing signature: enable_webhook_validation is off.",
-                actor: "carrier",
-                organisation: organisation,
-                cancellationToken: cancellationToken);
+                "carrier",
+                http.Connection.RemoteIpAddress,
+                _unsignedFor);
         }
 
         if (form.Count > MaxFields || form["CallSid"].ToString() is not { Length: > 0 and <= 64 })
         {
-            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "no CallSid, or too many fields", cancellationToken);
+            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "no CallSid, or too many fields");
             return null;
         }
 
         return form;
 
-        Task RefuseAsync(int status, string action, string why, CancellationToken token)
+        Task RefuseAsync(int status, string action, string why)
         {
             Refusal = Results.StatusCode(status);
-            return audit.WriteAsync(action, http.Request.Path, $"Refused a Twilio webhook with {why}.", actor: "carrier", cancellationToken: token);
+            return refusals.NoteAsync(action, http.Request.Path, $"Refused a Twilio webhook with {why}.", "carrier", http.Connection.RemoteIpAddress);
         }
     }
 }

@@ -106,6 +106,56 @@ public sealed partial class RegistrationTests(AccountServer fixture) : IClassFix
     }
 
     [Fact]
+    public async Task Whoever_typed_an_address_first_does_not_get_its_readers_account()
+    {
+        using var nora = new AccountClient(fixture.Server);
+        var email = AccountClient.NewEmail();
+        await nora.RegisterAsync(email, "the password of a stranger");
+        var first = await nora.TokenAsync(email);
+        await nora.RegisterAsync(email);
+
+        var mail = (await nora.MailsAsync(email))[0];
+        Assert.Equal("Confirm your e-mail address and set a password", mail.Subject);
+        await AccountClient.AssertProblemAsync(HttpStatusCode.Gone, "link_expired", await nora.PostAsync("auth/verify-email", new MailTokenRequest(first)));
+        using var reset = await nora.PostAsync("auth/reset-password", new ResetPasswordRequest(AccountClient.Token(mail.Text), "another good password of mine"));
+        Assert.Equal(HttpStatusCode.NoContent, reset.StatusCode);
+        await AccountClient.AssertProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials", await nora.LoginAsync(email, "the password of a stranger"));
+        await nora.SignInAsync(email, "another good password of mine");
+    }
+
+    [Fact]
+    public async Task An_address_that_nobody_confirmed_is_free_again_after_a_week()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.Parse("2026-11-22T12:00:00Z"));
+        await using var server = await RunningServer.StartAsync(Cancel, new ServerSetup(Time: time));
+        using var nora = new AccountClient(server);
+        using var upkeep = ActivatorUtilities.CreateInstance<IdentityUpkeep>(server.Services, time);
+        var kept = await nora.NewAccountAsync();
+        var email = AccountClient.NewEmail();
+        await nora.RegisterAsync(email);
+        await using (var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem())
+        {
+            // Requests have the clock of the machine.
+            await db.Set<User>().Where(user => user.Email == email || user.Email == kept).ExecuteUpdateAsync(user => user.SetProperty(row => row.CreatedAt, time.GetUtcNow()), Cancel);
+        }
+
+        time.Advance(TimeSpan.FromDays(7));
+        await upkeep.PurgeAsync(Cancel);
+        Assert.Equal((true, 3), await StateAsync());
+
+        time.Advance(TimeSpan.FromMinutes(6));
+        await upkeep.PurgeAsync(Cancel);
+        Assert.Equal((false, 2), await StateAsync());
+        await nora.SignInAsync(kept);
+
+        async Task<(bool Held, int Organisations)> StateAsync()
+        {
+            await using var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+            return (await db.Set<User>().AnyAsync(user => user.Email == email, Cancel), await db.Set<Organisation>().CountAsync(Cancel));
+        }
+    }
+
+    [Fact]
     public async Task Two_registrations_in_one_moment_make_one_account()
     {
         using var nora = new AccountClient(fixture.Server);

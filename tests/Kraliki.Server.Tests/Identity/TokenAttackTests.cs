@@ -43,6 +43,16 @@ public sealed class TokenAttackTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task Half_a_character_for_a_key_id_is_a_bad_token_and_no_fault()
+    {
+        var (_, payload) = await GenuineAsync();
+        var header = Base64UrlEncoder.Encode("""{"alg":"EdDSA","typ":"at+jwt","kid":"\ud800"}""");
+
+        Assert.Null(AccessTokens.KidOf($"{header}.{Encode(payload)}."));
+        Assert.Equal("invalid_token", await TryAsync($"{header}.{Encode(payload)}.{Base64UrlEncoder.Encode(new byte[64])}"));
+    }
+
+    [Fact]
     public async Task The_public_key_is_no_password_for_hmac()
     {
         var x = Base64UrlEncoder.Encode(OurKey.PublicBytes);

@@ -80,6 +80,26 @@ public sealed class UsersTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task An_unconfirmed_registration_does_not_keep_an_invited_person_out()
+    {
+        using var admin = await NewAdminAsync();
+        using var guest = new AccountClient(fixture.Server);
+        var email = AccountClient.NewEmail();
+        await guest.RegisterAsync(email, "the password of a stranger");
+        var former = await guest.TokenAsync(email);
+        await using var db = fixture.Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+        var organisation = await db.Set<User>().Where(user => user.Email == email).Select(user => user.OrganisationId).SingleAsync(Cancel);
+
+        await InviteAsync(admin, email);
+        using var joined = await guest.PostAsync("auth/register", new RegisterRequest("Gus", AccountClient.Password, InvitationToken: await guest.TokenAsync(email)));
+        Assert.Equal(HttpStatusCode.Accepted, joined.StatusCode);
+        var login = await guest.SignInAsync(email);
+        Assert.Equal((await admin.GetAsync<UserView>("auth/me")).OrganisationId, login.User.OrganisationId);
+        Assert.False(await db.Set<Organisation>().AnyAsync(row => row.Id == organisation, Cancel), "The organisation that nobody ever entered is still there.");
+        await AccountClient.AssertProblemAsync(HttpStatusCode.Gone, "link_expired", await guest.PostAsync("auth/verify-email", new MailTokenRequest(former)));
+    }
+
+    [Fact]
     public async Task The_fourth_mail_of_an_invitation_has_to_wait()
     {
         using var admin = await NewAdminAsync();
@@ -94,6 +114,60 @@ public sealed class UsersTests(ServerFixture fixture)
         Assert.Equal("900", fourth.Headers.RetryAfter!.ToString());
         await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_mails", fourth);
         Assert.Equal(3, (await admin.MailsAsync(email)).Count);
+    }
+
+    [Fact]
+    public async Task The_fourth_invitation_to_an_address_has_to_wait_whoever_sends_it()
+    {
+        using var one = await NewAdminAsync();
+        using var two = await NewAdminAsync();
+        var email = AccountClient.NewEmail();
+        await InviteAsync(one, email);
+        await InviteAsync(one, email);
+        await InviteAsync(two, email);
+
+        await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_mails", await two.PostAsync("users", new InviteUser(email, UserRole.Agent)));
+        Assert.Equal(3, (await one.MailsAsync(email)).Count);
+    }
+
+    [Fact]
+    public async Task An_organisation_sends_two_hundred_invitations_a_day()
+    {
+        using var admin = await NewAdminAsync();
+        var me = await admin.GetAsync<UserView>("auth/me");
+        await using (var db = fixture.Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem())
+        {
+            var tokens = fixture.Server.Services.GetRequiredService<MailTokens>();
+            var organisation = (await db.Set<User>().SingleAsync(user => user.Id == me.Id, Cancel)).OrganisationId;
+            for (var i = 0; i < MailTokens.MostInvitationsInDay - 1; i++)
+            {
+                await tokens.IssueAsync(db, organisation, Guid.CreateVersion7(), MailTokenPurpose.AcceptInvitation, Cancel);
+            }
+
+            await db.SaveChangesAsync(Cancel);
+        }
+
+        await InviteAsync(admin, AccountClient.NewEmail());
+        using var refused = await admin.PostAsync("users", new InviteUser(AccountClient.NewEmail(), UserRole.Agent));
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromHours(23), TimeSpan.FromHours(24));
+        await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_mails", refused);
+    }
+
+    [Theory]
+    [InlineData("Win now https://evil.example", false)]
+    [InlineData("WWW.evil example", false)]
+    [InlineData("evil.example/prize", false)]
+    [InlineData("Dr. Nora St.John", true)]
+    [InlineData("Novák s.r.o. / Praha", true)]
+    public async Task A_name_that_will_stand_in_mails_holds_no_web_address(string name, bool good)
+    {
+        using var nora = new AccountClient(fixture.Server);
+        using var answer = await nora.PostAsync("auth/register", new RegisterRequest("Nora", AccountClient.Password, AccountClient.NewEmail(), name));
+        Assert.Equal(good ? HttpStatusCode.Accepted : HttpStatusCode.BadRequest, answer.StatusCode);
+        if (!good)
+        {
+            Assert.Equal("organisation_name must not contain a web address.", Assert.Single((await AccountClient.ProblemAsync(answer)).Errors!["organisation_name"]));
+        }
     }
 
     [Fact]

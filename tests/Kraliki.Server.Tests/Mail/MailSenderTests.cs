@@ -1,5 +1,6 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
+using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Tests.Identity;
@@ -61,6 +62,59 @@ public sealed class MailSenderTests
         }
 
         Assert.Equal(email, (await taken).To);
+    }
+
+    [Fact]
+    public async Task One_mail_that_is_refused_for_now_does_not_hold_up_the_others()
+    {
+        var blocked = AccountClient.NewEmail();
+        await using var smtp = new SmtpServer(to => to == blocked ? "450 greylisted" : "250 OK");
+        await using var server = await StartAsync(smtp.Port);
+        var open = AccountClient.NewEmail();
+        await using (var db = Open(server))
+        {
+            foreach (var to in new[] { blocked, open })
+            {
+                server.Services.GetRequiredService<Outbox>().Add(db, FirstAccounts.OrganisationId, to, new("Hello", "Hello."));
+                await db.SaveChangesAsync(Cancel);
+                _time.Advance(TimeSpan.FromMilliseconds(1));
+            }
+        }
+
+        // Both are due, and the clock stands still: what is taken now is taken in the round that begins with the refusal.
+        server.Services.GetRequiredService<Outbox>().Announce();
+
+        Assert.Equal(open, (await smtp.NextAsync(Cancel)).To);
+        Assert.Equal(blocked, await smtp.NextRecipientAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Without_a_mail_server_a_mail_waits_a_day_and_loses_its_text()
+    {
+        await using var server = await RunningServer.StartAsync(
+            Cancel, new ServerSetup(Settings: new Dictionary<string, string>(RunningServer.Silent) { ["Kraliki:Demo"] = "false" }, Time: _time));
+        using var nora = new AccountClient(server);
+        await nora.RegisterAsync(AccountClient.NewEmail());
+
+        var row = await UntilAsync(server, row => row.GivenUpAt is not null, "A day passed and the mail still waits.", advance: TimeSpan.FromMinutes(10));
+
+        Assert.True(row.GivenUpAt - row.CreatedAt >= TimeSpan.FromHours(24));
+        Assert.Equal((null, null, 0), (row.Text, row.NextTryAt, row.Tries));
+    }
+
+    [Theory]
+    [InlineData("https://calls.example", false)]
+    [InlineData("http://127.0.0.1:9", true)]
+    public async Task The_demos_mailbox_is_closed_where_strangers_could_read_it(string publicUrl, bool open)
+    {
+        await using var server = await RunningServer.StartAsync(
+            Cancel, new ServerSetup(Settings: new Dictionary<string, string>(RunningServer.Silent) { ["Kraliki:PublicUrl"] = publicUrl }));
+        using var anybody = new AccountClient(server);
+
+        using var answer = await anybody.Http.GetAsync("api/v1/mailbox", Cancel);
+
+        Assert.Equal(open ? System.Net.HttpStatusCode.OK : System.Net.HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal(open, (await anybody.GetAsync<ConsoleInfo>("console-info")).Mailbox);
     }
 
     [Fact]

@@ -93,6 +93,8 @@ public sealed class SessionSocketTests(SharedSessionServer shared)
     [InlineData("[1]", "invalid_json")]
     [InlineData("{\"type\":\"dance\"}", "unknown_type")]
     [InlineData("{\"text\":\"hi\"}", "unknown_type")]
+    [InlineData("{\"type\":\"\\ud800\"}", "invalid_message")]
+    [InlineData("{\"type\":\"text\",\"text\":\"\\ud800\"}", "invalid_message")]
     [InlineData("{\"type\":\"text\",\"text\":5}", "invalid_message")]
     [InlineData("{\"type\":\"text\",\"text\":\"  \"}", "invalid_message")]
     [InlineData("{\"type\":\"text\",\"text\":\"hi\"}", "no_call")]

@@ -46,7 +46,7 @@ public sealed class UnsignedWebhookTests
         await using var server = await TelephonyServer.StartAsync(Cancelled);
         using var admin = await server.Sessions.Host.SignInAsync(Cancelled, RunningServer.Admin);
         using var off = await admin.SwitchAsync(Flag, false, "*", Cancelled);
-        var other = new Organisation { Id = Guid.CreateVersion7(), Name = "Other", CreatedAt = DateTimeOffset.MaxValue };
+        var other = new Organisation { Id = Guid.CreateVersion7(), Name = "Older", CreatedAt = DateTimeOffset.UnixEpoch };
         await using (var db = server.Sessions.Get<KralikiDbFactory>().OpenForSystem())
         {
             db.Add(other);

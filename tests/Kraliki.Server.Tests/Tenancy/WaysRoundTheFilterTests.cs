@@ -15,6 +15,7 @@ public sealed partial class WaysRoundTheFilterTests
         ["Identity/AuthApi.cs"] = "sign-in: nobody is signed in yet",
         ["Identity/FirstAccounts.cs"] = "first start: nobody is signed in",
         ["Identity/IdentityUpkeep.cs"] = "a job that removes what has expired",
+        ["Identity/InvitationsApi.cs"] = "how often an address is written to counts over all organisations",
         ["Identity/LiveSignIns.cs"] = "a job: asks for all open sockets of the node at once",
         ["Identity/LoginDelays.cs"] = "sign-in: nobody is signed in yet",
         ["Identity/PasswordApi.cs"] = "forgotten password: the mail's token says who it is",
@@ -35,7 +36,6 @@ public sealed partial class WaysRoundTheFilterTests
         ["Sessions/Journal/JournalReader.cs"] = "by the id of a session that the request's context, or a ticket, has let through",
         ["Sessions/Journal/JournalTables.cs"] = "the journal writes for every session of the node",
         ["Telephony/CarrierCall.cs"] = "a carrier's webhook is nobody's request: its call says whose it is",
-        ["Telephony/CarrierOwner.cs"] = "tells whose the carrier's account is",
         ["Telephony/TwilioApi.cs"] = "a carrier's webhook is nobody's request: its call says whose it is",
     };
 
@@ -43,7 +43,7 @@ public sealed partial class WaysRoundTheFilterTests
     private static readonly Dictionary<string, string> HandWrittenSql = new()
     {
         ["Data/DatabaseStart.cs"] = "pragmas and triggers",
-        ["Identity/LoginDelays.cs"] = "one upsert for a failure; rows of the installation",
+        ["Identity/LoginDelays.cs"] = "locks and corrects counts of failures; rows of the installation",
         ["Sessions/Journal/JournalTables.cs"] = "prepared statements of the journal",
     };
 

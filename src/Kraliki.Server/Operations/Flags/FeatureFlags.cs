@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Data.Common;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Microsoft.EntityFrameworkCore;
@@ -81,7 +80,7 @@ public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOpti
                 await RefreshAsync(stoppingToken);
                 _failing = false;
             }
-            catch (DbException e)
+            catch (Exception e) when (DatabaseTrouble.Is(e))
             {
                 if (!_failing)
                 {

@@ -2,7 +2,6 @@ using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
-using Kraliki.Server.Telephony;
 using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Operations.Flags;
@@ -22,16 +21,15 @@ internal static class FlagsApi
             .Produces<FlagView>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
     }
 
-    private static async Task<IResult> ListAsync(KralikiDb db, CurrentUser user, CarrierOwner carrier, KralikiOptions options, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(KralikiDb db, CurrentUser user, KralikiOptions options, CancellationToken cancellationToken)
     {
         var rows = await db.Set<FlagRow>().AsNoTracking().ToDictionaryAsync(row => row.Name, cancellationToken);
-        var owner = await carrier.OrganisationAsync(cancellationToken);
-        IReadOnlyList<FlagView> views = [.. FlagDefinition.All.Select(flag => View(flag, rows.GetValueOrDefault(flag.Name), Locked(flag, user, owner, options)))];
+        IReadOnlyList<FlagView> views = [.. FlagDefinition.All.Select(flag => View(flag, rows.GetValueOrDefault(flag.Name), Locked(flag, user, options)))];
         return TypedResults.Ok(views);
     }
 
     private static async Task<IResult> GetAsync(
-        string name, HttpContext http, KralikiDb db, CurrentUser user, CarrierOwner carrier, KralikiOptions options, CancellationToken cancellationToken)
+        string name, HttpContext http, KralikiDb db, CurrentUser user, KralikiOptions options, CancellationToken cancellationToken)
     {
         if (FlagDefinition.Find(name) is not { } flag)
         {
@@ -39,7 +37,7 @@ internal static class FlagsApi
         }
 
         var row = await db.Set<FlagRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Name == name, cancellationToken);
-        return Tagged(http, View(flag, row, Locked(flag, user, await carrier.OrganisationAsync(cancellationToken), options)));
+        return Tagged(http, View(flag, row, Locked(flag, user, options)));
     }
 
     private static async Task<IResult> UpdateAsync(
@@ -50,7 +48,6 @@ internal static class FlagsApi
         CurrentUser user,
         FeatureFlags flags,
         AuditLog audit,
-        CarrierOwner carrier,
         KralikiOptions options,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -65,7 +62,7 @@ internal static class FlagsApi
             return refusal;
         }
 
-        if (Locked(flag, user, await carrier.OrganisationAsync(cancellationToken), options) is { } locked)
+        if (Locked(flag, user, options) is { } locked)
         {
             return Problems.Result(StatusCodes.Status409Conflict, "flag_locked", locked);
         }
@@ -110,10 +107,10 @@ internal static class FlagsApi
     }
 
     /// <returns>Why the signed-in user's organisation cannot change it; null when it can.</returns>
-    private static string? Locked(FlagDefinition flag, CurrentUser user, Guid? carrierOwner, KralikiOptions options) => flag.Flag switch
+    private static string? Locked(FlagDefinition flag, CurrentUser user, KralikiOptions options) => flag.Flag switch
     {
         Flag.WebhookValidation when !options.Demo => "Webhooks without a signature are let in in demo mode only.",
-        Flag.WebhookValidation when carrierOwner != user.OrganisationId => "The carrier account of this installation belongs to another organisation.",
+        Flag.WebhookValidation when FirstAccounts.OrganisationId != user.OrganisationId => "The carrier account of this installation belongs to another organisation.",
         _ => null,
     };
 

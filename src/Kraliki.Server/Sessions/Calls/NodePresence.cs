@@ -1,3 +1,4 @@
+using Kraliki.Server.Data;
 using Kraliki.Server.Sessions.Live;
 
 namespace Kraliki.Server.Sessions.Calls;
@@ -36,7 +37,7 @@ internal sealed partial class NodePresence(
                 call.LoseSession();
             }
         }
-        catch (Exception e) when (GrainCalls.IsTransient(e))
+        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
             // The next round comes well before the grain loses patience.
             LogRenewalFailed(e, call.SessionId);
@@ -49,7 +50,7 @@ internal sealed partial class NodePresence(
         {
             feed.Advance(await grains.GetGrain<ISessionGrain>(feed.SessionId).WatchAsync(node.Reference(grains)));
         }
-        catch (Exception e) when (GrainCalls.IsTransient(e))
+        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
             LogRenewalFailed(e, feed.SessionId);
         }

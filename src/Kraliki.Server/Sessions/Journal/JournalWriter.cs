@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
@@ -129,7 +128,7 @@ internal sealed partial class JournalWriter(
             _tables ??= await JournalTables.OpenAsync(databases, CancellationToken.None);
             taken = await _tables.CommitAsync(batch.ConvertAll(pending => pending.Write), CancellationToken.None);
         }
-        catch (Exception e) when (e is DbException or InvalidOperationException)
+        catch (Exception e) when (DatabaseTrouble.Is(e))
         {
             LogCommitFailed(e, batch.Count);
             if (_tables is { } broken)

@@ -34,6 +34,11 @@ internal static class ClientMessages
         {
             return Wrong("invalid_json", $"The message is not JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}).");
         }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair is JSON (RFC 8259 §8.2) but no string.
+            return Wrong("invalid_message", "A name or \"type\" is not valid Unicode.");
+        }
 
         try
         {

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
@@ -135,9 +136,13 @@ internal sealed partial class SessionWatcher(
             // A socket that was aborted here reports itself as cancelled.
             _end.TrySetResult(SocketEnd.ClientLost);
         }
-        catch (Exception e) when (e is System.Data.Common.DbException || GrainCalls.IsTransient(e))
+        catch (Exception e) when (DatabaseTrouble.Is(e) || GrainCalls.IsTransient(e))
         {
             LogSessionUnreachable(e, sessionId);
+        }
+        finally
+        {
+            // Whatever ended it, a bug included: a socket that nobody reads must not stay open. The first end counts.
             _end.TrySetResult(SocketEnd.SessionUnreachable);
         }
     }
