@@ -27,7 +27,10 @@ public sealed record SessionEvent(long Seq, DateTimeOffset At, SessionFact Data)
 [JsonDerivedType(typeof(SuggestionMade), "suggestion_made")]
 [JsonDerivedType(typeof(SuggestionDecided), "suggestion_decided")]
 [JsonDerivedType(typeof(MediaEnded), "media_ended")]
-[JsonDerivedType(typeof(ServerRestarted), "server_restarted")]
+[JsonDerivedType(typeof(CallInterrupted), "call_interrupted")]
+[JsonDerivedType(typeof(CallResumed), "call_resumed")]
+[JsonDerivedType(typeof(MicrophoneTaken), "microphone_taken")]
+[JsonDerivedType(typeof(MicrophoneReleased), "microphone_released")]
 public abstract record SessionFact;
 
 /// <summary>The session's fixed facts at birth; first entry of every journal.</summary>
@@ -98,8 +101,26 @@ public sealed record MediaEnded(
     IReadOnlyList<int> FirstAnswerMs,
     ProviderUsage? Usage) : SessionFact;
 
-/// <summary>The process that held the call died and the session was taken up again from the journal.</summary>
-public sealed record ServerRestarted(string Detail) : SessionFact;
+/// <summary>The call's media is gone, but nobody has ended the call: the caller is being brought back.</summary>
+/// <param name="Reason">What vanished: <see cref="EndReason.TalkCarrierLost"/>, <see cref="EndReason.TalkServerLost"/>, <see cref="EndReason.TalkServerStopping"/>.</param>
+public sealed record CallInterrupted(EndReason Reason, string Detail) : SessionFact;
+
+/// <summary>A new media connection took the session over; the conversation goes on where it was.</summary>
+/// <param name="GapMs">Since the last thing that the journal knows of the earlier connection; 0 when it was still alive (a planned move).</param>
+public sealed record CallResumed(string Detail, long GapMs) : SessionFact;
+
+/// <summary>One browser tab of one person holds the operator's microphone from now on.</summary>
+/// <param name="User">E-mail address.</param>
+/// <param name="ClientId">Made up by the tab when it opened the session.</param>
+/// <param name="From">Whose it was until now; null when it was free.</param>
+public sealed record MicrophoneTaken(string User, string ClientId, MicrophoneHolder? From) : SessionFact;
+
+/// <summary>Nobody holds the operator's microphone any more.</summary>
+/// <param name="By">Who gave it back, or <c>server</c> when the holder's last socket was gone for too long.</param>
+public sealed record MicrophoneReleased(string User, string ClientId, string By) : SessionFact;
+
+/// <param name="Since">Null inside facts, which have their own time.</param>
+public sealed record MicrophoneHolder(string User, string ClientId, DateTimeOffset? Since = null);
 
 /// <summary>What the provider says it used; tokens are 0 for providers that do not count them.</summary>
 public sealed record ProviderUsage(long InputTokens, long OutputTokens, long CachedTokens, double AudioInSeconds, double AudioOutSeconds);

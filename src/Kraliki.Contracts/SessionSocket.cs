@@ -16,6 +16,8 @@ namespace Kraliki.Contracts;
 [JsonDerivedType(typeof(Pong), "pong")]
 [JsonDerivedType(typeof(SocketError), "error")]
 [JsonDerivedType(typeof(Resync), "resync")]
+[JsonDerivedType(typeof(Unsaved), "unsaved")]
+[JsonDerivedType(typeof(Reconnect), "reconnect")]
 public abstract record ServerMessage;
 
 /// <summary>First message. The client must identify within <see cref="IdentifyWithinMs"/>.</summary>
@@ -48,6 +50,18 @@ public sealed record SocketError(string Code, string Message, bool Fatal, string
 
 /// <summary>The client was too slow and missed messages: fetch events after its own last seq, or reconnect.</summary>
 public sealed record Resync(long LastSeq) : ServerMessage;
+
+/// <summary>
+/// What has happened but is not yet in the database; replaces what was said before, and an empty list says that all is
+/// saved. Each fact comes again, with its seq, as an <see cref="EventMessage"/> once it is committed.
+/// </summary>
+/// <param name="Facts">The newest of them, oldest first.</param>
+/// <param name="Count">All of them; more than the list when that is cut.</param>
+/// <param name="Reason">For people; null when all is saved.</param>
+public sealed record Unsaved(IReadOnlyList<SessionFact> Facts, int Count, DateTimeOffset? Since, string? Reason) : ServerMessage;
+
+/// <summary>This node is about to stop: leave it and connect again, after a random time up to <see cref="WithinMs"/>.</summary>
+public sealed record Reconnect(int WithinMs) : ServerMessage;
 
 /// <summary>Client to server.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]

@@ -108,7 +108,8 @@ public sealed record EndSession(string? Note = null);
 /// <param name="SocketUrl">Absolute <c>ws(s)://</c> URL of the session's socket.</param>
 /// <param name="EndReason">Set once the session has ended.</param>
 /// <param name="EndDetail">The end in one plain sentence for people.</param>
-/// <param name="Version">Counts changes of state, phone number and metadata; also the <c>ETag</c>, for <c>If-Match</c>.</param>
+/// <param name="Version">Counts changes of state, phone number, metadata and microphone; also the <c>ETag</c>, for <c>If-Match</c>.</param>
+/// <param name="Microphone">Who holds the operator's microphone; null when it is free.</param>
 public sealed record SessionView(
     Guid Id,
     SessionState State,
@@ -125,7 +126,8 @@ public sealed record SessionView(
     string? EndDetail,
     long LastSeq,
     string SocketUrl,
-    long Version = 0);
+    long Version = 0,
+    MicrophoneHolder? Microphone = null);
 
 /// <summary>Everything a browser needs to join a session, in one call.</summary>
 /// <param name="Features">What the organisation has switched on and this server can do: <see cref="SessionFeatures"/>.</param>

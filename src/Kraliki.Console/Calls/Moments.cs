@@ -25,7 +25,7 @@ public static class Moments
         ToolCalled { Name: "end_call" } => null, // the ending itself follows
         ToolCalled fact => Quiet(entry, atMs, Glyphs.Tool, fact.Result is null ? $"The assistant asked for {fact.Name}" : $"The assistant used {fact.Name}"),
         ProviderNotice fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Info, $"{CallWords.Provider(fact.Provider)}: {fact.Message}"),
-        ServerRestarted fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Restart, fact.Detail),
+        CallResumed fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Restart, fact.Detail),
         StateChanged { To: SessionState.OnHold } => Quiet(entry, atMs, Glyphs.Clock, "The caller was put on hold"),
         StateChanged { From: SessionState.OnHold, To: SessionState.Active } => Quiet(entry, atMs, Glyphs.Clock, "The caller is back from hold"),
         StateChanged { To: SessionState.Failed } fact => new($"e{entry.Seq}", atMs, MomentTone.Fault, Glyphs.Warning, Ending(fact)),

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Kraliki.Server.Cluster;
+using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 
@@ -49,7 +51,16 @@ public static class Configuration
         var identity = IdentityOptions.Read(reader);
         var mail = MailOptions.Read(reader);
         var edges = EdgeOptions.Read(reader);
+        var database = DatabaseOptions.Read(reader);
+        var redis = reader.Text("Redis:ConnectionString");
+        var cluster = ClusterOptions.Read(reader, database);
+        var drain = reader.Seconds("DrainSeconds", from: 0, to: 3600);
         var masterKey = reader.Secret("MasterKey");
+        if (cluster is not null && masterKey is null)
+        {
+            reader.Complain("MasterKey", "", "must be set, and be the same on every node, when Cluster:Id is set: openssl rand -base64 32");
+        }
+
         if (masterKey is not null && !(Convert.TryFromBase64String(masterKey.Reveal(), new byte[MasterKey.Bytes], out var written) && written == MasterKey.Bytes))
         {
             reader.Complain("MasterKey", "***", $"must be {MasterKey.Bytes} random bytes in base64: openssl rand -base64 {MasterKey.Bytes}");
@@ -83,9 +94,13 @@ public static class Configuration
         reader.ThrowIfRefused();
         return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey)
         {
+            Cluster = cluster,
+            Database = database,
+            Drain = drain ?? ClusterOptions.DefaultDrain,
             Edges = edges,
             Identity = identity,
             Mail = mail,
+            Redis = redis is null ? null : new(redis),
         };
     }
 

@@ -1,3 +1,5 @@
+using Kraliki.Server.Cluster;
+using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 
@@ -18,12 +20,23 @@ public sealed record KralikiOptions(
     TimeSpan? RecoveryGrace = null,
     Secret? MasterKey = null)
 {
+    /// <summary>Null: this node is the whole installation.</summary>
+    public ClusterOptions? Cluster { get; init; }
+
+    public DatabaseOptions Database { get; init; } = new(DatabaseProvider.Sqlite, null);
+
+    /// <summary>How long a node that was asked to stop may take to hand its calls over.</summary>
+    public TimeSpan Drain { get; init; } = ClusterOptions.DefaultDrain;
+
     public EdgeOptions Edges { get; init; } = new();
 
     public IdentityOptions Identity { get; init; } = new();
 
     /// <summary>Null: there is no mail server; a demo shows its mails in the console, elsewhere they wait.</summary>
     public MailOptions? Mail { get; init; }
+
+    /// <summary>As StackExchange.Redis writes it: <c>redis:6379,password=…</c>. Null: no hot tier but each node's memory.</summary>
+    public Secret? Redis { get; init; }
 }
 
 public sealed record ProviderKeys(OpenAIKeys OpenAI);

@@ -76,7 +76,7 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
             DtmfReceived key => Line(key.AtMs, "*", $"key {key.Digit}"),
             ToolCalled tool => Line(now, "*", $"tool {tool.Name}"),
             ProviderNotice notice => Line(now, "*", $"{notice.Provider}: {notice.Message}"),
-            ServerRestarted restarted => Line(now, "*", restarted.Detail),
+            CallResumed resumed => Line(now, "*", resumed.Detail),
             StateChanged { Detail: { } detail } => Line(now, "*", detail),
             _ => null,
         };

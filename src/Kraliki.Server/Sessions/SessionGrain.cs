@@ -140,7 +140,7 @@ internal sealed partial class SessionGrain(
         var draft = new JournalDraft(row, row with { Epoch = row.Epoch + 1, OwnerFacts = 0 });
         if (continued)
         {
-            draft.Add(new ServerRestarted("The call was interrupted and has come back; the conversation goes on."), time.GetUtcNow());
+            draft.Add(new CallResumed("The call was interrupted and has come back; the conversation goes on.", (long)(time.GetUtcNow() - row.UpdatedAt).TotalMilliseconds), time.GetUtcNow());
         }
 
         await CommitAsync(draft);

@@ -22,6 +22,9 @@ internal static class Facts
         new OperatorText("Be brief.", "a@b.example"),
         new ProviderNotice("openai", "rate_limited", "Slow."),
         new MediaEnded(EndReason.CallerHungUp, "The caller hung up.", 1, 2, 3, [400, 380], new ProviderUsage(1, 2, 3, 4.5, 6)),
-        new ServerRestarted("Back."),
+        new CallInterrupted(EndReason.TalkCarrierLost, "Gone."),
+        new CallResumed("Back.", 1200),
+        new MicrophoneTaken("eva@demo.example", "tab-1", new("jan@demo.example", "tab-2")),
+        new MicrophoneReleased("eva@demo.example", "tab-1", "server"),
     ];
 }

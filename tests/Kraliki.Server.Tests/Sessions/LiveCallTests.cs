@@ -113,7 +113,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
 
         var events = (await EventsAsync(first.Id)).Select(e => e.Data).ToList();
         Assert.Equal(["I want to order.", "Gladly.", "Where were we?"], events.OfType<TurnFinished>().Select(turn => turn.Text));
-        Assert.Single(events.OfType<ServerRestarted>());
+        Assert.Single(events.OfType<CallResumed>());
         Assert.Equal(SessionState.Completed, (await _server.RowAsync(first.Id, Cancelled)).State);
     }
 

@@ -28,7 +28,7 @@ public sealed class RestartTests
         Assert.Equal(SessionState.Completed, row.State);
         var events = await after.Journal.EventsAsync(lost.Id, 0, 100, Cancelled);
         Assert.Equal(Enumerable.Range(1, events.Count).Select(i => (long)i), events.Select(e => e.Seq));
-        Assert.Single(events, e => e.Data is ServerRestarted);
+        Assert.Single(events, e => e.Data is CallResumed);
     }
 
     [Fact]

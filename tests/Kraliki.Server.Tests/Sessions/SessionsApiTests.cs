@@ -290,7 +290,7 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
         Assert.Equal("3.0.0", document.RootElement.GetProperty("asyncapi").GetString());
         var messages = document.RootElement.GetProperty("components").GetProperty("messages");
         Assert.Equal(
-            ["hello", "ready", "event", "transcript_partial", "meters", "features", "pong", "error", "resync", "identify", "ping", "text", "function_result", "suggestion-action", "listen", "audio"],
+            ["hello", "ready", "event", "transcript_partial", "meters", "features", "pong", "error", "resync", "unsaved", "reconnect", "identify", "ping", "text", "function_result", "suggestion-action", "listen", "audio"],
             messages.EnumerateObject().Select(message => message.Name));
         var partial = messages.GetProperty("transcript_partial").GetProperty("payload");
         Assert.Equal("transcript_partial", partial.GetProperty("properties").GetProperty("type").GetProperty("const").GetString());

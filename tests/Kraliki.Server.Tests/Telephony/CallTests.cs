@@ -109,7 +109,7 @@ public sealed class CallTests(SharedTelephonyServer shared)
         Assert.Equal(1000, (await first.ClosedAsync(Cancelled)).Code);
         await second.SpeakAsync(Cancelled);
         await second.ReceiveAsync("media", Cancelled);
-        Assert.Single(await _server.FactsAsync<ServerRestarted>(session, Cancelled));
+        Assert.Single(await _server.FactsAsync<CallResumed>(session, Cancelled));
         await second.HangUpAsync(carrier.CallSid, Cancelled);
         Assert.Equal(EndReason.CallerHungUp, (await _server.UntilAsync(session, SessionState.Completed, Cancelled)).EndReason);
     }

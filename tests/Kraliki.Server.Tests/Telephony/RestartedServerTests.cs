@@ -92,7 +92,7 @@ public sealed class RestartedServerTests : IDisposable
         Assert.Equal(EndReason.CallerHungUp, ended.Reason);
         var events = (await api.GetEventsAsync(session, limit: 1000, cancellationToken: Cancelled)).Items;
         Assert.Equal(Enumerable.Range(1, events.Count).Select(seq => (long)seq), events.Select(happened => happened.Seq));
-        Assert.Single(events, happened => happened.Data is ServerRestarted);
+        Assert.Single(events, happened => happened.Data is CallResumed);
     }
 
     private static async Task<Guid> RunningAsync(KralikiClient client)

@@ -73,6 +73,9 @@ public sealed record SessionRow : IOwned
 
     [Id(20)] public string? TraceParent { get; init; }
 
+    /// <summary>This life of the node that holds the call's media, as the cluster's membership names it; null when none does. When that node is lost, its sessions are found by it.</summary>
+    [Id(21)] public string? Node { get; init; }
+
     /// <summary>The row after one more event. Pure: the same events always give the same row.</summary>
     public SessionRow Apply(SessionEvent happened)
     {
@@ -87,7 +90,7 @@ public sealed record SessionRow : IOwned
             StateChanged move => Moved(move, happened.At),
             CarrierConnected => this with { Media = Media | MediaSides.Carrier },
             ProviderConnected => this with { Media = Media | MediaSides.Provider },
-            MediaEnded or ServerRestarted => this with { Media = MediaSides.None },
+            MediaEnded or CallInterrupted or CallResumed => this with { Media = MediaSides.None },
             _ => this,
         };
         return next with { LastSeq = happened.Seq };

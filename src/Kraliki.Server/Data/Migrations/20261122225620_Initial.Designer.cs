@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122213307_Initial")]
+    [Migration("20261122225620_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -767,6 +767,10 @@ namespace Kraliki.Server.Data.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("metadata");
+
+                    b.Property<string>("Node")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("node");
 
                     b.Property<Guid>("OrganisationId")
                         .HasColumnType("TEXT")

@@ -225,7 +225,8 @@ namespace Kraliki.Server.Data.Migrations
                     owner_facts = table.Column<long>(type: "INTEGER", nullable: false),
                     media = table.Column<int>(type: "INTEGER", nullable: false),
                     request_id = table.Column<string>(type: "TEXT", nullable: true),
-                    trace_parent = table.Column<string>(type: "TEXT", nullable: true)
+                    trace_parent = table.Column<string>(type: "TEXT", nullable: true),
+                    node = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>
                 {

@@ -1,0 +1,33 @@
+using Kraliki.Server.Hosting;
+
+namespace Kraliki.Server.Data;
+
+public enum DatabaseProvider
+{
+    /// <summary>One file in the data directory; one node.</summary>
+    Sqlite,
+
+    /// <summary>For several nodes, or when the database lives elsewhere.</summary>
+    PostgreSql,
+}
+
+/// <summary>Settings under <c>Kraliki:Database</c>.</summary>
+/// <param name="ConnectionString">PostgreSQL only, as Npgsql writes it: <c>Host=db;Database=kraliki;Username=kraliki;Password=…</c>. Several hosts are separated by commas; the primary is found among them.</param>
+public sealed record DatabaseOptions(DatabaseProvider Provider, Secret? ConnectionString)
+{
+    internal static DatabaseOptions Read(ConfigurationReader reader)
+    {
+        var provider = reader.Choice<DatabaseProvider>("Database:Provider");
+        var connection = reader.Text("Database:ConnectionString");
+        if (provider == DatabaseProvider.PostgreSql && connection is null)
+        {
+            reader.Complain("Database:ConnectionString", "", "must be set for postgresql: Host=db.example.org;Database=kraliki;Username=kraliki;Password=…");
+        }
+        else if (provider != DatabaseProvider.PostgreSql && connection is not null)
+        {
+            reader.Complain("Database:Provider", provider?.ToString().ToLowerInvariant() ?? "", "must be postgresql when Database:ConnectionString is set; SQLite's file lies in DataDirectory");
+        }
+
+        return new(provider ?? DatabaseProvider.Sqlite, connection is null ? null : new(connection));
+    }
+}
