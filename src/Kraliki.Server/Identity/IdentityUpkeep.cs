@@ -59,7 +59,4 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
-
-    [LoggerMessage(EventId = 1042, Level = LogLevel.Warning, Message = "Signing keys could not be looked after or expired sign-ins not be deleted; the next round tries again")]
-    private partial void LogUpkeepFailed(Exception exception);
 }

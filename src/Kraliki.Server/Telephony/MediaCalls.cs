@@ -126,7 +126,7 @@ internal sealed partial class MediaCalls(
 
     private async Task RefusedAsync(string subject, string why, IPAddress? address, ILogger log)
     {
-        await refusals.NoteAsync("media_socket_refused", subject, why, "carrier", address);
+        await refusals.NoteAsync(AuditActions.MediaSocketRefused, subject, why, "carrier", address);
         LogRefused(log, why);
     }
 
