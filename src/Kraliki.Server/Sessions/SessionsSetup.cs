@@ -36,6 +36,7 @@ public static class SessionsSetup
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
+        services.AddSingleton<ClusterNodes>();
         services.AddSingleton<NodeLink>();
         services.AddSingleton(provider => new LiveCalls(
             provider.GetRequiredService<IGrainFactory>(),
