@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations;
@@ -32,7 +33,10 @@ public static class SessionsSetup
         services.AddSingleton<JournalReader>();
         services.AddSingleton<JournalWriter>();
         services.AddSingleton<SessionFeeds>();
+        services.AddSingleton<SpentTokens>();
+        services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
+        services.AddSingleton<ClusterNodes>();
         services.AddSingleton<NodeLink>();
         services.AddSingleton(provider => new LiveCalls(
             provider.GetRequiredService<IGrainFactory>(),

@@ -65,10 +65,10 @@ internal sealed partial class MediaCalls(
         {
             // Off the media thread: what follows asks grains and the database.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            var redeemed = tokens.Redeem(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, out var sessionId);
-            if (redeemed != StreamTokenOutcome.Good)
+            var redeemed = await tokens.RedeemAsync(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, cancellationToken);
+            if (redeemed.Content is not { SessionId: var sessionId })
             {
-                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", address, log);
+                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.Outcome.ToString().ToLowerInvariant()}.", address, log);
                 return null;
             }
 
