@@ -31,6 +31,8 @@ public static class SessionsSetup
         services.AddSingleton<JournalReader>();
         services.AddSingleton<JournalWriter>();
         services.AddSingleton<SessionFeeds>();
+        services.AddSingleton<SpentTokens>();
+        services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
         services.AddSingleton<NodeLink>();
         services.AddSingleton(provider => new LiveCalls(

@@ -62,6 +62,18 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "cluster_views",
+                columns: table => new
+                {
+                    cluster_id = table.Column<string>(type: "TEXT", nullable: false),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_cluster_views", x => x.cluster_id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "feature_flags",
                 columns: table => new
                 {
@@ -244,6 +256,44 @@ namespace Kraliki.Server.Data.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_signing_keys", x => x.kid);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "spent_tokens",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_spent_tokens", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "cluster_members",
+                columns: table => new
+                {
+                    cluster_id = table.Column<string>(type: "TEXT", nullable: false),
+                    life = table.Column<string>(type: "TEXT", nullable: false),
+                    status = table.Column<int>(type: "INTEGER", nullable: false),
+                    changed_in = table.Column<int>(type: "INTEGER", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    host = table.Column<string>(type: "TEXT", nullable: false),
+                    gateway_port = table.Column<int>(type: "INTEGER", nullable: false),
+                    suspicions = table.Column<string>(type: "TEXT", nullable: false),
+                    started_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    alive_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_cluster_members", x => new { x.cluster_id, x.life });
+                    table.ForeignKey(
+                        name: "FK_cluster_members_cluster_views_cluster_id",
+                        column: x => x.cluster_id,
+                        principalTable: "cluster_views",
+                        principalColumn: "cluster_id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -489,6 +539,11 @@ namespace Kraliki.Server.Data.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "IX_spent_tokens_expires_at",
+                table: "spent_tokens",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_users_email",
                 table: "users",
                 column: "email",
@@ -511,6 +566,9 @@ namespace Kraliki.Server.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "carrier_calls");
+
+            migrationBuilder.DropTable(
+                name: "cluster_members");
 
             migrationBuilder.DropTable(
                 name: "feature_flags");
@@ -544,6 +602,12 @@ namespace Kraliki.Server.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "signing_keys");
+
+            migrationBuilder.DropTable(
+                name: "spent_tokens");
+
+            migrationBuilder.DropTable(
+                name: "cluster_views");
 
             migrationBuilder.DropTable(
                 name: "sign_ins");
