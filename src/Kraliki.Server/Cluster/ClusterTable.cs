@@ -18,12 +18,12 @@ internal sealed class ClusterTable(KralikiDbFactory databases, Microsoft.Extensi
     public async Task InitializeMembershipTableAsync(bool tryInitTableVersion, CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();
-        if (await db.Set<ClusterView>().AnyAsync(view => view.ClusterId == _cluster, cancellationToken))
+        if (await db.Set<ClusterViewRow>().AnyAsync(view => view.ClusterId == _cluster, cancellationToken))
         {
             return;
         }
 
-        db.Add(new ClusterView { ClusterId = _cluster, Version = 0 });
+        db.Add(new ClusterViewRow { ClusterId = _cluster, Version = 0 });
         try
         {
             await db.SaveChangesAsync(cancellationToken);
@@ -59,7 +59,7 @@ internal sealed class ClusterTable(KralikiDbFactory databases, Microsoft.Extensi
                 return false;
             }
 
-            db.Add(new ClusterMember
+            db.Add(new ClusterNodeRow
             {
                 ClusterId = _cluster,
                 Life = life,
@@ -111,8 +111,8 @@ internal sealed class ClusterTable(KralikiDbFactory databases, Microsoft.Extensi
     public async Task DeleteMembershipTableEntriesAsync(string clusterId, CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();
-        await db.Set<ClusterMember>().Where(member => member.ClusterId == clusterId).ExecuteDeleteAsync(cancellationToken);
-        await db.Set<ClusterView>().Where(view => view.ClusterId == clusterId).ExecuteDeleteAsync(cancellationToken);
+        await db.Set<ClusterNodeRow>().Where(member => member.ClusterId == clusterId).ExecuteDeleteAsync(cancellationToken);
+        await db.Set<ClusterViewRow>().Where(view => view.ClusterId == clusterId).ExecuteDeleteAsync(cancellationToken);
     }
 
     Task IMembershipTable.InitializeMembershipTable(bool tryInitTableVersion) => InitializeMembershipTableAsync(tryInitTableVersion, CancellationToken.None);
@@ -149,13 +149,13 @@ internal sealed class ClusterTable(KralikiDbFactory databases, Microsoft.Extensi
         return true;
     }
 
-    private IQueryable<ClusterView> Views(KralikiDb db) => db.Set<ClusterView>().AsNoTracking().Where(view => view.ClusterId == _cluster);
+    private IQueryable<ClusterViewRow> Views(KralikiDb db) => db.Set<ClusterViewRow>().AsNoTracking().Where(view => view.ClusterId == _cluster);
 
-    private IQueryable<ClusterMember> Members(KralikiDb db) => db.Set<ClusterMember>().AsNoTracking().Where(member => member.ClusterId == _cluster);
+    private IQueryable<ClusterNodeRow> Members(KralikiDb db) => db.Set<ClusterNodeRow>().AsNoTracking().Where(member => member.ClusterId == _cluster);
 
     private static TableVersion Version(int version) => new(version, version.ToString(CultureInfo.InvariantCulture));
 
-    private static Tuple<MembershipEntry, string> Entry(ClusterMember member) => new(
+    private static Tuple<MembershipEntry, string> Entry(ClusterNodeRow member) => new(
         new()
         {
             SiloAddress = SiloAddress.FromParsableString(member.Life),

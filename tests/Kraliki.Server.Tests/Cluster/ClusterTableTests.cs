@@ -3,8 +3,6 @@ using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
-using Orleans;
-using Orleans.Runtime;
 using ClusterIdentity = Orleans.Configuration.ClusterOptions;
 
 namespace Kraliki.Server.Tests.Cluster;

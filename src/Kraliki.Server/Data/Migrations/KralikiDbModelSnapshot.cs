@@ -17,7 +17,7 @@ namespace Kraliki.Server.Data.Migrations
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterMember", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
                 {
                     b.Property<string>("ClusterId")
                         .HasColumnType("TEXT")
@@ -67,7 +67,7 @@ namespace Kraliki.Server.Data.Migrations
                     b.ToTable("cluster_members", (string)null);
                 });
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterView", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
                 {
                     b.Property<string>("ClusterId")
                         .HasColumnType("TEXT")
@@ -946,9 +946,9 @@ namespace Kraliki.Server.Data.Migrations
                     b.ToTable("carrier_calls", (string)null);
                 });
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterMember", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
                 {
-                    b.HasOne("Kraliki.Server.Cluster.ClusterView", null)
+                    b.HasOne("Kraliki.Server.Cluster.ClusterViewRow", null)
                         .WithMany("Members")
                         .HasForeignKey("ClusterId")
                         .OnDelete(DeleteBehavior.Cascade)
@@ -1016,7 +1016,7 @@ namespace Kraliki.Server.Data.Migrations
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterView", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
                 {
                     b.Navigation("Members");
                 });

@@ -6,17 +6,17 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace Kraliki.Server.Cluster;
 
 /// <summary>One version of who belongs to a cluster: each change of a member counts it up, and whoever changes must have read the newest.</summary>
-internal sealed class ClusterView
+internal sealed class ClusterViewRow
 {
     public required string ClusterId { get; init; }
 
     public required int Version { get; init; }
 
-    public List<ClusterMember> Members { get; init; } = [];
+    public List<ClusterNodeRow> Members { get; init; } = [];
 }
 
 /// <summary>One life of one node.</summary>
-internal sealed class ClusterMember
+internal sealed class ClusterNodeRow
 {
     public required string ClusterId { get; init; }
 
@@ -46,9 +46,9 @@ internal sealed class ClusterMember
 
 internal sealed record Suspicion(string By, DateTimeOffset At);
 
-internal sealed class ClusterViewTable : IEntityTypeConfiguration<ClusterView>
+internal sealed class ClusterViewRowTable : IEntityTypeConfiguration<ClusterViewRow>
 {
-    public void Configure(EntityTypeBuilder<ClusterView> builder)
+    public void Configure(EntityTypeBuilder<ClusterViewRow> builder)
     {
         builder.ToTable("cluster_views");
         builder.HasKey(view => view.ClusterId);
@@ -56,9 +56,9 @@ internal sealed class ClusterViewTable : IEntityTypeConfiguration<ClusterView>
     }
 }
 
-internal sealed class ClusterMemberTable : IEntityTypeConfiguration<ClusterMember>
+internal sealed class ClusterNodeRowTable : IEntityTypeConfiguration<ClusterNodeRow>
 {
-    public void Configure(EntityTypeBuilder<ClusterMember> builder)
+    public void Configure(EntityTypeBuilder<ClusterNodeRow> builder)
     {
         builder.ToTable("cluster_members");
         builder.HasKey(member => new { member.ClusterId, member.Life });

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122231854_Initial")]
+    [Migration("20261122232011_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -20,7 +20,7 @@ namespace Kraliki.Server.Data.Migrations
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterMember", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
                 {
                     b.Property<string>("ClusterId")
                         .HasColumnType("TEXT")
@@ -70,7 +70,7 @@ namespace Kraliki.Server.Data.Migrations
                     b.ToTable("cluster_members", (string)null);
                 });
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterView", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
                 {
                     b.Property<string>("ClusterId")
                         .HasColumnType("TEXT")
@@ -949,9 +949,9 @@ namespace Kraliki.Server.Data.Migrations
                     b.ToTable("carrier_calls", (string)null);
                 });
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterMember", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
                 {
-                    b.HasOne("Kraliki.Server.Cluster.ClusterView", null)
+                    b.HasOne("Kraliki.Server.Cluster.ClusterViewRow", null)
                         .WithMany("Members")
                         .HasForeignKey("ClusterId")
                         .OnDelete(DeleteBehavior.Cascade)
@@ -1019,7 +1019,7 @@ namespace Kraliki.Server.Data.Migrations
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterView", b =>
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
                 {
                     b.Navigation("Members");
                 });
