@@ -41,6 +41,8 @@ public static class SessionsSetup
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<NewCalls>>()));
         services.AddSingleton<SessionFeeds>();
+        services.AddSingleton<SpentTokens>();
+        services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
         services.AddSingleton<ClusterNodes>();
         services.AddSingleton<NodeLink>();

@@ -178,7 +178,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
-        await reads.NoteAsync(user, id, "socket", cancellationToken);
+        await reads.NoteAsync(user, id, "socket");
         return TypedResults.Json(tickets.Issue(PassFor(id, user)), ContractsJson.Default.SocketTicket, statusCode: StatusCodes.Status201Created);
     }
 
@@ -207,7 +207,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
-        await reads.NoteAsync(user, id, "events", cancellationToken);
+        await reads.NoteAsync(user, id, "events");
         var events = await journal.EventsAsync(id, afterSeq, limit, cancellationToken);
         var lastSeq = Math.Max(row.LastSeq, events.LastOrDefault()?.Seq ?? 0);
         return TypedResults.Ok(new SessionEventPage(events, lastSeq, events.Count == limit && events[^1].Seq < lastSeq));
@@ -235,7 +235,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
-        await reads.NoteAsync(user, id, "transcript", cancellationToken);
+        await reads.NoteAsync(user, id, "transcript");
         var turns = await journal.TurnsAsync(id, cancellationToken);
         var transcript = new Transcript(id, row.StartedAt, turns.ConvertAll(turn => TranscriptText.Line(turn.Seq, (TurnFinished)turn.Data)));
         return TranscriptText.Result(transcript, wanted);
@@ -282,8 +282,8 @@ internal static class SessionsApi
 
     private static string IllegalMove(SessionState from, SessionState to)
     {
-        var allowed = SessionStates.AllowedFrom(from).Select(SnakeCaseText<SessionState>.Word).ToList();
-        var (a, b) = (SnakeCaseText<SessionState>.Word(from), SnakeCaseText<SessionState>.Word(to));
+        var allowed = SessionStates.AllowedFrom(from).Select(WireWord.Of).ToList();
+        var (a, b) = (WireWord.Of(from), WireWord.Of(to));
         return allowed.Count == 0
             ? $"The session is {a}: that is final, it cannot become {b}."
             : $"The session is {a} and cannot become {b}; it can become {string.Join(" or ", allowed)}.";

@@ -212,7 +212,7 @@ internal sealed partial class SessionWatcher(
 
     private async Task IdentifyAsync(Identify identify)
     {
-        if (tickets.Redeem(identify.Ticket, sessionId) is not { } pass)
+        if (await tickets.RedeemAsync(identify.Ticket, sessionId, CancellationToken.None) is not { } pass)
         {
             _end.TrySetResult(SocketEnd.InvalidTicket);
             return;

@@ -247,6 +247,18 @@ namespace Kraliki.Server.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "spent_tokens",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_spent_tokens", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "users",
                 columns: table => new
                 {
@@ -489,6 +501,11 @@ namespace Kraliki.Server.Data.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "IX_spent_tokens_expires_at",
+                table: "spent_tokens",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_users_email",
                 table: "users",
                 column: "email",
@@ -544,6 +561,9 @@ namespace Kraliki.Server.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "signing_keys");
+
+            migrationBuilder.DropTable(
+                name: "spent_tokens");
 
             migrationBuilder.DropTable(
                 name: "sign_ins");
