@@ -6,6 +6,7 @@
 #   deploy/cluster.sh call [script]        a simulated person calls; watch it in the console (default script: deploy/endless.yaml)
 #   deploy/cluster.sh kill 2               kill -9, as a power cut; also: stop (SIGTERM), pause, resume, start
 #   deploy/cluster.sh kill postgres        the same words for postgres, redis, proxy, simulators
+#   deploy/cluster.sh flush redis          FLUSHALL: as if it had never known anything
 #   deploy/cluster.sh status | logs 2 | down
 #
 # Options, after the word: --dir D (where it all lives; default /tmp/kraliki-cluster-<user>), and for up:
@@ -29,7 +30,7 @@ while (($#)); do
     --carrier) carrier=$2; shift 2 ;;
     --provider) provider=$2; shift 2 ;;
     --set) extra+=("$2"); shift 2 ;;
-    -h | --help | help) sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help | help) sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) echo "Unknown option $1." >&2; exit 2 ;;
     *) words+=("$1"); shift ;;
   esac
@@ -359,6 +360,7 @@ case $verb in
   down) recall; down; echo "Stopped. What it wrote is in $dir until the next up." ;;
   status) recall; status ;;
   call) recall; place_call ;;
+  flush) recall; REDISCLI_AUTH=$redis_password redis-cli -h 127.0.0.1 -p "$redis_port" flushall ;;
   kill | stop | pause | resume | start | logs)
     recall
     name=$(member) || true
