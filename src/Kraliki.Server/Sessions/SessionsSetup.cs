@@ -53,6 +53,9 @@ public static class SessionsSetup
             provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<InsightQueue>(),
             provider.GetRequiredService<SessionMetrics>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(
@@ -70,6 +73,7 @@ public static class SessionsSetup
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseWatch>());
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
         builder.UseOrleans(ConfigureSilo);
+        services.AddHostedService<UnsavedFacts>();
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
         services.AddHostedService<DemoConversations>();
