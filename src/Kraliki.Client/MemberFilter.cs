@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Kraliki.Contracts;
 
 namespace Kraliki.Client;
@@ -13,8 +12,8 @@ public sealed record MemberFilter(
 {
     internal string ToQuery() => new Query()
         .Add("q", Text)
-        .Add("role", Role is { } role ? JsonNamingPolicy.SnakeCaseLower.ConvertName(role.ToString()) : null)
-        .Add("status", Status is { } status ? JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString()) : null)
+        .Add("role", Role is { } role ? WireWord.Of(role) : null)
+        .Add("status", Status is { } status ? WireWord.Of(status) : null)
         .Add("updated_since", UpdatedSince)
         .Add("limit", Limit)
         .Add("cursor", Cursor)

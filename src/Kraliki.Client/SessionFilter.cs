@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Kraliki.Contracts;
 
 namespace Kraliki.Client;
@@ -24,7 +23,7 @@ public sealed record SessionFilter(
         var query = new Query();
         foreach (var state in States ?? [])
         {
-            query.Add("state", JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString()));
+            query.Add("state", WireWord.Of(state));
         }
 
         return query

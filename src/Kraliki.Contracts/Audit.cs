@@ -34,3 +34,36 @@ public sealed record AuditProblem(long Number, AuditFault Fault, string Detail);
 /// <param name="Entries">How many were checked.</param>
 /// <param name="Problems">The first 100, in the order of the chain; empty when the chain is intact.</param>
 public sealed record AuditVerification(bool Intact, long Entries, DateTimeOffset VerifiedAt, IReadOnlyList<AuditProblem> Problems);
+
+/// <summary>What <see cref="AuditEntryView.Action"/> can be. A newer server may know more of them.</summary>
+public static class AuditActions
+{
+    public const string LoggedIn = "logged_in";
+    public const string LoginFailed = "login_failed";
+    public const string LoggedOut = "logged_out";
+    public const string LoggedOutEverywhere = "logged_out_everywhere";
+    public const string SignInEnded = "sign_in_ended";
+    public const string RefreshTokenReused = "refresh_token_reused";
+    public const string Registered = "registered";
+    public const string RegistrationRepeated = "registration_repeated";
+    public const string EmailVerified = "email_verified";
+    public const string PasswordChanged = "password_changed";
+    public const string PasswordChangeFailed = "password_change_failed";
+    public const string PasswordReset = "password_reset";
+    public const string UserInvited = "user_invited";
+    public const string InvitationWithdrawn = "invitation_withdrawn";
+    public const string InvitationResent = "invitation_resent";
+    public const string UserRenamed = "user_renamed";
+    public const string RoleChanged = "role_changed";
+    public const string UserDeactivated = "user_deactivated";
+    public const string UserReactivated = "user_reactivated";
+    public const string MailFailed = "mail_failed";
+    public const string FlagChanged = "flag_changed";
+    public const string PermissionRefused = "permission_refused";
+    public const string PersonalDataRead = "personal_data_read";
+    public const string AuditExported = "audit_exported";
+    public const string WebhookRefused = "webhook_refused";
+    public const string WebhookMalformed = "webhook_malformed";
+    public const string WebhookUnverified = "webhook_unverified";
+    public const string MediaSocketRefused = "media_socket_refused";
+}

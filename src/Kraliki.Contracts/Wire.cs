@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -6,6 +7,30 @@ namespace Kraliki.Contracts;
 /// <summary>Writes an enum as its snake_case name: <c>CallerHungUp</c> is <c>caller_hung_up</c> on the wire.</summary>
 public sealed class SnakeCaseEnumConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)
     where T : struct, Enum;
+
+/// <summary>Values of enums as the words that go over the wire, wherever they do not go through JSON.</summary>
+public static class WireWord
+{
+    /// <summary>Of a named value; allocates nothing.</summary>
+    public static string Of<T>(T value)
+        where T : struct, Enum => Words<T>.OfValues[value];
+
+    /// <returns>Null for a word that is none.</returns>
+    public static T? Find<T>(string word)
+        where T : struct, Enum => Words<T>.Values.TryGetValue(word, out var value) ? value : null;
+
+    public static IReadOnlyList<string> All<T>()
+        where T : struct, Enum => [.. Enum.GetValues<T>().Select(Of)];
+
+    private static class Words<T>
+        where T : struct, Enum
+    {
+        public static readonly FrozenDictionary<T, string> OfValues =
+            Enum.GetValues<T>().ToFrozenDictionary(value => value, value => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()));
+
+        public static readonly FrozenDictionary<string, T> Values = OfValues.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);
+    }
+}
 
 /// <summary>Writes times in UTC with a <c>Z</c>; reads any offset.</summary>
 public sealed class UtcTimeConverter : JsonConverter<DateTimeOffset>

@@ -17,7 +17,7 @@ public sealed record CallerScript(
     double? NoiseDb,
     IReadOnlyList<ScriptStep> Steps)
 {
-    /// <summary>How many lines the person says, backchannels included.</summary>
+    /// <summary>How many lines the person says, backchannels included; of a script that repeats, one time through.</summary>
     public int Lines => Steps.OfType<SpeakStep>().Count();
 
     /// <summary>A rough guess for a list: about 2.5 words a second, and 5 s for each answer that is waited for.</summary>
@@ -80,6 +80,9 @@ public sealed record WaitStep(StepTiming When) : ScriptStep(When, DefaultTimeout
 public sealed record ExpectStep(ScriptExpectation Expectation) : ScriptStep(StepTiming.AtOnce, DefaultTimeout);
 
 public sealed record HangUpStep(StepTiming When, TimeSpan Timeout) : ScriptStep(When, Timeout);
+
+/// <summary>Begins the script again, until somebody ends the call.</summary>
+public sealed record RepeatStep() : ScriptStep(StepTiming.AtOnce, DefaultTimeout);
 
 /// <summary>The other side must end the call within <see cref="ScriptStep.Timeout"/>.</summary>
 public sealed record ExpectEndStep(TimeSpan Timeout) : ScriptStep(StepTiming.AtOnce, Timeout);

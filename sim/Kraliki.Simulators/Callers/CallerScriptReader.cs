@@ -19,14 +19,14 @@ namespace Kraliki.Simulators.Callers;
 ///   - cough: 300ms                           # or noise: 2s
 ///   - dtmf: "1234#"
 ///   - wait: 2s
-///   - hang_up: true                          # or expect_end: 20s
+///   - hang_up: true                          # or expect_end: 20s, or repeat: true (from the first step, for ever)
 /// </code>
-/// Each step but wait, expect and expect_end takes <c>after</c> and <c>timeout</c>.
+/// Each step but wait, expect, expect_end and repeat takes <c>after</c> and <c>timeout</c>.
 /// </remarks>
 public static class CallerScriptReader
 {
     private static readonly string[] RootKeys = ["name", "title", "description", "voice", "from", "noise_db", "steps"];
-    private static readonly string[] Verbs = ["say", "interrupt", "backchannel", "cough", "noise", "dtmf", "wait", "expect", "hang_up", "expect_end"];
+    private static readonly string[] Verbs = ["say", "interrupt", "backchannel", "cough", "noise", "dtmf", "wait", "expect", "hang_up", "expect_end", "repeat"];
     private static readonly StepTiming WhileSpeaking = new(TimingKind.Speech, TimeSpan.FromMilliseconds(1500));
 
     /// <param name="file">Named in complaints.</param>
@@ -55,6 +55,10 @@ public static class CallerScriptReader
         var steps = reader.Value(root, "steps") as YamlSequenceNode ?? throw reader.Wrong(root, "steps", "must be a list of steps");
         if (steps.Children.Count == 0)
             throw reader.Wrong(steps, "steps", "must have at least one step");
+        var read = steps.Children.Select(step => ReadStep(reader, step)).ToList();
+        // Silent steps alone would be repeated without end within one frame.
+        if (read.Exists(step => step is RepeatStep) && !read.Exists(step => step is SpeakStep))
+            throw reader.Wrong(steps, "steps", "repeat needs a line that is said before it");
         return new CallerScript(
             reader.Required(root, "name"),
             reader.Required(root, "title"),
@@ -64,7 +68,7 @@ public static class CallerScriptReader
             noise is null ? null : double.TryParse(noise, CultureInfo.InvariantCulture, out var db) && db is >= 0 and <= 60
                 ? db
                 : throw reader.Wrong(root, "noise_db", $"must be decibels from 0 to 60, not '{noise}'"),
-            [.. steps.Children.Select(step => ReadStep(reader, step))]);
+            read);
     }
 
     private static ScriptStep ReadStep(Source reader, YamlNode node)
@@ -92,6 +96,7 @@ public static class CallerScriptReader
                 : throw reader.Wrong(step, verb, $"takes 0-9, *, #, A-D and w, not '{value}'"),
             "wait" => new WaitStep(new StepTiming(TimingKind.Elapsed, reader.Duration(step, verb, value))),
             "expect" => new ExpectStep(ReadExpectation(reader, step, value)),
+            "repeat" => value == "true" ? new RepeatStep() : throw reader.Wrong(step, verb, $"takes true, not '{value}'"),
             "hang_up" => value == "true" ? new HangUpStep(when, timeout) : throw reader.Wrong(step, verb, $"takes true, not '{value}'"),
             _ => new ExpectEndStep(reader.Duration(step, verb, value)),
         };
@@ -104,7 +109,7 @@ public static class CallerScriptReader
         {
             return speaksOver ? WhileSpeaking : verb is "cough" or "noise" ? StepTiming.AtOnce : StepTiming.Answered;
         }
-        if (verb is "wait" or "expect" or "expect_end")
+        if (verb is "wait" or "expect" or "expect_end" or "repeat")
             throw reader.Wrong(step, "after", $"does not go with {verb}");
         if (after == "answer")
             return StepTiming.Answered;

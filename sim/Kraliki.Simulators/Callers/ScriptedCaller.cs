@@ -149,6 +149,10 @@ public sealed class ScriptedCaller
             case WaitStep:
                 Next(nowMs);
                 return false;
+            case RepeatStep:
+                _next = -1;
+                Next(nowMs);
+                return false;
             default:
                 return true;
         }

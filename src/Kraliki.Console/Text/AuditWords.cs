@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kraliki.Contracts;
 
 namespace Kraliki.OperatorConsole.Text;
 
@@ -8,34 +9,34 @@ public static class AuditWords
     // {0}: the subject. An act that stands not here, of a newer server, is shown by its code name.
     private static readonly Dictionary<string, string> Acts = new()
     {
-        ["logged_in"] = "signed in",
-        ["login_failed"] = "failed to sign in as {0}",
-        ["logged_out"] = "signed out",
-        ["logged_out_everywhere"] = "signed out everywhere",
-        ["sign_in_ended"] = "ended a sign-in on another device",
-        ["refresh_token_reused"] = "used a sign-in a second time, which ended it",
-        ["registered"] = "joined",
-        ["registration_repeated"] = "tried to register the address of {0} once more",
-        ["email_verified"] = "confirmed the e-mail address",
-        ["password_changed"] = "changed the password",
-        ["password_change_failed"] = "gave a wrong password when changing it",
-        ["password_reset"] = "set a new password by mail",
-        ["user_invited"] = "invited somebody",
-        ["invitation_withdrawn"] = "withdrew an invitation",
-        ["invitation_resent"] = "sent an invitation again",
-        ["user_renamed"] = "changed the name of {0}",
-        ["role_changed"] = "changed the role of {0}",
-        ["user_deactivated"] = "deactivated {0}",
-        ["user_reactivated"] = "reactivated {0}",
-        ["mail_failed"] = "gave up sending a mail",
-        ["flag_changed"] = "changed the feature {0}",
-        ["permission_refused"] = "asked for what needs the permission {0}, and was refused",
-        ["personal_data_read"] = "opened a conversation with a customer",
-        ["audit_exported"] = "exported the audit log",
-        ["webhook_refused"] = "(or somebody in its name) sent a webhook that was refused",
-        ["webhook_malformed"] = "(or somebody in its name) sent a webhook that makes no sense",
-        ["webhook_unverified"] = "(or somebody in its name) sent a webhook that nobody checked",
-        ["media_socket_refused"] = "(or somebody in its name) was refused a media connection",
+        [AuditActions.LoggedIn] = "signed in",
+        [AuditActions.LoginFailed] = "failed to sign in as {0}",
+        [AuditActions.LoggedOut] = "signed out",
+        [AuditActions.LoggedOutEverywhere] = "signed out everywhere",
+        [AuditActions.SignInEnded] = "ended a sign-in on another device",
+        [AuditActions.RefreshTokenReused] = "used a sign-in a second time, which ended it",
+        [AuditActions.Registered] = "joined",
+        [AuditActions.RegistrationRepeated] = "tried to register the address of {0} once more",
+        [AuditActions.EmailVerified] = "confirmed the e-mail address",
+        [AuditActions.PasswordChanged] = "changed the password",
+        [AuditActions.PasswordChangeFailed] = "gave a wrong password when changing it",
+        [AuditActions.PasswordReset] = "set a new password by mail",
+        [AuditActions.UserInvited] = "invited somebody",
+        [AuditActions.InvitationWithdrawn] = "withdrew an invitation",
+        [AuditActions.InvitationResent] = "sent an invitation again",
+        [AuditActions.UserRenamed] = "changed the name of {0}",
+        [AuditActions.RoleChanged] = "changed the role of {0}",
+        [AuditActions.UserDeactivated] = "deactivated {0}",
+        [AuditActions.UserReactivated] = "reactivated {0}",
+        [AuditActions.MailFailed] = "gave up sending a mail",
+        [AuditActions.FlagChanged] = "changed the feature {0}",
+        [AuditActions.PermissionRefused] = "asked for what needs the permission {0}, and was refused",
+        [AuditActions.PersonalDataRead] = "opened a conversation with a customer",
+        [AuditActions.AuditExported] = "exported the audit log",
+        [AuditActions.WebhookRefused] = "(or somebody in its name) sent a webhook that was refused",
+        [AuditActions.WebhookMalformed] = "(or somebody in its name) sent a webhook that makes no sense",
+        [AuditActions.WebhookUnverified] = "(or somebody in its name) sent a webhook that nobody checked",
+        [AuditActions.MediaSocketRefused] = "(or somebody in its name) was refused a media connection",
     };
 
     /// <summary>Code names to choose from, each with its words.</summary>

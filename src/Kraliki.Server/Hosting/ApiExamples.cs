@@ -60,7 +60,7 @@ internal static class ApiExamples
         new InvitationView(OtherId, "petr@company.example", UserRole.Supervisor, "jana@company.example", At, At.AddDays(7)),
         new InvitationOffer("petr@company.example", UserRole.Supervisor, "Company", "jana@company.example"),
         new MailView(OtherId, "petr@company.example", "You are invited to Company", "Jana Nová invites you …", At),
-        new AuditEntryView(42, At, "jana@company.example", "role_changed", UserId.ToString(), "agent → supervisor", Address, "checkout-7f3a"),
+        new AuditEntryView(42, At, "jana@company.example", AuditActions.RoleChanged, UserId.ToString(), "From an operator to a supervisor.", Address, "checkout-7f3a"),
         new AuditVerification(false, 42, At, [new AuditProblem(17, AuditFault.Changed, "Entry 17 is not as it was written.")]),
         new FlagView("enable_sentiment_analysis", "Sentiment", "Tells how the caller feels.", true, false, null, At, "jana@company.example", 2),
         new UpdateFlag(true),

@@ -258,7 +258,4 @@ internal sealed partial class IdempotencyPurge(IdempotencyKeys keys, TimeProvide
             }
         }
     }
-
-    [LoggerMessage(EventId = 130, Level = LogLevel.Warning, Message = "Old idempotency keys could not be removed; the next round tries again")]
-    private partial void LogPurgeFailed(Exception exception);
 }

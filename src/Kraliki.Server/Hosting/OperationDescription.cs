@@ -172,7 +172,7 @@ internal static class OperationDescription
 
     private static string WhoMay(string permission)
     {
-        var roles = Enum.GetValues<UserRole>().Where(role => RolePermissions.Allow(role, permission)).Select(role => JsonNamingPolicy.SnakeCaseLower.ConvertName(role.ToString()));
+        var roles = Enum.GetValues<UserRole>().Where(role => RolePermissions.Allow(role, permission)).Select(WireWord.Of);
         return $"Needs the permission `{permission}` ({string.Join(", ", roles)}).";
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Kraliki.Contracts;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -35,7 +36,7 @@ internal sealed class AccessTokens(SigningKeys keys, TimeProvider time)
             {
                 ["sub"] = user.Id.ToString(),
                 ["email"] = user.Email,
-                ["role"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(user.Role.ToString()),
+                ["role"] = WireWord.Of(user.Role),
                 ["org"] = user.OrganisationId.ToString(),
                 ["sid"] = grant.SignIn.ToString(),
                 ["jti"] = grant.Jti.ToString(),

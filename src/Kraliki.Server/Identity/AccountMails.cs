@@ -80,21 +80,12 @@ internal sealed class AccountMails(PublicUrls urls)
         $"""
         Hello,
 
-        {invitedBy} invites you to work with {organisation} in Kraliki as {Words(role)}. Open this link to accept:
+        {invitedBy} invites you to work with {organisation} in Kraliki as {role.InWords()}. Open this link to accept:
 
         {Link("invitation", token)}
 
         It works once, within 7 days. If you do not know what this is about, do nothing.
         """);
-
-    private static string Words(UserRole role) => role switch
-    {
-        UserRole.Admin => "an administrator",
-        UserRole.Supervisor => "a supervisor",
-        UserRole.Agent => "an agent",
-        UserRole.Viewer => "a viewer",
-        _ => throw new ArgumentOutOfRangeException(nameof(role), role, "A role without words."),
-    };
 
     private string Link(string page, string token) => urls.FixedHttp($"/{page}?token={token}");
 }

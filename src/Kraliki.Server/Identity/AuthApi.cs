@@ -17,11 +17,11 @@ internal static class AuthApi
         auth.MapPost("/login", LoginAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
             .WithName("Login").WithSummary("Sign in")
             .WithDescription("With token_transport \"body\" the tokens are in the answer; with \"cookie\" (default) they are set as HttpOnly cookies.")
-            .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(403, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces<LoginResponse>().ProducesProblem(400).ProducesProblem(401).ProducesProblem(403).ProducesProblem(429);
         auth.MapPost("/refresh", RefreshAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Refresh)
             .WithName("Refresh").WithSummary("Exchange a refresh token for a new pair")
             .WithDescription("Without a token in the body the cookie's is used and the answer sets cookies. A token is good for one use; a use after 20 seconds more ends the sign-in.")
-            .Produces<LoginResponse>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType);
+            .Produces<LoginResponse>().ProducesProblem(400).ProducesProblem(401);
         auth.MapRegistration();
         auth.MapPasswords();
         auth.MapProfile();
@@ -68,14 +68,14 @@ internal static class AuthApi
         {
             // An unknown address is not written down: people type passwords into the wrong field.
             var detail = match == PasswordMatch.Wrong ? null : "The password is right, the account is deactivated.";
-            await audit.WriteAsync("login_failed", user?.Id.ToString() ?? "unknown", detail, organisation: user?.OrganisationId, cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.LoginFailed, user?.Id.ToString() ?? "unknown", detail, organisation: user?.OrganisationId);
             return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
         }
 
         await attempt.SucceededAsync();
         if (user.Status == MemberStatus.Unverified)
         {
-            await audit.WriteAsync("login_failed", user.Id.ToString(), "The e-mail address is not verified yet.", organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.LoginFailed, user.Id.ToString(), "The e-mail address is not verified yet.", organisation: user.OrganisationId);
             return Problems.Result(403, "email_not_verified", "Open the link in the mail that we sent you, or ask for a new one: POST /api/v1/auth/resend-verification.");
         }
 
@@ -84,7 +84,7 @@ internal static class AuthApi
             return Problems.Result(401, "invalid_credentials", "E-mail address or password is wrong.");
         }
 
-        await audit.WriteAsync("logged_in", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.LoggedIn, user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId);
         if (match == PasswordMatch.RightButCheap)
         {
             var renewed = await passwords.HashAsync(request.Password, cancellationToken);
@@ -126,7 +126,7 @@ internal static class AuthApi
 
         if (outcome.Reused is { } user)
         {
-            await audit.WriteAsync("refresh_token_reused", user.Id.ToString(), "The sign-in was ended.", organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.RefreshTokenReused, user.Id.ToString(), "The sign-in was ended.", organisation: user.OrganisationId);
         }
 
         if (transport == TokenTransport.Cookie)

@@ -19,18 +19,18 @@ internal static class DevicesApi
         auth.MapGet("/sessions", ListAsync)
             .WithName("ListDevices").WithSummary("Your sign-ins")
             .WithDescription("Each is one browser or program that is signed in as you; the last used one comes first.")
-            .Produces<IReadOnlyList<DeviceView>>().Produces<Problem>(401, Problems.ContentType);
+            .Produces<IReadOnlyList<DeviceView>>().ProducesProblem(401);
         auth.MapDelete("/sessions/{id:guid}", EndAsync)
             .WithName("EndDevice").WithSummary("End one of your sign-ins")
             .WithDescription("Its tokens are refused at once and its sockets close within 5 seconds.")
-            .Produces(204).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(404, Problems.ContentType);
+            .Produces(204).ProducesProblem(401).ProducesProblem(404);
         auth.MapPost("/logout", LogoutAsync).AllowAnonymous()
             .WithName("Logout").WithSummary("End this sign-in")
             .WithDescription("It is known by the access token or, when that has expired, by the refresh token in the body or cookie.")
             .Produces(204);
         auth.MapPost("/logout-all", LogoutAllAsync)
             .WithName("LogoutAll").WithSummary("End all your sign-ins, this one too")
-            .Produces(204).Produces<Problem>(401, Problems.ContentType);
+            .Produces(204).ProducesProblem(401);
     }
 
     private static async Task<IResult> ListAsync(CurrentUser user, KralikiDb db, TimeProvider time, CancellationToken cancellationToken)
@@ -55,7 +55,7 @@ internal static class DevicesApi
             return Problems.NotFound($"You have no sign-in {id}.");
         }
 
-        await audit.WriteAsync("sign_in_ended", id.ToString(), cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.SignInEnded, id.ToString());
         if (id == user.SignIn)
         {
             AuthCookies.Clear(http);
@@ -77,14 +77,14 @@ internal static class DevicesApi
         {
             if (await signIns.EndAsync(user.SignIn, SignInEnd.SignedOut, cancellationToken))
             {
-                await audit.WriteAsync("logged_out", user.SignIn.ToString(), cancellationToken: CancellationToken.None);
+                await audit.WriteAsync(AuditActions.LoggedOut, user.SignIn.ToString());
             }
         }
         else if ((request?.RefreshToken ?? AuthCookies.Refresh(http.Request)) is { } token
             && await refreshTokens.SignInOfAsync(token, cancellationToken) is { } known
             && await signIns.EndAsync(known.Id, SignInEnd.SignedOut, cancellationToken))
         {
-            await audit.WriteAsync("logged_out", known.Id.ToString(), actor: known.User.Email, organisation: known.OrganisationId, cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.LoggedOut, known.Id.ToString(), actor: known.User.Email, organisation: known.OrganisationId);
         }
 
         AuthCookies.Clear(http);
@@ -94,7 +94,7 @@ internal static class DevicesApi
     private static async Task<IResult> LogoutAllAsync(HttpContext http, CurrentUser user, SignIns signIns, AuditLog audit, CancellationToken cancellationToken)
     {
         var ended = await signIns.EndAllAsync(user.Id, SignInEnd.SignedOutEverywhere, cancellationToken);
-        await audit.WriteAsync("logged_out_everywhere", user.Id.ToString(), $"{ended} sign-ins were ended.", cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.LoggedOutEverywhere, user.Id.ToString(), $"{ended} sign-ins were ended.");
         AuthCookies.Clear(http);
         return Results.NoContent();
     }

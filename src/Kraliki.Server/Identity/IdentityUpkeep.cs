@@ -1,3 +1,4 @@
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Mail;
 using Microsoft.EntityFrameworkCore;
@@ -6,7 +7,7 @@ namespace Kraliki.Server.Identity;
 
 /// <summary>
 /// Tends the signing keys, and throws away what can no longer matter: expired refresh tokens and sign-ins, revocations of
-/// tokens that have expired, old mails and their tokens, forgotten failures, registrations that nobody confirmed.
+/// tokens that have expired, used one-time tokens, old mails and their tokens, forgotten failures, registrations that nobody confirmed.
 /// </summary>
 /// <remarks>Every node does it; whoever comes second finds nothing to do.</remarks>
 internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory databases, TimeProvider time, ILogger<IdentityUpkeep> log) : BackgroundService
@@ -24,6 +25,7 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
         var unused = now - RefreshTokens.Life;
         await using var db = databases.OpenForSystem();
         await db.Set<RevokedToken>().Where(row => row.ExpiresAt < now).ExecuteDeleteAsync(cancellationToken);
+        await db.Set<SpentToken>().Where(row => row.ExpiresAt < now).ExecuteDeleteAsync(cancellationToken);
         await db.Set<RefreshToken>().Where(row => row.ExpiresAt < now).ExecuteDeleteAsync(cancellationToken);
 
         // An ended one is never renewed, so it goes at the same age; until then it tells why it ended.
@@ -59,7 +61,4 @@ internal sealed partial class IdentityUpkeep(SigningKeys keys, KralikiDbFactory 
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
-
-    [LoggerMessage(EventId = 1042, Level = LogLevel.Warning, Message = "Signing keys could not be looked after or expired sign-ins not be deleted; the next round tries again")]
-    private partial void LogUpkeepFailed(Exception exception);
 }

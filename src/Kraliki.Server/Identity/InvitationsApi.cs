@@ -85,7 +85,7 @@ internal static class InvitationsApi
         }
 
         outbox.Announce();
-        await audit.WriteAsync("user_invited", invitation.Id.ToString(), $"{email} as {request.Role}.", cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.UserInvited, invitation.Id.ToString(), $"{email} as {request.Role.InWords()}.");
         return Created(invitation);
     }
 
@@ -101,7 +101,7 @@ internal static class InvitationsApi
         }
 
         await tokens.EndAsync(db, id, MailTokenPurpose.AcceptInvitation, CancellationToken.None);
-        await audit.WriteAsync("invitation_withdrawn", id.ToString(), cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.InvitationWithdrawn, id.ToString());
         return Results.NoContent();
     }
 
@@ -126,7 +126,7 @@ internal static class InvitationsApi
         }
 
         outbox.Announce();
-        await audit.WriteAsync("invitation_resent", id.ToString(), cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.InvitationResent, id.ToString());
         return Results.NoContent();
     }
 

@@ -130,9 +130,6 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
         }
     }
 
-    [LoggerMessage(EventId = 1041, Level = LogLevel.Warning, Message = "It could not be checked whether the people behind open sockets are still signed in; the next round tries again")]
-    private partial void LogCheckFailed(Exception exception);
-
     private sealed class Place(LiveSignIns owner, Guid signIn, UserRole role, Action<AccessLoss> lost) : IDisposable
     {
         public Guid SignIn => signIn;

@@ -1,10 +1,7 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Kraliki.Server.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
-using Microsoft.IdentityModel.Tokens;
 
 namespace Kraliki.Server.Identity;
 
@@ -106,7 +103,7 @@ internal sealed class MailTokens(TimeProvider time)
     /// <returns>Whom or what the token is for; null when it is unknown, used, replaced or expired.</returns>
     public async Task<Guid?> FindAsync(KralikiDb db, string token, MailTokenPurpose purpose, CancellationToken cancellationToken)
     {
-        var (hash, now) = (HashOf(token), time.GetUtcNow());
+        var (hash, now) = (OpaqueSecret.HashOf(token), time.GetUtcNow());
         return await db.Set<MailToken>()
             .Where(row => row.Hash == hash && row.Purpose == purpose && row.EndedAt == null && row.ExpiresAt > now)
             .Select(row => (Guid?)row.SubjectId)
@@ -116,14 +113,14 @@ internal sealed class MailTokens(TimeProvider time)
     /// <returns>Whom or what the token was once made for, whether it is still good or not; null for one that we never made.</returns>
     public async Task<Guid?> SubjectAsync(KralikiDb db, string token, MailTokenPurpose purpose, CancellationToken cancellationToken)
     {
-        var hash = HashOf(token);
+        var hash = OpaqueSecret.HashOf(token);
         return await db.Set<MailToken>().Where(row => row.Hash == hash && row.Purpose == purpose).Select(row => (Guid?)row.SubjectId).SingleOrDefaultAsync(cancellationToken);
     }
 
     /// <summary>Like <see cref="FindAsync"/>, and the token is used up: of any number of parallel uses one gets the subject.</summary>
     public async Task<Guid?> UseAsync(KralikiDb db, string token, MailTokenPurpose purpose, CancellationToken cancellationToken)
     {
-        var (hash, now) = (HashOf(token), time.GetUtcNow());
+        var (hash, now) = (OpaqueSecret.HashOf(token), time.GetUtcNow());
         var used = await db.Set<MailToken>()
             .Where(row => row.Hash == hash && row.Purpose == purpose && row.EndedAt == null && row.ExpiresAt > now)
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.EndedAt, now), cancellationToken);
@@ -142,21 +139,19 @@ internal sealed class MailTokens(TimeProvider time)
     private string Add(KralikiDb db, Guid organisation, Guid subject, MailTokenPurpose purpose)
     {
         var now = time.GetUtcNow();
-        var token = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+        var token = OpaqueSecret.New();
         db.Add(new MailToken
         {
             Id = Guid.CreateVersion7(now),
             OrganisationId = organisation,
             SubjectId = subject,
             Purpose = purpose,
-            Hash = HashOf(token),
+            Hash = OpaqueSecret.HashOf(token),
             CreatedAt = now,
             ExpiresAt = now + Life(purpose),
         });
         return token;
     }
-
-    private static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 }
 
 internal sealed class MailTokenConfiguration : IEntityTypeConfiguration<MailToken>

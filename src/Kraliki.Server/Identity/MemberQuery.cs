@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Text.Json;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Microsoft.AspNetCore.Mvc;
@@ -56,18 +55,14 @@ internal sealed class MemberQuery
     }
 
     private static T? Find<T>(string? word)
-        where T : struct, Enum =>
-        word is null ? null : Enum.GetValues<T>().Select(value => (T?)value).FirstOrDefault(value => Word(value!.Value) == word);
+        where T : struct, Enum => word is null ? null : WireWord.Find<T>(word);
 
     private static void Check<T>(string field, string? word, Dictionary<string, string[]> errors)
         where T : struct, Enum
     {
         if (word is not null && Find<T>(word) is null)
         {
-            errors[field] = [$"{field} must be one of {string.Join(", ", Enum.GetValues<T>().Select(Word))}."];
+            errors[field] = [$"{field} must be one of {string.Join(", ", WireWord.All<T>())}."];
         }
     }
-
-    private static string Word<T>(T value)
-        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

@@ -15,15 +15,15 @@ internal static class PasswordApi
         auth.MapPost("/forgot-password", ForgotAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Mail)
             .WithName("ForgotPassword").WithSummary("Send a mail with a link that sets a new password")
             .WithDescription("Always 202. At most three mails in 15 minutes go to one address.")
-            .Produces(202).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces(202).ProducesProblem(400).ProducesProblem(429);
         auth.MapPost("/reset-password", ResetAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
             .WithName("ResetPassword").WithSummary("Set a new password by the token of a mail")
             .WithDescription("Ends every sign-in of the account. The token stays good when the password is refused.")
-            .Produces(204).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(410, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces(204).ProducesProblem(400).ProducesProblem(410).ProducesProblem(429);
         auth.MapPost("/change-password", ChangeAsync).RequireRateLimiting(RateLimits.Login)
             .WithName("ChangePassword").WithSummary("Set a new password by the current one")
             .WithDescription("Ends every other sign-in of the account.")
-            .Produces(204).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces(204).ProducesProblem(400).ProducesProblem(401).ProducesProblem(429);
     }
 
     private static async Task<IResult> ForgotAsync(
@@ -109,7 +109,7 @@ internal static class PasswordApi
         signIns.Announce(lost);
         outbox.Announce();
         await delays.SucceededAsync(known.Email, RateLimits.AddressOf(http.Connection.RemoteIpAddress), CancellationToken.None);
-        await audit.WriteAsync("password_reset", known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId, cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.PasswordReset, known.Id.ToString(), actor: known.Email, organisation: known.OrganisationId);
         return Results.NoContent();
     }
 
@@ -149,7 +149,7 @@ internal static class PasswordApi
         if (PasswordRules.TooLong(request.CurrentPassword)
             || await passwords.VerifyAsync(request.CurrentPassword, user.PasswordHash, cancellationToken) == PasswordMatch.Wrong)
         {
-            await audit.WriteAsync("password_change_failed", user.Id.ToString(), cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.PasswordChangeFailed, user.Id.ToString());
             return Problems.Invalid("current_password", "current_password is wrong.");
         }
 
@@ -175,7 +175,7 @@ internal static class PasswordApi
 
         signIns.Announce(lost);
         outbox.Announce();
-        await audit.WriteAsync("password_changed", user.Id.ToString(), cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.PasswordChanged, user.Id.ToString());
         return Results.NoContent();
     }
 }

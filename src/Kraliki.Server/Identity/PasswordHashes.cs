@@ -94,18 +94,16 @@ internal sealed partial class PasswordHashes : IDisposable
     /// </param>
     private async Task<byte[]> ComputeAsync(string password, byte[] salt, Argon2Options cost, Argon2Options? more, CancellationToken cancellationToken)
     {
-        // One spelling of what looks the same, whichever keyboard typed it (NIST SP 800-63B §5.1.1.2).
-        var normal = CanonicalForm.Of(password);
         await _gate.WaitAsync(cancellationToken);
         try
         {
             return await Task.Run(
                 () =>
                 {
-                    var hash = Derive(normal, salt, cost);
+                    var hash = Derive(password, salt, cost);
                     if (more is not null)
                     {
-                        Derive(normal, salt, more);
+                        Derive(password, salt, more);
                     }
 
                     return hash;

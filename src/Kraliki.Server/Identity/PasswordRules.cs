@@ -58,7 +58,7 @@ internal static class PasswordRules
             return $"must have at least {Shortest} characters; a few words in a row are easy to remember.";
         }
 
-        var folded = CanonicalForm.Of(password).ToLowerInvariant();
+        var folded = password.ToLowerInvariant();
         if (Unknown(folded, []) < LeastUnknown)
         {
             return "is among those that are guessed first; take a few words that have nothing to do with each other.";

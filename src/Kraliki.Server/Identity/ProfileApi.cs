@@ -12,10 +12,10 @@ internal static class ProfileApi
     public static void MapProfile(this RouteGroupBuilder auth)
     {
         auth.MapGet("/me", GetAsync).WithName("GetMe").WithSummary("Who is signed in")
-            .Produces<UserView>().Produces<Problem>(401, Problems.ContentType);
+            .Produces<UserView>().ProducesProblem(401);
         auth.MapPatch("/me", PatchAsync).WithName("UpdateMe").WithSummary("Change one's own name").Versioned()
-            .Produces<UserView>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(401, Problems.ContentType)
-            .Produces<Problem>(412, Problems.ContentType);
+            .Produces<UserView>().ProducesProblem(400).ProducesProblem(401)
+            .ProducesProblem(412);
     }
 
     private static async Task<IResult> GetAsync(HttpContext http, CurrentUser current, KralikiDb db, CancellationToken cancellationToken) =>
@@ -58,7 +58,7 @@ internal static class ProfileApi
             }
 
             // Committed: a client that is gone must not keep it out of the log.
-            await audit.WriteAsync("user_renamed", user.Id.ToString(), cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.UserRenamed, user.Id.ToString());
         }
 
         return Preconditions.Tagged(http, user.Version, TypedResults.Ok(user.ToView()));

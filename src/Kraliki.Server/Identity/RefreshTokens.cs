@@ -60,7 +60,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     public async Task<RefreshGrant?> BeginAsync(User user, string? address, string? userAgent, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var token = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+        var token = OpaqueSecret.New();
         var signIn = new SignIn
         {
             Id = Guid.CreateVersion7(),
@@ -93,7 +93,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     {
         // Nobody's cancellation but the server's end may take the answer from those who share it.
         var rotation = new Lazy<Task<RotationOutcome>>(() => RotateOnceAsync(token, address));
-        var key = Convert.ToHexString(HashOf(token));
+        var key = Convert.ToHexString(OpaqueSecret.HashOf(token));
         var shared = _underWay.GetOrAdd(key, rotation);
         try
         {
@@ -111,7 +111,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     /// <returns>The sign-in that the token belongs to; null for a token that we never gave.</returns>
     public async Task<SignIn?> SignInOfAsync(string token, CancellationToken cancellationToken)
     {
-        var hash = HashOf(token);
+        var hash = OpaqueSecret.HashOf(token);
         await using var db = databases.OpenForSystem();
         var found = await db.Set<RefreshToken>().AsNoTracking().Include(row => row.SignIn.User).SingleOrDefaultAsync(row => row.Hash == hash, cancellationToken);
         return found?.SignIn;
@@ -119,7 +119,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
 
     private async Task<RotationOutcome> RotateOnceAsync(string token, string? address)
     {
-        var hash = HashOf(token);
+        var hash = OpaqueSecret.HashOf(token);
         var now = time.GetUtcNow();
         await using var db = databases.OpenForSystem();
         var found = await FindAsync(db, hash);
@@ -146,7 +146,7 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
         }
 
         var successor = SuccessorOf(found, token);
-        var given = HashOf(successor);
+        var given = OpaqueSecret.HashOf(successor);
         var row = await db.Set<RefreshToken>().AsNoTracking().SingleAsync(known => known.Hash == given);
         return new(new RefreshGrant(successor, found.SignInId, found.SignIn.User, row.Id, row.CreatedAt));
     }
@@ -193,13 +193,11 @@ internal sealed class RefreshTokens(KralikiDbFactory databases, SignIns signIns,
     private static string SuccessorOf(RefreshToken row, string token) =>
         Base64UrlEncoder.Encode(HMACSHA256.HashData(row.SuccessorSeed, Encoding.ASCII.GetBytes(token)));
 
-    private static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
-
     private static RefreshToken Row(string token, Guid signIn, DateTimeOffset now) => new()
     {
         Id = Guid.CreateVersion7(),
         SignInId = signIn,
-        Hash = HashOf(token),
+        Hash = OpaqueSecret.HashOf(token),
         SuccessorSeed = RandomNumberGenerator.GetBytes(32),
         CreatedAt = now,
         ExpiresAt = now + Life,

@@ -20,18 +20,18 @@ internal static class RegistrationApi
             .WithName("Register").WithSummary("Make an account")
             .WithDescription("With a new organisation, whose administrator one becomes once the link in the mail is opened; or, with invitation_token, in the organisation that invites. "
                 + "The answer is the same whether the address has an account or not.")
-            .Produces<RegisterResponse>(202).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(403, Problems.ContentType)
-            .Produces<Problem>(409, Problems.ContentType).Produces<Problem>(410, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces<RegisterResponse>(202).ProducesProblem(400).ProducesProblem(403)
+            .ProducesProblem(409).ProducesProblem(410).ProducesProblem(429);
         auth.MapPost("/verify-email", VerifyEmailAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
             .WithName("VerifyEmail").WithSummary("Confirm an e-mail address by the token of its mail")
-            .Produces(204).Produces<Problem>(410, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces(204).ProducesProblem(410).ProducesProblem(429);
         auth.MapPost("/resend-verification", ResendVerificationAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Mail)
             .WithName("ResendVerification").WithSummary("Send the mail with the confirmation link again")
             .WithDescription("Always 202. At most three mails in 15 minutes go to one address.")
-            .Produces(202).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces(202).ProducesProblem(400).ProducesProblem(429);
         auth.MapPost("/invitation", OfferAsync).AllowAnonymous().RequireRateLimiting(RateLimits.Login)
             .WithName("GetInvitationOffer").WithSummary("What an invitation offers")
-            .Produces<InvitationOffer>().Produces<Problem>(410, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces<InvitationOffer>().ProducesProblem(410).ProducesProblem(429);
     }
 
     /// <summary>410 for the link of a mail that opens nothing (any more); which of the reasons it is is nobody's business.</summary>
@@ -80,7 +80,7 @@ internal static class RegistrationApi
             await TellOwnerAsync(db, existing, tokens, outbox, mails, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             outbox.Announce();
-            await audit.WriteAsync("registration_repeated", existing.Id.ToString(), organisation: existing.OrganisationId, cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.RegistrationRepeated, existing.Id.ToString(), organisation: existing.OrganisationId);
             return Accepted(email);
         }
 
@@ -116,7 +116,7 @@ internal static class RegistrationApi
         }
 
         outbox.Announce();
-        await audit.WriteAsync("registered", user.Id.ToString(), "A new organisation.", actor: email, organisation: organisation.Id, cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.Registered, user.Id.ToString(), "A new organisation.", actor: email, organisation: organisation.Id);
         return Accepted(email);
     }
 
@@ -189,8 +189,8 @@ internal static class RegistrationApi
             }
         }
 
-        var detail = $"By invitation, as {invitation.Role}." + (replaced ? " An unconfirmed registration of the address was removed." : "");
-        await audit.WriteAsync("registered", user.Id.ToString(), detail, actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
+        var detail = $"By invitation, as {invitation.Role.InWords()}." + (replaced ? " An unconfirmed registration of the address was removed." : "");
+        await audit.WriteAsync(AuditActions.Registered, user.Id.ToString(), detail, actor: user.Email, organisation: user.OrganisationId);
         return Results.Json(new RegisterResponse(user.Email, VerificationRequired: false), ContractsJson.Default.RegisterResponse, statusCode: 202);
     }
 
@@ -210,7 +210,7 @@ internal static class RegistrationApi
         user.Touch(now);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        await audit.WriteAsync("email_verified", user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId, cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.EmailVerified, user.Id.ToString(), actor: user.Email, organisation: user.OrganisationId);
         return Results.NoContent();
     }
 

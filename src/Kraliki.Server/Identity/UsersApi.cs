@@ -123,7 +123,7 @@ internal static class UsersApi
             signIns.Announce(lost);
         }
 
-        await AuditAsync(audit, id, renamed, newRole is { } to ? $"From {formerRole} to {to}." : null, newlyActive);
+        await AuditAsync(audit, id, renamed, newRole is { } to ? $"From {formerRole.InWords()} to {to.InWords()}." : null, newlyActive);
         return Preconditions.Tagged(http, user.Version, TypedResults.Ok(user.ToMember()));
     }
 
@@ -131,17 +131,17 @@ internal static class UsersApi
     {
         if (renamed)
         {
-            await audit.WriteAsync("user_renamed", id.ToString(), cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.UserRenamed, id.ToString());
         }
 
         if (roles is not null)
         {
-            await audit.WriteAsync("role_changed", id.ToString(), roles, cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(AuditActions.RoleChanged, id.ToString(), roles);
         }
 
         if (newlyActive is { } active)
         {
-            await audit.WriteAsync(active ? "user_reactivated" : "user_deactivated", id.ToString(), cancellationToken: CancellationToken.None);
+            await audit.WriteAsync(active ? AuditActions.UserReactivated : AuditActions.UserDeactivated, id.ToString());
         }
     }
 

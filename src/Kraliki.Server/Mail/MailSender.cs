@@ -1,3 +1,4 @@
+using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
@@ -132,6 +133,6 @@ internal sealed partial class MailSender(KralikiOptions options, Outbox outbox, 
 
         LogGivenUp(mail.Id, reason);
         await audit.WriteAsync(
-            "mail_failed", mail.Id.ToString(), $"{mail.Subject}: {reason}", actor: "server", organisation: mail.OrganisationId, cancellationToken: cancellationToken);
+            AuditActions.MailFailed, mail.Id.ToString(), $"{mail.Subject}: {reason}", actor: "server", organisation: mail.OrganisationId);
     }
 }

@@ -16,9 +16,9 @@ internal static class MailboxApi
     {
         var mailbox = routes.MapGroup("/api/v1/mailbox").WithTags("Demo").AllowAnonymous().AddEndpointFilter(InDemoOnlyAsync);
         mailbox.MapGet("", ListAsync).WithName("ListMails").WithSummary("The demo's mails, newest first")
-            .Produces<Page<MailView>>().Produces<Problem>(400, Problems.ContentType).Produces<Problem>(404, Problems.ContentType);
+            .Produces<Page<MailView>>().ProducesProblem(400).ProducesProblem(404);
         mailbox.MapGet("/{id:guid}", GetAsync).WithName("GetMail").WithSummary("One mail of the demo")
-            .Produces<MailView>().Produces<Problem>(404, Problems.ContentType);
+            .Produces<MailView>().ProducesProblem(404);
     }
 
     private static async ValueTask<object?> InDemoOnlyAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next) =>

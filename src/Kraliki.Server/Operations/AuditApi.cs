@@ -44,7 +44,7 @@ internal static class AuditApi
         }
 
         // Before the first byte: an export that was broken off has shown data too.
-        await audit.WriteAsync("audit_exported", "audit", cancellationToken: cancellationToken);
+        await audit.WriteAsync(AuditActions.AuditExported, "audit");
         http.Response.Headers.ContentDisposition = "attachment; filename=\"audit.csv\"";
         http.Response.Headers.CacheControl = "no-store";
         return Results.Stream(

@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Kraliki.Server.Operations;
 
 /// <summary>The one place that writes audit entries. Address, request and person are taken from the current request, if there is one.</summary>
+/// <remarks>Writing cannot be cancelled: whoever did the act must not keep its entry away by leaving.</remarks>
 public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttpContextAccessor http, TimeProvider time) : IDisposable
 {
     public const int LongestText = 500;
@@ -24,26 +25,25 @@ public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttp
         string? detail = null,
         string? actor = null,
         Guid? organisation = null,
-        string? address = null,
-        CancellationToken cancellationToken = default)
+        string? address = null)
     {
         var user = new CurrentUser(http);
         var owner = organisation ?? (user.SignedIn ? user.OrganisationId : FirstAccounts.OrganisationId);
         actor ??= user.SignedIn ? user.Email : "anonymous";
         address ??= http.HttpContext?.Connection.RemoteIpAddress?.ToString();
 
-        await _gate.WaitAsync(cancellationToken);
+        await _gate.WaitAsync();
         try
         {
             await using var db = databases.OpenForSystem();
-            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            await using var transaction = await db.Database.BeginTransactionAsync();
 
             // The update locks the head: writers of other nodes wait until this transaction has ended.
             var known = await db.Set<AuditHead>()
                 .Where(row => row.OrganisationId == owner)
-                .ExecuteUpdateAsync(row => row.SetProperty(head => head.Number, head => head.Number + 1), cancellationToken) == 1;
+                .ExecuteUpdateAsync(row => row.SetProperty(head => head.Number, head => head.Number + 1)) == 1;
             var head = known
-                ? await db.Set<AuditHead>().SingleAsync(row => row.OrganisationId == owner, cancellationToken)
+                ? await db.Set<AuditHead>().SingleAsync(row => row.OrganisationId == owner)
                 : db.Add(new AuditHead { OrganisationId = owner, Number = 1, Link = AuditChain.Beginning(owner), Mac = [] }).Entity;
             var entry = new AuditEntry
             {
@@ -59,8 +59,8 @@ public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttp
             };
             chain.Append(entry, head);
             db.Add(entry);
-            await db.SaveChangesAsync(cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
+            await db.SaveChangesAsync();
+            await transaction.CommitAsync();
         }
         finally
         {

@@ -11,7 +11,7 @@ internal static partial class ErrorReportsApi
     public static void MapErrorReports(this IEndpointRouteBuilder routes) =>
         routes.MapPost("/api/v1/error-reports", Accept).RequireRateLimiting(RateLimits.Reports)
             .WithTags("Operations").WithName("ReportError").WithSummary("Report an error that the browser met")
-            .Produces(204).Produces<Problem>(400, Problems.ContentType).Produces<Problem>(429, Problems.ContentType);
+            .Produces(204).ProducesProblem(400).ProducesProblem(429);
 
     private static IResult Accept(ErrorReport report, ILoggerFactory loggers)
     {

@@ -29,13 +29,11 @@ internal static class HealthApi
         return http.Response.WriteAsync(
             JsonSerializer.Serialize(new
             {
-                status = Name(report.Status),
-                checks = report.Entries.ToDictionary(entry => entry.Key, entry => Name(entry.Value.Status)),
+                status = WireWord.Of(report.Status),
+                checks = report.Entries.ToDictionary(entry => entry.Key, entry => WireWord.Of(entry.Value.Status)),
             }),
             http.RequestAborted);
     }
-
-    private static string Name(HealthStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
 }
 
 internal sealed class DatabaseCheck(KralikiDbFactory databases) : IHealthCheck

@@ -1,3 +1,4 @@
+using Kraliki.Contracts;
 using Kraliki.Server.Identity;
 
 namespace Kraliki.Server.Operations;
@@ -19,7 +20,7 @@ internal sealed class PersonalDataReads(AuditLog audit, TimeProvider time)
 
     /// <summary>Called before the first word leaves.</summary>
     /// <param name="how">What was opened: <c>transcript</c>, <c>events</c>, <c>socket</c>.</param>
-    public async Task NoteAsync(CurrentUser user, Guid session, string how, CancellationToken cancellationToken)
+    public async Task NoteAsync(CurrentUser user, Guid session, string how)
     {
         var key = (user.Id, session);
         var now = time.GetUtcNow();
@@ -31,7 +32,7 @@ internal sealed class PersonalDataReads(AuditLog audit, TimeProvider time)
             }
         }
 
-        await audit.WriteAsync("personal_data_read", session.ToString(), $"The conversation was opened: {how}.", cancellationToken: cancellationToken);
+        await audit.WriteAsync(AuditActions.PersonalDataRead, session.ToString(), $"The conversation was opened: {how}.");
         lock (_gate)
         {
             if (_noted.Count >= Capacity)

@@ -1,3 +1,4 @@
+using Kraliki.Contracts;
 using Kraliki.Server.Identity;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
@@ -16,7 +17,7 @@ internal sealed class RefusalAudit(Refusals refusals) : IAuthorizationMiddleware
             var permission = context.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>().Select(demand => demand.Policy).LastOrDefault(name => name is not null);
             var user = context.RequestServices.GetRequiredService<CurrentUser>();
             await refusals.NoteAsync(
-                "permission_refused",
+                AuditActions.PermissionRefused,
                 permission ?? "signed_in",
                 $"{context.Request.Method} {context.Request.Path}",
                 user.Email,

@@ -47,12 +47,11 @@ internal sealed partial class Refusals(AuditLog audit, TimeProvider time, ILogge
             }
         }
 
-        // Who was refused must not keep the entry away by leaving.
-        await audit.WriteAsync(action, Clean(subject), detail, actor, organisation, address?.ToString(), CancellationToken.None);
+        await audit.WriteAsync(action, Clean(subject), detail, actor, organisation, address?.ToString());
     }
 
     /// <summary>The minute is over.</summary>
-    public async Task WriteCountsAsync(CancellationToken cancellationToken)
+    public async Task WriteCountsAsync()
     {
         Dictionary<(string Action, string Actor, Guid? Organisation, string Sender), int> over;
         lock (_gate)
@@ -65,7 +64,7 @@ internal sealed partial class Refusals(AuditLog audit, TimeProvider time, ILogge
             if (count > Singly)
             {
                 await audit.WriteAsync(
-                    action, "more of them", $"{count - Singly} more within a minute.", actor, organisation, sender is "" ? null : sender, cancellationToken);
+                    action, "more of them", $"{count - Singly} more within a minute.", actor, organisation, sender is "" ? null : sender);
             }
         }
     }
@@ -73,7 +72,7 @@ internal sealed partial class Refusals(AuditLog audit, TimeProvider time, ILogge
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await TryWriteCountsAsync(cancellationToken);
+        await TryWriteCountsAsync();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -81,15 +80,15 @@ internal sealed partial class Refusals(AuditLog audit, TimeProvider time, ILogge
         using var timer = new PeriodicTimer(Window, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            await TryWriteCountsAsync(stoppingToken);
+            await TryWriteCountsAsync();
         }
     }
 
-    private async Task TryWriteCountsAsync(CancellationToken cancellationToken)
+    private async Task TryWriteCountsAsync()
     {
         try
         {
-            await WriteCountsAsync(cancellationToken);
+            await WriteCountsAsync();
         }
         catch (Exception e) when (DatabaseTrouble.Is(e))
         {
@@ -116,7 +115,4 @@ internal sealed partial class Refusals(AuditLog audit, TimeProvider time, ILogge
 
         return clean.ToString();
     }
-
-    [LoggerMessage(EventId = 3111, Level = LogLevel.Warning, Message = "How often somebody was refused in the last minute could not be written into the audit log")]
-    private partial void LogCountsLost(Exception exception);
 }

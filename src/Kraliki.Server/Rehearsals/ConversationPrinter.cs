@@ -1,6 +1,5 @@
 using System.Globalization;
 using Kraliki.Contracts;
-using Kraliki.Server.Sessions.Journal;
 
 namespace Kraliki.Server.Rehearsals;
 
@@ -53,7 +52,7 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
         output.WriteLine($"Word error rate  {(report.WordErrorRate is { } rate ? rate.ToString("P1", CultureInfo.InvariantCulture) : "nothing was said")}");
         output.WriteLine($"First answer     {Latencies(report.FirstAnswerMs)}");
         output.WriteLine($"Barge-in, clear  {Latencies(report.BargeInToClearMs)}");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Call             {report.DurationSeconds:0.0} s, ended as {(report.EndReason is { } end ? SnakeCaseText<EndReason>.Word(end) : "unknown")}"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Call             {report.DurationSeconds:0.0} s, ended as {(report.EndReason is { } end ? WireWord.Of(end) : "unknown")}"));
     }
 
     private void Show(SessionFact fact, DateTimeOffset at)

@@ -141,7 +141,7 @@ internal static class RehearseCommand
         var grant = await services.GetRequiredService<RefreshTokens>().BeginAsync(administrator, address: null, "Kraliki rehearse command", cancellationToken)
             ?? throw new InvalidOperationException("The administrator's account was changed while the command started; run it again.");
         await services.GetRequiredService<AuditLog>().WriteAsync(
-            "logged_in", administrator.Id.ToString(), "By the command rehearse at the server's terminal.", administrator.Email, administrator.OrganisationId, cancellationToken: cancellationToken);
+            AuditActions.LoggedIn, administrator.Id.ToString(), "By the command rehearse at the server's terminal.", administrator.Email, administrator.OrganisationId);
         return services.GetRequiredService<AccessTokens>().Issue(grant);
     }
 

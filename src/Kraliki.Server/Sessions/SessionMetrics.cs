@@ -57,7 +57,7 @@ internal sealed class SessionMetrics
                 _started.Add(1);
                 break;
             case StateChanged { To: var to } when SessionStates.IsTerminal(to) && endReason is { } reason:
-                _ended.Add(1, new KeyValuePair<string, object?>("reason", SnakeCaseText<EndReason>.Word(reason)));
+                _ended.Add(1, new KeyValuePair<string, object?>("reason", WireWord.Of(reason)));
                 break;
             case BargeIn:
                 _bargeIns.Add(1);

@@ -65,10 +65,10 @@ internal sealed partial class MediaCalls(
         {
             // Off the media thread: what follows asks grains and the database.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            var redeemed = tokens.Redeem(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, out var sessionId);
-            if (redeemed != StreamTokenOutcome.Good)
+            var redeemed = await tokens.RedeemAsync(start.Parameters.GetValueOrDefault("token", ""), start.CallSid, cancellationToken);
+            if (redeemed.Content is not { SessionId: var sessionId })
             {
-                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.ToString().ToLowerInvariant()}.", address, log);
+                await RefusedAsync(start.CallSid, $"The stream's token is {redeemed.Outcome.ToString().ToLowerInvariant()}.", address, log);
                 return null;
             }
 
@@ -126,7 +126,7 @@ internal sealed partial class MediaCalls(
 
     private async Task RefusedAsync(string subject, string why, IPAddress? address, ILogger log)
     {
-        await refusals.NoteAsync("media_socket_refused", subject, why, "carrier", address);
+        await refusals.NoteAsync(AuditActions.MediaSocketRefused, subject, why, "carrier", address);
         LogRefused(log, why);
     }
 

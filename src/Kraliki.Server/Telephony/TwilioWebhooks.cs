@@ -1,3 +1,4 @@
+using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
@@ -25,7 +26,7 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, FeatureFlags flags
     {
         if (!http.Request.HasFormContentType)
         {
-            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "not a form");
+            await RefuseAsync(StatusCodes.Status400BadRequest, AuditActions.WebhookMalformed, "not a form");
             return null;
         }
 
@@ -36,13 +37,13 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, FeatureFlags flags
         }
         catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
         {
-            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "an unreadable form");
+            await RefuseAsync(StatusCodes.Status400BadRequest, AuditActions.WebhookMalformed, "an unreadable form");
             return null;
         }
 
         if (accounts.TokenOf(form["AccountSid"]) is not { } authToken)
         {
-            await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "an account that is not ours");
+            await RefuseAsync(StatusCodes.Status403Forbidden, AuditActions.WebhookRefused, "an account that is not ours");
             return null;
         }
 
@@ -52,13 +53,13 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, FeatureFlags flags
         {
             if (flags.IsEnabled(FirstAccounts.OrganisationId, Flag.WebhookValidation))
             {
-                await RefuseAsync(StatusCodes.Status403Forbidden, "webhook_refused", "a wrong or missing signature");
+                await RefuseAsync(StatusCodes.Status403Forbidden, AuditActions.WebhookRefused, "a wrong or missing signature");
                 return null;
             }
 
             _unsignedFor = FirstAccounts.OrganisationId;
             await refusals.NoteAsync(
-                "webhook_unverified",
+                AuditActions.WebhookUnverified,
                 http.Request.Path,
                 "Let in a Twilio webhook with a wrong or missing signature: enable_webhook_validation is off.",
                 "carrier",
@@ -68,7 +69,7 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, FeatureFlags flags
 
         if (form.Count > MaxFields || form["CallSid"].ToString() is not { Length: > 0 and <= 64 })
         {
-            await RefuseAsync(StatusCodes.Status400BadRequest, "webhook_malformed", "no CallSid, or too many fields");
+            await RefuseAsync(StatusCodes.Status400BadRequest, AuditActions.WebhookMalformed, "no CallSid, or too many fields");
             return null;
         }
 

@@ -1,3 +1,5 @@
+using System.Reflection;
+using Kraliki.Contracts;
 using Kraliki.OperatorConsole.Text;
 
 namespace Kraliki.Browser.Tests.Text;
@@ -10,6 +12,12 @@ public sealed class AuditWordsTests
     [InlineData("moon_landed", "Eagle", "moon landed: Eagle")]
     public void An_act_is_a_sentence_and_an_unknown_one_its_code_name(string action, string subject, string sentence) =>
         Assert.Equal(sentence, AuditWords.Of(action, subject));
+
+    [Fact]
+    public void Every_act_that_a_server_writes_has_its_words() =>
+        Assert.Equal(
+            typeof(AuditActions).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => field.GetRawConstantValue()).OfType<string>().Order(),
+            AuditWords.Known.Select(act => act.Key).Order());
 
     [Fact]
     public void Acts_to_choose_from_are_named_without_gaps_and_each_once()

@@ -69,23 +69,4 @@ public sealed class PasswordRulesTests
         Assert.Null(PasswordRules.Complaint(text, [text]));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
     }
-
-    [Theory]
-    [InlineData("e\u0301", "é")]
-    [InlineData("\u212B", "Å")]
-    [InlineData("q\u0307\u0323", "q\u0323\u0307")]
-    [InlineData("\u1E9B\u0323", "\u1E9B\u0323")]
-    [InlineData("d\u0323\u0307", "\u1E0D\u0307")]
-    [InlineData("\u1E0A\u0323", "\u1E0C\u0307")]
-    [InlineData("\u1112\u1161\u11AB", "한")]
-    [InlineData("\uAC00\u11A8", "각")]
-    [InlineData("\u0958", "\u0915\u093C")]
-    [InlineData("a\u0301\u0301", "á\u0301")]
-    [InlineData("\u0301a", "\u0301a")]
-    [InlineData("plain", "plain")]
-    public void What_looks_the_same_is_the_same_password(string typed, string expected)
-    {
-        Assert.Equal(expected, CanonicalForm.Of(typed));
-        Assert.Equal(expected, CanonicalForm.Of(CanonicalForm.Of(typed)));
-    }
 }

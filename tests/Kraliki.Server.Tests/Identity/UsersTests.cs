@@ -312,7 +312,7 @@ public sealed class UsersTests(ServerFixture fixture)
             Assert.Equal(
                 ["registered", "email_verified", "logged_in", "user_invited", "registered", "logged_in", "role_changed", "user_deactivated", "user_reactivated"],
                 entries.Select(entry => entry.Action));
-            Assert.Equal("From Agent to Viewer.", entries.Single(entry => entry.Action == "role_changed").Detail);
+            Assert.Equal("From an operator to a viewer.", entries.Single(entry => entry.Action == "role_changed").Detail);
         }
     }
 

@@ -131,7 +131,7 @@ public sealed class AuditApiTests(ServerFixture fixture)
         var mark = Guid.NewGuid().ToString("N");
         for (var i = 0; i < count; i++)
         {
-            await audit.WriteAsync("tested", mark, detail ?? $"act {i}", actor: "somebody", organisation: FirstAccounts.OrganisationId, cancellationToken: Cancel);
+            await audit.WriteAsync("tested", mark, detail ?? $"act {i}", actor: "somebody", organisation: FirstAccounts.OrganisationId);
         }
 
         return mark;

@@ -23,7 +23,7 @@ public sealed class AuditChainTests(AuditChainTests.OpenedServer opened) : IClas
         var audit = opened.Server.Services.GetRequiredService<AuditLog>();
         for (var i = 1; i <= Length; i++)
         {
-            await audit.WriteAsync("tested", $"act {i}", $"The {i}. act.", actor: "test", organisation: _organisation, cancellationToken: Cancel);
+            await audit.WriteAsync("tested", $"act {i}", $"The {i}. act.", actor: "test", organisation: _organisation);
         }
     }
 
@@ -160,7 +160,7 @@ public sealed class AuditChainTests(AuditChainTests.OpenedServer opened) : IClas
     public async Task A_genuine_entry_of_another_organisation_is_no_entry_here()
     {
         var other = Guid.CreateVersion7(TimeProvider.System.GetUtcNow());
-        await opened.Server.Services.GetRequiredService<AuditLog>().WriteAsync("tested", "elsewhere", actor: "test", organisation: other, cancellationToken: Cancel);
+        await opened.Server.Services.GetRequiredService<AuditLog>().WriteAsync("tested", "elsewhere", actor: "test", organisation: other);
         await TamperAsync($"DELETE FROM audit_entries WHERE number = 1 AND {Ours}; UPDATE audit_entries SET organisation_id = '{Text(_organisation)}' WHERE subject = 'elsewhere'");
         Assert.Equal([(1, AuditFault.Inserted)], await FaultsAsync());
     }
@@ -181,7 +181,7 @@ public sealed class AuditChainTests(AuditChainTests.OpenedServer opened) : IClas
     public async Task Acts_of_the_moment_do_not_disturb_a_verification_or_each_other()
     {
         var audit = opened.Server.Services.GetRequiredService<AuditLog>();
-        var writing = Task.WhenAll(Enumerable.Range(0, 60).Select(i => audit.WriteAsync("tested", $"more {i}", actor: "test", organisation: _organisation, cancellationToken: Cancel)));
+        var writing = Task.WhenAll(Enumerable.Range(0, 60).Select(i => audit.WriteAsync("tested", $"more {i}", actor: "test", organisation: _organisation)));
         while (!writing.IsCompleted)
         {
             Assert.Empty((await VerifyAsync()).Problems);

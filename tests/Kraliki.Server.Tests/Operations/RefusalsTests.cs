@@ -25,8 +25,8 @@ public sealed class RefusalsTests(ServerFixture fixture)
         await refusals.NoteAsync("test_flooded", "another", "Refused.", "carrier", IPAddress.Parse("198.51.100.8"));
         Assert.Equal(Refusals.Singly + 1, (await EntriesAsync("test_flooded")).Count);
 
-        await refusals.WriteCountsAsync(Cancel);
-        await refusals.WriteCountsAsync(Cancel);
+        await refusals.WriteCountsAsync();
+        await refusals.WriteCountsAsync();
 
         var last = (await EntriesAsync("test_flooded"))[^1];
         Assert.Equal(("5 more within a minute.", "198.51.100.7"), (last.Detail, last.Address));

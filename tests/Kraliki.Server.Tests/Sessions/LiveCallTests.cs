@@ -25,7 +25,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
         Assert.NotNull(row.EndedAt);
         Assert.Equal(
             ["created", "connecting", "active", "wrap_up", "completed"],
-            (await EventsAsync(call.Id)).Select(e => e.Data).OfType<StateChanged>().Select(move => SnakeCaseText<SessionState>.Word(move.To)).Prepend("created"));
+            (await EventsAsync(call.Id)).Select(e => e.Data).OfType<StateChanged>().Select(move => WireWord.Of(move.To)).Prepend("created"));
         Assert.Null(_server.Calls.Find(call.Id));
     }
 

@@ -1,4 +1,8 @@
+using Kraliki.Server.Cluster;
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Telephony;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Kraliki.Server.Tests.Telephony;
@@ -7,45 +11,43 @@ public sealed class StreamTokensTests
 {
     private static readonly Guid Session = Guid.CreateVersion7();
 
-    private readonly FakeTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+    private readonly StreamTokens _tokens;
+
+    public StreamTokensTests(ServerFixture fixture)
+    {
+        var services = fixture.Server.Services;
+        _tokens = new(new OneTimeTokens(services.GetRequiredService<MasterKey>(), new SpentTokens(services.GetRequiredService<KralikiDbFactory>()), _time), _time);
+    }
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void A_token_is_good_once_and_for_its_call()
+    public async Task A_token_is_good_once_and_for_its_call()
     {
-        var tokens = new StreamTokens(_time);
-        string token = tokens.Issue(Session, "CA1");
+        string token = _tokens.Issue(Session, "CA1");
 
-        Assert.Equal(StreamTokenOutcome.Unknown, tokens.Redeem(token, "CA2", out _));
-        Assert.Equal(StreamTokenOutcome.Unknown, tokens.Redeem(token + "0", "CA1", out _));
-        Assert.Equal(StreamTokenOutcome.Good, tokens.Redeem(token, "CA1", out var session));
-        Assert.Equal(Session, session);
-        Assert.Equal(StreamTokenOutcome.Used, tokens.Redeem(token, "CA1", out session));
-        Assert.Equal(Guid.Empty, session);
+        Assert.Equal(TokenOutcome.Unknown, (await _tokens.RedeemAsync(token, "CA2", Cancelled)).Outcome);
+        Assert.Equal(new Redeemed<StreamPass>(TokenOutcome.Good, new StreamPass(Session, "CA1")), await _tokens.RedeemAsync(token, "CA1", Cancelled));
+        Assert.Equal(new Redeemed<StreamPass>(TokenOutcome.Used), await _tokens.RedeemAsync(token, "CA1", Cancelled));
     }
 
     [Fact]
-    public void A_token_lives_for_a_minute()
+    public async Task A_token_lives_for_a_minute()
     {
-        var tokens = new StreamTokens(_time);
-        string inTime = tokens.Issue(Session, "CA1");
-        _time.Advance(TimeSpan.FromSeconds(60));
-        Assert.Equal(StreamTokenOutcome.Good, tokens.Redeem(inTime, "CA1", out _));
+        var (inTime, late) = (_tokens.Issue(Session, "CA1"), _tokens.Issue(Session, "CA1"));
 
-        string late = tokens.Issue(Session, "CA1");
-        _time.Advance(TimeSpan.FromSeconds(60.001));
-        Assert.Equal(StreamTokenOutcome.Expired, tokens.Redeem(late, "CA1", out _));
-        tokens.Issue(Session, "CA1");
-        Assert.Equal(StreamTokenOutcome.Unknown, tokens.Redeem(late, "CA1", out _));
+        _time.Advance(TimeSpan.FromSeconds(59.9));
+        Assert.Equal(TokenOutcome.Good, (await _tokens.RedeemAsync(inTime, "CA1", Cancelled)).Outcome);
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Equal(TokenOutcome.Expired, (await _tokens.RedeemAsync(late, "CA1", Cancelled)).Outcome);
     }
 
     [Fact]
-    public async Task Of_many_sockets_with_one_token_one_gets_in()
+    public void A_token_is_short_enough_for_a_parameter_of_a_stream()
     {
-        var tokens = new StreamTokens(_time);
-        string token = tokens.Issue(Session, "CA1");
-
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => tokens.Redeem(token, "CA1", out var _session), TestContext.Current.CancellationToken)));
-
-        Assert.Single(outcomes, StreamTokenOutcome.Good);
+        // Call SIDs have 34 characters.
+        string token = _tokens.Issue(Guid.CreateVersion7(), "CA" + new string('f', 32));
+        Assert.InRange("token".Length + token.Length, 1, 500);
     }
 }

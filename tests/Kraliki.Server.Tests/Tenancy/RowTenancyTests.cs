@@ -1,4 +1,5 @@
 using System.Reflection;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
@@ -16,11 +17,14 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     /// <summary>Rows that do not say whose they are. No request sees them through its context. A new line here is a decision.</summary>
     private static readonly Dictionary<Type, string> WithoutOwner = new()
     {
+        [typeof(ClusterNodeRow)] = "the installation's nodes",
+        [typeof(ClusterViewRow)] = "the installation's nodes",
         [typeof(Organisation)] = "it is the owner; seen by its own people only",
         [typeof(SigningKey)] = "the installation's",
         [typeof(LoginFailures)] = "counted alike for accounts that do not exist; found by a keyed hash",
         [typeof(RefreshToken)] = "found by the secret alone, before anybody is signed in",
         [typeof(RevokedToken)] = "asked for by its own random id alone, at every request",
+        [typeof(SpentToken)] = "a random id that was used, and until when that matters; the token itself says whose it is",
         [typeof(SessionEventRow)] = "the session's row is asked first; the journal reads and writes by its id",
     };
 

@@ -102,7 +102,7 @@ internal static class FlagsApi
 
         flags.Learn(row);
         var view = View(flag, row, null);
-        await audit.WriteAsync("flag_changed", name, $"From {Word(before)} to {Word(view)}.", cancellationToken: CancellationToken.None);
+        await audit.WriteAsync(AuditActions.FlagChanged, name, $"From {Word(before)} to {Word(view)}.");
         return Tagged(http, view);
     }
 

@@ -9,9 +9,6 @@ namespace Kraliki.Server.Sessions.Api;
 /// <summary>Filters of the session list.</summary>
 internal sealed class SessionQuery
 {
-    private static readonly Dictionary<string, SessionState> States =
-        Enum.GetValues<SessionState>().ToDictionary(SnakeCaseText<SessionState>.Word);
-
     [FromQuery(Name = "state")]
     [Description("May be given several times, or several states with commas.")]
     public string[]? State { get; init; }
@@ -45,9 +42,9 @@ internal sealed class SessionQuery
     public Dictionary<string, string[]> Errors()
     {
         var errors = new Dictionary<string, string[]>();
-        if (StateWords.FirstOrDefault(word => !States.ContainsKey(word)) is { } unknown)
+        if (StateWords.FirstOrDefault(word => WireWord.Find<SessionState>(word) is null) is { } unknown)
         {
-            errors["state"] = [$"state \"{unknown}\" is unknown; it must be one of {string.Join(", ", States.Keys)}."];
+            errors["state"] = [$"state \"{unknown}\" is unknown; it must be one of {string.Join(", ", WireWord.All<SessionState>())}."];
         }
 
         return errors;
@@ -55,7 +52,7 @@ internal sealed class SessionQuery
 
     public IQueryable<SessionRow> Filter(IQueryable<SessionRow> rows)
     {
-        var states = StateWords.Select(word => States[word]).Distinct().ToArray();
+        var states = StateWords.Select(WireWord.Find<SessionState>).OfType<SessionState>().Distinct().ToArray();
         if (states.Length > 0)
         {
             rows = rows.Where(row => states.Contains(row.State));

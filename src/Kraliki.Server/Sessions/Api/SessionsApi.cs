@@ -4,6 +4,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Sockets;
 using Microsoft.AspNetCore.Mvc;
@@ -23,11 +24,11 @@ internal static class SessionsApi
         var read = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsRead);
         var manage = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsManage).ProducesProblem(StatusCodes.Status403Forbidden);
 
-        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session").Idempotent()
+        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session").Idempotent().AddEndpointFilter(RefuseNewCallsAsync)
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         manage.MapPost("/bootstrap", BootstrapAsync).WithName("BootstrapSession").WithSummary("Creates a session and returns all that a browser needs to join it")
             // Each answer holds a ticket that is good for once.
-            .Idempotent(storesAnswer: false)
+            .Idempotent(storesAnswer: false).AddEndpointFilter(RefuseNewCallsAsync)
             .Produces<SessionBootstrap>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         read.MapGet("", ListAsync).WithName("ListSessions").WithSummary("Lists sessions, newest first; by time of change with updated_since")
             .Produces<Page<SessionView>>().ProducesProblem(StatusCodes.Status400BadRequest);
@@ -177,7 +178,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
-        await reads.NoteAsync(user, id, "socket", cancellationToken);
+        await reads.NoteAsync(user, id, "socket");
         return TypedResults.Json(tickets.Issue(PassFor(id, user)), ContractsJson.Default.SocketTicket, statusCode: StatusCodes.Status201Created);
     }
 
@@ -206,7 +207,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
-        await reads.NoteAsync(user, id, "events", cancellationToken);
+        await reads.NoteAsync(user, id, "events");
         var events = await journal.EventsAsync(id, afterSeq, limit, cancellationToken);
         var lastSeq = Math.Max(row.LastSeq, events.LastOrDefault()?.Seq ?? 0);
         return TypedResults.Ok(new SessionEventPage(events, lastSeq, events.Count == limit && events[^1].Seq < lastSeq));
@@ -234,7 +235,7 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
-        await reads.NoteAsync(user, id, "transcript", cancellationToken);
+        await reads.NoteAsync(user, id, "transcript");
         var turns = await journal.TurnsAsync(id, cancellationToken);
         var transcript = new Transcript(id, row.StartedAt, turns.ConvertAll(turn => TranscriptText.Line(turn.Seq, (TurnFinished)turn.Data)));
         return TranscriptText.Result(transcript, wanted);
@@ -255,6 +256,17 @@ internal static class SessionsApi
         }
     }
 
+    private static ValueTask<object?> RefuseNewCallsAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        if (context.HttpContext.RequestServices.GetRequiredService<NewCalls>().Refusal is not { } refusal)
+        {
+            return next(context);
+        }
+
+        context.HttpContext.Response.Headers.RetryAfter = "5";
+        return ValueTask.FromResult<object?>(Problems.Result(StatusCodes.Status503ServiceUnavailable, refusal.Code, refusal.Detail));
+    }
+
     private static Task<SessionRow?> FindAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>
         db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
 
@@ -270,8 +282,8 @@ internal static class SessionsApi
 
     private static string IllegalMove(SessionState from, SessionState to)
     {
-        var allowed = SessionStates.AllowedFrom(from).Select(SnakeCaseText<SessionState>.Word).ToList();
-        var (a, b) = (SnakeCaseText<SessionState>.Word(from), SnakeCaseText<SessionState>.Word(to));
+        var allowed = SessionStates.AllowedFrom(from).Select(WireWord.Of).ToList();
+        var (a, b) = (WireWord.Of(from), WireWord.Of(to));
         return allowed.Count == 0
             ? $"The session is {a}: that is final, it cannot become {b}."
             : $"The session is {a} and cannot become {b}; it can become {string.Join(" or ", allowed)}.";

@@ -186,15 +186,5 @@ internal sealed class SessionEventRowTable : IEntityTypeConfiguration<SessionEve
 }
 
 /// <summary>Stores an enum as the word that also goes over the wire.</summary>
-internal sealed class SnakeCaseText<T>() : ValueConverter<T, string>(value => Word(value), word => Value(word))
-    where T : struct, Enum
-{
-    private static readonly Dictionary<T, string> Words =
-        Enum.GetValues<T>().ToDictionary(value => value, value => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()));
-
-    private static readonly Dictionary<string, T> Values = Words.ToDictionary(pair => pair.Value, pair => pair.Key);
-
-    public static string Word(T value) => Words[value];
-
-    private static T Value(string word) => Values[word];
-}
+internal sealed class SnakeCaseText<T>() : ValueConverter<T, string>(value => WireWord.Of(value), word => WireWord.Find<T>(word)!.Value)
+    where T : struct, Enum;

@@ -57,6 +57,7 @@ public sealed class CallerScriptTests
     [InlineData("name: a\ntitle: b\nsteps:\n- dtmf: 12x", "line 4, key 'dtmf': takes 0-9")]
     [InlineData("name: a\ntitle: b\nsteps:\n- expect: '/(/'", "line 4, key 'expect': is no regular expression")]
     [InlineData("name: a\ntitle: b\nvoice: bob\nsteps:\n- say: x", "line 3, key 'voice': there is no voice 'bob'")]
+    [InlineData("name: a\ntitle: b\nsteps:\n- wait: 1s\n- repeat: true", "key 'steps': repeat needs a line")]
     [InlineData("name: a\n title: b", "s.yaml, line 2: this is not YAML")]
     public void A_mistake_is_named_with_file_line_and_key(string yaml, string complaint)
     {

@@ -46,6 +46,18 @@ public sealed class ScriptedCallerTests
     }
 
     [Fact]
+    public void A_script_that_repeats_begins_again_after_the_answer()
+    {
+        var caller = Caller("- say: hello\n- repeat: true");
+
+        Assert.Throws<TimeoutException>(() => Run(caller, (0, 300), (1500, 1800), (3000, 3300)));
+
+        // 700 ms after the end of each answer.
+        Assert.Equal([1000, 2500, 4000], caller.Log.Lines.Take(3).Select(line => line.StartMs));
+        Assert.All(caller.Log.Lines, line => Assert.Equal("hello", line.Text));
+    }
+
+    [Fact]
     public void Nobody_answers_and_the_caller_goes_on_after_the_time_out()
     {
         var caller = Caller("- say: hello\n  timeout: 2s\n- hang_up: true\n  timeout: 1s");

@@ -22,6 +22,93 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
+                {
+                    b.Property<string>("ClusterId")
+                        .HasColumnType("text")
+                        .HasColumnName("cluster_id")
+                        .UseCollation("C");
+
+                    b.Property<string>("Life")
+                        .HasColumnType("text")
+                        .HasColumnName("life")
+                        .UseCollation("C");
+
+                    b.Property<long>("AliveAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("alive_at");
+
+                    b.Property<int>("ChangedIn")
+                        .HasColumnType("integer")
+                        .HasColumnName("changed_in");
+
+                    b.Property<int>("GatewayPort")
+                        .HasColumnType("integer")
+                        .HasColumnName("gateway_port");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host")
+                        .UseCollation("C");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name")
+                        .UseCollation("C");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("started_at");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("integer")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Suspicions")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("suspicions");
+
+                    b.HasKey("ClusterId", "Life");
+
+                    b.ToTable("cluster_members", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
+                {
+                    b.Property<string>("ClusterId")
+                        .HasColumnType("text")
+                        .HasColumnName("cluster_id")
+                        .UseCollation("C");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("ClusterId");
+
+                    b.ToTable("cluster_views", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.SpentToken", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("expires_at");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.ToTable("spent_tokens", (string)null);
+                });
+
             modelBuilder.Entity("Kraliki.Server.Hosting.IdempotencyKey", b =>
                 {
                     b.Property<Guid>("OrganisationId")
@@ -908,6 +995,15 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                     b.ToTable("carrier_calls", (string)null);
                 });
 
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
+                {
+                    b.HasOne("Kraliki.Server.Cluster.ClusterViewRow", null)
+                        .WithMany("Members")
+                        .HasForeignKey("ClusterId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("Kraliki.Server.Identity.Invitation", b =>
                 {
                     b.HasOne("Kraliki.Server.Identity.User", "InvitedBy")
@@ -967,6 +1063,11 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasForeignKey("SessionId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
+                {
+                    b.Navigation("Members");
                 });
 #pragma warning restore 612, 618
         }

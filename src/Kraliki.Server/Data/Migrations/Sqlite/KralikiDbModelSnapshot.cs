@@ -17,6 +17,88 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
+                {
+                    b.Property<string>("ClusterId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cluster_id");
+
+                    b.Property<string>("Life")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("life");
+
+                    b.Property<long>("AliveAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("alive_at");
+
+                    b.Property<int>("ChangedIn")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("changed_in");
+
+                    b.Property<int>("GatewayPort")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("gateway_port");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Suspicions")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("suspicions");
+
+                    b.HasKey("ClusterId", "Life");
+
+                    b.ToTable("cluster_members", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
+                {
+                    b.Property<string>("ClusterId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cluster_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("ClusterId");
+
+                    b.ToTable("cluster_views", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.SpentToken", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.ToTable("spent_tokens", (string)null);
+                });
+
             modelBuilder.Entity("Kraliki.Server.Hosting.IdempotencyKey", b =>
                 {
                     b.Property<Guid>("OrganisationId")
@@ -864,6 +946,15 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.ToTable("carrier_calls", (string)null);
                 });
 
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
+                {
+                    b.HasOne("Kraliki.Server.Cluster.ClusterViewRow", null)
+                        .WithMany("Members")
+                        .HasForeignKey("ClusterId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("Kraliki.Server.Identity.Invitation", b =>
                 {
                     b.HasOne("Kraliki.Server.Identity.User", "InvitedBy")
@@ -923,6 +1014,11 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasForeignKey("SessionId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
+                {
+                    b.Navigation("Members");
                 });
 #pragma warning restore 612, 618
         }

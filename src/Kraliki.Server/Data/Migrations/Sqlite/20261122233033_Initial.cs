@@ -61,6 +61,18 @@ public partial class Initial : Migration
             });
 
         migrationBuilder.CreateTable(
+            name: "cluster_views",
+            columns: table => new
+            {
+                cluster_id = table.Column<string>(type: "TEXT", nullable: false),
+                version = table.Column<int>(type: "INTEGER", nullable: false)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_cluster_views", x => x.cluster_id);
+            });
+
+        migrationBuilder.CreateTable(
             name: "feature_flags",
             columns: table => new
             {
@@ -243,6 +255,44 @@ public partial class Initial : Migration
             constraints: table =>
             {
                 table.PrimaryKey("PK_signing_keys", x => x.kid);
+            });
+
+        migrationBuilder.CreateTable(
+            name: "spent_tokens",
+            columns: table => new
+            {
+                id = table.Column<Guid>(type: "TEXT", nullable: false),
+                expires_at = table.Column<long>(type: "INTEGER", nullable: false)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_spent_tokens", x => x.id);
+            });
+
+        migrationBuilder.CreateTable(
+            name: "cluster_members",
+            columns: table => new
+            {
+                cluster_id = table.Column<string>(type: "TEXT", nullable: false),
+                life = table.Column<string>(type: "TEXT", nullable: false),
+                status = table.Column<int>(type: "INTEGER", nullable: false),
+                changed_in = table.Column<int>(type: "INTEGER", nullable: false),
+                name = table.Column<string>(type: "TEXT", nullable: false),
+                host = table.Column<string>(type: "TEXT", nullable: false),
+                gateway_port = table.Column<int>(type: "INTEGER", nullable: false),
+                suspicions = table.Column<string>(type: "TEXT", nullable: false),
+                started_at = table.Column<long>(type: "INTEGER", nullable: false),
+                alive_at = table.Column<long>(type: "INTEGER", nullable: false)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_cluster_members", x => new { x.cluster_id, x.life });
+                table.ForeignKey(
+                    name: "FK_cluster_members_cluster_views_cluster_id",
+                    column: x => x.cluster_id,
+                    principalTable: "cluster_views",
+                    principalColumn: "cluster_id",
+                    onDelete: ReferentialAction.Cascade);
             });
 
         migrationBuilder.CreateTable(
@@ -488,6 +538,11 @@ public partial class Initial : Migration
             unique: true);
 
         migrationBuilder.CreateIndex(
+            name: "IX_spent_tokens_expires_at",
+            table: "spent_tokens",
+            column: "expires_at");
+
+        migrationBuilder.CreateIndex(
             name: "IX_users_email",
             table: "users",
             column: "email",
@@ -510,6 +565,9 @@ public partial class Initial : Migration
 
         migrationBuilder.DropTable(
             name: "carrier_calls");
+
+        migrationBuilder.DropTable(
+            name: "cluster_members");
 
         migrationBuilder.DropTable(
             name: "feature_flags");
@@ -543,6 +601,12 @@ public partial class Initial : Migration
 
         migrationBuilder.DropTable(
             name: "signing_keys");
+
+        migrationBuilder.DropTable(
+            name: "spent_tokens");
+
+        migrationBuilder.DropTable(
+            name: "cluster_views");
 
         migrationBuilder.DropTable(
             name: "sign_ins");
