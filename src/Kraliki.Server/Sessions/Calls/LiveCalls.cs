@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions.Live;
@@ -14,16 +15,18 @@ public sealed class LiveCalls
     private readonly IGrainFactory _grains;
     private readonly SessionFeeds _feeds;
     private readonly NodeLink _node;
+    private readonly ClusterNodes _nodes;
     private readonly FeatureFlags _flags;
     private readonly InsightQueue _insights;
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
 
-    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, FeatureFlags flags, InsightQueue insights, SessionMetrics metrics, TimeProvider time, ILogger<LiveCall> log)
+    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, ClusterNodes nodes, FeatureFlags flags, InsightQueue insights, SessionMetrics metrics, TimeProvider time, ILogger<LiveCall> log)
     {
         _grains = grains;
         _feeds = feeds;
         _node = node;
+        _nodes = nodes;
         _flags = flags;
         _insights = insights;
         _time = time;
@@ -46,7 +49,8 @@ public sealed class LiveCalls
     public async Task<LiveCall?> AttachAsync(Guid sessionId, CancellationToken cancellationToken)
     {
         var grain = _grains.GetGrain<ISessionGrain>(sessionId);
-        var attachment = await GrainCalls.RepeatAsync(() => grain.AttachAsync(_node.Reference(_grains)), _time, cancellationToken);
+        var socket = Guid.NewGuid();
+        var attachment = await GrainCalls.RepeatAsync(() => grain.AttachAsync(_node.Reference(_grains), _nodes.Self, socket), _time, cancellationToken);
         if (attachment is null)
         {
             return null;
@@ -55,7 +59,11 @@ public sealed class LiveCalls
         // What the call will say to the grain belongs to that request, whichever socket brought it here.
         attachment.Trace?.Enter();
         var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _time, _log);
+        var before = Find(sessionId);
         _calls[sessionId] = call;
+
+        // The grain tells the earlier call too, but commands find their call by the session, and that is this one now.
+        before?.LoseSession();
         return call;
     }
 
