@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Kraliki.Server.Sessions.Journal;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.WebUtilities;
@@ -34,6 +35,12 @@ internal static partial class ErrorAnswers
     public static Task ExceptionAsync(HttpContext http)
     {
         var error = http.Features.Get<IExceptionHandlerFeature>()!;
+        if (error.Error is JournalUnavailableException || DatabaseFault.KindOf(error.Error) is not null)
+        {
+            http.Response.Headers.RetryAfter = "2";
+            return Problems.WriteAsync(http, 503, "database_unavailable", "The database does not answer at present; nothing was changed. Try again in a moment.");
+        }
+
         if (error.Error is not BadHttpRequestException bad)
         {
             return Problems.WriteAsync(http, 500, "internal_error", "Something went wrong on our side; it was logged under this request_id.");

@@ -21,6 +21,15 @@ public sealed class SessionLimits
     /// <summary>Shortest time between two commits of the journal: a busy node gathers more per disk flush, an idle one commits at once.</summary>
     public TimeSpan CommitSpacing { get; set; } = TimeSpan.FromMilliseconds(10);
 
+    /// <summary>How old a fact may grow before watchers are told that it is not saved yet.</summary>
+    public TimeSpan UnsavedNotice { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the database may be away before new calls are refused.</summary>
+    public TimeSpan UnsavedPatience { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Facts of all calls of this node that may wait for the database; with more than that, calls are ended.</summary>
+    public int UnsavedFacts { get; set; } = 10_000;
+
     /// <summary>Heartbeat that clients of the session socket are asked for.</summary>
     public TimeSpan SocketHeartbeat { get; set; } = TimeSpan.FromSeconds(15);
 

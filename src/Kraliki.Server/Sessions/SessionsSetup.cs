@@ -32,6 +32,14 @@ public static class SessionsSetup
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<JournalReader>();
         services.AddSingleton<JournalWriter>();
+        services.AddSingleton<FactBudget>();
+        services.AddSingleton<DatabaseWatch>();
+        services.AddSingleton(provider => new NewCalls(
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<SessionLimits>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<NewCalls>>()));
         services.AddSingleton<SessionFeeds>();
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
@@ -60,6 +68,7 @@ public static class SessionsSetup
 
         // Hosted services stop in reverse order: requests and sockets, presence and reaper, grains, and last the journal
         // that all of them write to.
+        services.AddHostedService(provider => provider.GetRequiredService<DatabaseWatch>());
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
         builder.UseOrleans(ConfigureSilo);
         services.AddHostedService<NodePresence>();

@@ -33,6 +33,7 @@ internal static class TwilioApi
     private static async Task<IResult> VoiceAsync(
         HttpContext http,
         TwilioWebhooks guard,
+        NewCalls calls,
         KralikiDbFactory databases,
         SessionCommands sessions,
         StreamTokens tokens,
@@ -46,6 +47,24 @@ internal static class TwilioApi
             return guard.Refusal;
         }
 
+        var answer = Twiml.Reject();
+        var refusal = await calls.BeginAsync(
+            async stop => answer = await BeginAsync(http, form, guard, databases, sessions, tokens, providers, urls, time, stop), cancellationToken);
+        return refusal is null ? answer : Twiml.Apologise(refusal.Spoken);
+    }
+
+    private static async Task<IResult> BeginAsync(
+        HttpContext http,
+        IFormCollection form,
+        TwilioWebhooks guard,
+        KralikiDbFactory databases,
+        SessionCommands sessions,
+        StreamTokens tokens,
+        VoiceProviders providers,
+        PublicUrls urls,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
         // The URL is inside the signature: nobody but us could have put a session there. Without one, only what the guard covers.
         var wanted = Guid.TryParse(http.Request.Query["session"], out var id) ? id : (Guid?)null;
         await using var db = databases.OpenForSystem();

@@ -4,6 +4,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations;
+using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Sockets;
 using Microsoft.AspNetCore.Mvc;
@@ -23,11 +24,11 @@ internal static class SessionsApi
         var read = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsRead);
         var manage = sessions.MapGroup("").RequireAuthorization(Permissions.SessionsManage).ProducesProblem(StatusCodes.Status403Forbidden);
 
-        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session").Idempotent()
+        manage.MapPost("", CreateAsync).WithName("CreateSession").WithSummary("Creates a session").Idempotent().AddEndpointFilter(RefuseNewCallsAsync)
             .Produces<SessionView>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         manage.MapPost("/bootstrap", BootstrapAsync).WithName("BootstrapSession").WithSummary("Creates a session and returns all that a browser needs to join it")
             // Each answer holds a ticket that is good for once.
-            .Idempotent(storesAnswer: false)
+            .Idempotent(storesAnswer: false).AddEndpointFilter(RefuseNewCallsAsync)
             .Produces<SessionBootstrap>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         read.MapGet("", ListAsync).WithName("ListSessions").WithSummary("Lists sessions, newest first; by time of change with updated_since")
             .Produces<Page<SessionView>>().ProducesProblem(StatusCodes.Status400BadRequest);
@@ -253,6 +254,17 @@ internal static class SessionsApi
             return Problems.Result(
                 StatusCodes.Status503ServiceUnavailable, "session_unavailable", "The session cannot be reached at present; nothing is lost. Try again in a moment.");
         }
+    }
+
+    private static ValueTask<object?> RefuseNewCallsAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        if (context.HttpContext.RequestServices.GetRequiredService<NewCalls>().Refusal is not { } refusal)
+        {
+            return next(context);
+        }
+
+        context.HttpContext.Response.Headers.RetryAfter = "5";
+        return ValueTask.FromResult<object?>(Problems.Result(StatusCodes.Status503ServiceUnavailable, refusal.Code, refusal.Detail));
     }
 
     private static Task<SessionRow?> FindAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>

@@ -54,6 +54,7 @@ internal sealed class JournalTables : IAsyncDisposable
         try
         {
             await db.Database.OpenConnectionAsync(cancellationToken);
+            DatabaseWatch.Hurry(db.Database.GetDbConnection());
             return new JournalTables(db);
         }
         catch

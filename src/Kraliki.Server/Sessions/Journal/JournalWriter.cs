@@ -24,10 +24,11 @@ public sealed class JournalUnavailableException(string message, Exception? inner
 /// <item>The writer takes everything that waits, up to <see cref="LargestBatch"/>.</item>
 /// <item>One transaction; after its commit each write learns whether it was taken.</item>
 /// <item>When the database refuses the batch, its writes are tried one by one, so that one bad write harms nobody else.</item>
+/// <item>When the database itself is away, all that waits fails at once, and so does what comes until <see cref="DatabaseWatch"/> finds it worth a try.</item>
 /// </list>
 /// </remarks>
 internal sealed partial class JournalWriter(
-    KralikiDbFactory databases, SessionLimits limits, TimeProvider time, ILogger<JournalWriter> log) : IHostedService
+    KralikiDbFactory databases, DatabaseWatch database, SessionLimits limits, TimeProvider time, ILogger<JournalWriter> log) : IHostedService
 {
     /// <summary>Keeps one commit in the order of 10 ms.</summary>
     private const int LargestBatch = 512;
@@ -60,6 +61,11 @@ internal sealed partial class JournalWriter(
     /// <exception cref="JournalUnavailableException">The database failed; it may or may not be on disk.</exception>
     public async Task<bool> AppendAsync(JournalWrite write)
     {
+        if (database.InVain)
+        {
+            throw Unavailable(null);
+        }
+
         var pending = new Pending(write, new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
         try
         {
@@ -111,17 +117,24 @@ internal sealed partial class JournalWriter(
 
         foreach (var pending in batch)
         {
-            var alone = batch.Count == 1 ? failure : await TryCommitAsync([pending]);
+            var alone = batch.Count == 1 || database.InVain ? failure : await TryCommitAsync([pending]);
             if (alone is not null)
             {
-                pending.Outcome.SetException(new JournalUnavailableException("The journal cannot be written at present.", alone));
+                pending.Outcome.SetException(Unavailable(alone));
             }
         }
     }
 
+    private static JournalUnavailableException Unavailable(Exception? cause) => new("The journal cannot be written at present.", cause);
+
     /// <returns>Null when it worked.</returns>
     private async Task<Exception?> TryCommitAsync(List<Pending> batch)
     {
+        if (database.InVain)
+        {
+            return Unavailable(null);
+        }
+
         bool[] taken;
         try
         {
@@ -130,7 +143,12 @@ internal sealed partial class JournalWriter(
         }
         catch (Exception e) when (DatabaseTrouble.Is(e))
         {
-            LogCommitFailed(e, batch.Count);
+            if (DatabaseFault.KindOf(e) is null)
+            {
+                LogCommitFailed(e, batch.Count);
+            }
+
+            database.Failed(e);
             if (_tables is { } broken)
             {
                 _tables = null;
@@ -141,6 +159,7 @@ internal sealed partial class JournalWriter(
         }
 
         Commits++;
+        database.Worked();
         for (var i = 0; i < batch.Count; i++)
         {
             batch[i].Outcome.SetResult(taken[i]);
