@@ -186,12 +186,12 @@ internal sealed partial class SessionGrain
         }
     }
 
-    public async Task<AfterStream> AfterStreamAsync() => await CurrentAsync() switch
+    public async Task<AfterStream> AfterStreamAsync()
     {
-        { State: SessionState.Failed } => AfterStream.Apologise,
-        null or { State: SessionState.WrapUp or SessionState.Completed } => AfterStream.HangUp,
-        var row => IsClosing(row) ? AfterStream.AskAgain : AfterStream.ComeBack,
-    };
+        var row = await CurrentAsync();
+        var next = SessionRules.AfterStream(row);
+        return next == AfterStream.ComeBack && IsClosing(row!) ? AfterStream.AskAgain : next;
+    }
 
     public async Task<bool> RedirectingAsync(long epoch)
     {

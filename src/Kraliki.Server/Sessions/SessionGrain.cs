@@ -1,6 +1,5 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
-using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Telephony;
 using Kraliki.Voice.Calls;
