@@ -52,6 +52,10 @@ internal interface ISessionGrain : IGrainWithGuidKey
     /// <returns>False when that is no longer wanted: the call has come back or has ended.</returns>
     Task<bool> RedirectingAsync(long epoch);
 
+    /// <summary>The carrier has answered to that, or to <see cref="MovingAsync"/>.</summary>
+    /// <param name="taken">It will do so.</param>
+    Task RedirectedAsync(bool taken);
+
     /// <summary>The carrier is about to be told to leave this living call's stream and to open one elsewhere: what the old one then reports is no end and no interruption.</summary>
     /// <returns>False when no such call runs.</returns>
     Task<bool> MovingAsync(long epoch);

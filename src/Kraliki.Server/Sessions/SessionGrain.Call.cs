@@ -34,7 +34,10 @@ internal sealed partial class SessionGrain
     // The call that was taken over while it lived: its last words still count.
     private FormerCall? _former;
 
+    // The carrier was asked to leave its stream; it may have stopped one that it had just opened by itself. Once it has
+    // answered, the next stream is the one that was asked for.
     private DateTimeOffset? _redirectedAt;
+    private bool _redirectAnswered;
 
     // The redirect was our wish (a node leaves), and nothing was cut.
     private bool _moving;
@@ -81,6 +84,7 @@ internal sealed partial class SessionGrain
         await CommitAsync(draft);
         Own(node);
         (_endingBy, _endingSince, _moving) = (null, null, false);
+        _redirectedAt = _redirectAnswered ? null : _redirectedAt;
         if (before is not null && row.Node is not null)
         {
             _former = new(row.Epoch, row.OwnerFacts, now + ClosingTakes);
@@ -200,8 +204,15 @@ internal sealed partial class SessionGrain
             return false;
         }
 
-        _redirectedAt = time.GetUtcNow();
+        (_redirectedAt, _redirectAnswered) = (time.GetUtcNow(), false);
         return true;
+    }
+
+    public Task RedirectedAsync(bool taken)
+    {
+        _redirectAnswered = true;
+        _redirectedAt = taken ? _redirectedAt : null;
+        return Task.CompletedTask;
     }
 
     public async Task<bool> MovingAsync(long epoch)
@@ -211,7 +222,7 @@ internal sealed partial class SessionGrain
             return false;
         }
 
-        _redirectedAt = time.GetUtcNow();
+        (_redirectedAt, _redirectAnswered) = (time.GetUtcNow(), false);
         return _moving = true;
     }
 

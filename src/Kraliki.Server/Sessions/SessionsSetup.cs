@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kraliki.Contracts;
@@ -44,7 +42,6 @@ public static class SessionsSetup
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
-        services.AddSingleton<ClusterNodes>();
         services.AddSingleton<NodeLink>();
         services.AddSingleton(provider => new LiveCalls(
             provider.GetRequiredService<IGrainFactory>(),
@@ -54,6 +51,9 @@ public static class SessionsSetup
             provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<InsightQueue>(),
             provider.GetRequiredService<SessionMetrics>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(
@@ -70,7 +70,9 @@ public static class SessionsSetup
         // that all of them write to.
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseWatch>());
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
-        builder.UseOrleans(ConfigureSilo);
+        services.AddCluster(options);
+        builder.UseOrleans(silo => ConfigureSilo(silo, options.Cluster));
+        services.AddHostedService<UnsavedFacts>();
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
         services.AddHostedService<DemoConversations>();
@@ -84,10 +86,9 @@ public static class SessionsSetup
         routes.MapAsyncApi();
     }
 
-    private static void ConfigureSilo(ISiloBuilder silo)
+    private static void ConfigureSilo(ISiloBuilder silo, Cluster.ClusterOptions? cluster)
     {
-        // One node: membership lives in this process, and nobody connects from outside, so there is no gateway.
-        silo.UseLocalhostClustering(siloPort: FreePort(), gatewayPort: 0);
+        silo.ConfigureMembership(cluster);
         silo.AddIncomingGrainCallFilter<TracedGrainCalls>();
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
         silo.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
@@ -96,13 +97,5 @@ public static class SessionsSetup
             {
                 TypeInfoResolver = JsonTypeInfoResolver.Combine(ContractsJson.Default, new DefaultJsonTypeInfoResolver()),
             }));
-    }
-
-    /// <summary>Orleans wants to know its port before it opens it. Between the look and the opening another process could take it; then the start fails with a clear message.</summary>
-    private static int FreePort()
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
     }
 }

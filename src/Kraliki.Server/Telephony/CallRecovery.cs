@@ -68,7 +68,7 @@ internal sealed partial class CallRecovery(
     public async Task<bool> MoveAsync(LiveCall call, CancellationToken cancellationToken) =>
         await CarrierCall.OfSessionAsync(databases, call.SessionId, cancellationToken) is { } known
         && await GrainCalls.RepeatAsync(() => Grain(call.SessionId).MovingAsync(call.Epoch), time, cancellationToken)
-        && await twilio.RedirectAsync(known, TwilioApi.ComeBackUrl(urls), cancellationToken) == RestOutcome.Done;
+        && await RedirectAsync(known, cancellationToken) == RestOutcome.Done;
 
     private async Task RunAsync(Guid session, long epoch, DateTimeOffset interruptedAt)
     {
@@ -175,8 +175,12 @@ internal sealed partial class CallRecovery(
         return true;
     }
 
-    private Task<RestOutcome> RedirectAsync(CarrierCall call, CancellationToken cancellationToken) =>
-        twilio.RedirectAsync(call, TwilioApi.ComeBackUrl(urls), cancellationToken);
+    private async Task<RestOutcome> RedirectAsync(CarrierCall call, CancellationToken cancellationToken)
+    {
+        var outcome = await twilio.RedirectAsync(call, TwilioApi.ComeBackUrl(urls), cancellationToken);
+        await Grain(call.SessionId).RedirectedAsync(taken: outcome == RestOutcome.Done);
+        return outcome;
+    }
 
     private Task<bool> WantedAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
         GrainCalls.RepeatAsync(() => Grain(session).RedirectingAsync(epoch), time, cancellationToken);

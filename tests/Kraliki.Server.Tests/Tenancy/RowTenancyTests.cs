@@ -17,6 +17,8 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     /// <summary>Rows that do not say whose they are. No request sees them through its context. A new line here is a decision.</summary>
     private static readonly Dictionary<Type, string> WithoutOwner = new()
     {
+        [typeof(ClusterNodeRow)] = "the installation's nodes",
+        [typeof(ClusterViewRow)] = "the installation's nodes",
         [typeof(Organisation)] = "it is the owner; seen by its own people only",
         [typeof(SigningKey)] = "the installation's",
         [typeof(LoginFailures)] = "counted alike for accounts that do not exist; found by a keyed hash",
@@ -125,7 +127,7 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     }
 
     private static CarrierCall Call(string sid, Guid organisation) =>
-        new() { CallSid = sid, SessionId = Guid.CreateVersion7(), OrganisationId = organisation, Status = "ringing", CreatedAt = DateTimeOffset.UnixEpoch };
+        new() { CallSid = sid, AccountSid = "AC1", SessionId = Guid.CreateVersion7(), OrganisationId = organisation, Status = "ringing", CreatedAt = DateTimeOffset.UnixEpoch };
 
     private static int Count(KralikiDb db, IEntityType entity) =>
         (int)typeof(RowTenancyTests).GetMethod(nameof(CountOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(entity.ClrType).Invoke(null, [db])!;

@@ -9,6 +9,7 @@ public sealed partial class WaysRoundTheFilterTests
     /// <summary>Who may open a context of the system. A new line is a decision: why can it not use the request's context?</summary>
     private static readonly Dictionary<string, string> SystemContexts = new()
     {
+        ["Cluster/ClusterTable.cs"] = "the nodes are the installation's",
         ["Cluster/SpentTokens.cs"] = "tokens are the installation's, known by their random ids alone",
         ["Data/DatabaseStart.cs"] = "migrations",
         ["Data/KralikiDb.cs"] = "the definition",

@@ -17,6 +17,71 @@ namespace Kraliki.Server.Data.Migrations
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
+                {
+                    b.Property<string>("ClusterId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cluster_id");
+
+                    b.Property<string>("Life")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("life");
+
+                    b.Property<long>("AliveAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("alive_at");
+
+                    b.Property<int>("ChangedIn")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("changed_in");
+
+                    b.Property<int>("GatewayPort")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("gateway_port");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Suspicions")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("suspicions");
+
+                    b.HasKey("ClusterId", "Life");
+
+                    b.ToTable("cluster_members", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
+                {
+                    b.Property<string>("ClusterId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cluster_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("ClusterId");
+
+                    b.ToTable("cluster_views", (string)null);
+                });
+
             modelBuilder.Entity("Kraliki.Server.Cluster.SpentToken", b =>
                 {
                     b.Property<Guid>("Id")
@@ -769,6 +834,14 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
+                    b.Property<long?>("InterruptedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("interrupted_at");
+
+                    b.Property<string>("InterruptedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("interrupted_by");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_seq");
@@ -856,6 +929,12 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("call_sid");
 
+                    b.Property<string>("AccountSid")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("account_sid");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -879,6 +958,15 @@ namespace Kraliki.Server.Data.Migrations
                     b.HasIndex("SessionId");
 
                     b.ToTable("carrier_calls", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
+                {
+                    b.HasOne("Kraliki.Server.Cluster.ClusterViewRow", null)
+                        .WithMany("Members")
+                        .HasForeignKey("ClusterId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Kraliki.Server.Identity.Invitation", b =>
@@ -940,6 +1028,11 @@ namespace Kraliki.Server.Data.Migrations
                         .HasForeignKey("SessionId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Cluster.ClusterViewRow", b =>
+                {
+                    b.Navigation("Members");
                 });
 #pragma warning restore 612, 618
         }

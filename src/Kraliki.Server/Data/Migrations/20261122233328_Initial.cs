@@ -51,6 +51,7 @@ namespace Kraliki.Server.Data.Migrations
                 columns: table => new
                 {
                     call_sid = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    account_sid = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
                     session_id = table.Column<Guid>(type: "TEXT", nullable: false),
                     organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
                     status = table.Column<string>(type: "TEXT", maxLength: 32, nullable: false),
@@ -59,6 +60,18 @@ namespace Kraliki.Server.Data.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_carrier_calls", x => x.call_sid);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "cluster_views",
+                columns: table => new
+                {
+                    cluster_id = table.Column<string>(type: "TEXT", nullable: false),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_cluster_views", x => x.cluster_id);
                 });
 
             migrationBuilder.CreateTable(
@@ -226,7 +239,9 @@ namespace Kraliki.Server.Data.Migrations
                     media = table.Column<int>(type: "INTEGER", nullable: false),
                     request_id = table.Column<string>(type: "TEXT", nullable: true),
                     trace_parent = table.Column<string>(type: "TEXT", nullable: true),
-                    node = table.Column<string>(type: "TEXT", nullable: true)
+                    node = table.Column<string>(type: "TEXT", nullable: true),
+                    interrupted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    interrupted_by = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -256,6 +271,32 @@ namespace Kraliki.Server.Data.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_spent_tokens", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "cluster_members",
+                columns: table => new
+                {
+                    cluster_id = table.Column<string>(type: "TEXT", nullable: false),
+                    life = table.Column<string>(type: "TEXT", nullable: false),
+                    status = table.Column<int>(type: "INTEGER", nullable: false),
+                    changed_in = table.Column<int>(type: "INTEGER", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    host = table.Column<string>(type: "TEXT", nullable: false),
+                    gateway_port = table.Column<int>(type: "INTEGER", nullable: false),
+                    suspicions = table.Column<string>(type: "TEXT", nullable: false),
+                    started_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    alive_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_cluster_members", x => new { x.cluster_id, x.life });
+                    table.ForeignKey(
+                        name: "FK_cluster_members_cluster_views_cluster_id",
+                        column: x => x.cluster_id,
+                        principalTable: "cluster_views",
+                        principalColumn: "cluster_id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -530,6 +571,9 @@ namespace Kraliki.Server.Data.Migrations
                 name: "carrier_calls");
 
             migrationBuilder.DropTable(
+                name: "cluster_members");
+
+            migrationBuilder.DropTable(
                 name: "feature_flags");
 
             migrationBuilder.DropTable(
@@ -564,6 +608,9 @@ namespace Kraliki.Server.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "spent_tokens");
+
+            migrationBuilder.DropTable(
+                name: "cluster_views");
 
             migrationBuilder.DropTable(
                 name: "sign_ins");

@@ -1,0 +1,73 @@
+using System.Net;
+using System.Net.Sockets;
+using Kraliki.Server.Hosting;
+using Orleans.Configuration;
+
+namespace Kraliki.Server.Cluster;
+
+internal static class ClusterSetup
+{
+    /// <summary>What a cluster needs before its silo starts.</summary>
+    public static void AddCluster(this IServiceCollection services, KralikiOptions options)
+    {
+        services.AddSingleton<ClusterNodes>();
+        if (options.Cluster is { } cluster)
+        {
+            services.AddSingleton(cluster);
+            services.AddSingleton<IMembershipTable, ClusterTable>();
+            services.AddSingleton<IFatalErrorHandler, EvictedNode>();
+            services.AddHostedService<ClusterStart>();
+        }
+    }
+
+    /// <summary>Where this silo listens and whom it belongs to.</summary>
+    public static void ConfigureMembership(this ISiloBuilder silo, ClusterOptions? cluster)
+    {
+        if (cluster is null)
+        {
+            // One node: membership lives in this process, and nobody connects from outside, so there is no gateway.
+            silo.UseLocalhostClustering(siloPort: FreePort(), gatewayPort: 0);
+            return;
+        }
+
+        silo.ConfigureEndpoints(cluster.Address, cluster.SiloPort, cluster.GatewayPort);
+        silo.Configure<Orleans.Configuration.ClusterOptions>(identity =>
+        {
+            identity.ClusterId = cluster.Id;
+            identity.ServiceId = "kraliki";
+        });
+
+        // A dead node is found after about 3 × 700 ms. The probe's time-out is capped because it would grow with the
+        // answers of a busy machine, and a frozen node would be noticed four times as late. Against false alarms there
+        // are three things: any message of the other counts as a sign of life, the last of the three probes goes through
+        // a third node, and both must agree. Measured in ADR 0019.
+        silo.Configure<ClusterMembershipOptions>(membership =>
+        {
+            membership.ProbeTimeout = membership.MinProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromMilliseconds(700);
+            membership.NumMissedProbesLimit = 3;
+            membership.NumVotesForDeathDeclaration = 2;
+            membership.ExtendProbeTimeoutDuringDegradation = false;
+
+            // A frozen node that comes back learns from the table that it was declared dead.
+            membership.TableRefreshTimeout = TimeSpan.FromSeconds(2);
+            membership.IAmAliveTablePublishTimeout = ClusterStart.SignInterval;
+            membership.NumMissedTableIAmAliveLimit = 10;
+            membership.MaxJoinAttemptTime = TimeSpan.FromSeconds(20);
+            membership.DefunctSiloExpiration = TimeSpan.FromHours(1);
+            membership.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(5);
+        });
+        silo.Configure<ConnectionOptions>(connections =>
+        {
+            connections.OpenConnectionTimeout = TimeSpan.FromSeconds(1);
+            connections.ConnectionRetryDelay = TimeSpan.FromMilliseconds(200);
+        });
+    }
+
+    /// <summary>Orleans wants to know its port before it opens it. Between the look and the opening another process could take it; then the start fails with a clear message.</summary>
+    private static int FreePort()
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+    }
+}

@@ -1,0 +1,29 @@
+namespace Kraliki.Server.Cluster;
+
+/// <summary>
+/// Ends the process when the cluster has declared it dead, most often because it was frozen for a while: its sessions have
+/// gone to others, and every moment longer it speaks to callers who are no longer its own.
+/// </summary>
+/// <remarks>
+/// The end of the process closes all media sockets at once, so carriers turn to the living nodes; whoever supervises it
+/// starts it again. What comes with Orleans waits two seconds and then writes a core dump.
+/// </remarks>
+internal sealed partial class EvictedNode(ILogger<EvictedNode> log) : IFatalErrorHandler
+{
+    /// <summary>EX_TEMPFAIL of sysexits.h: try again.</summary>
+    public const int ExitCode = 75;
+
+    public bool IsUnexpected(Exception exception) => true;
+
+    public void OnFatalException(object? sender = null, string? context = null, Exception? exception = null)
+    {
+        LogFatal(exception, context);
+
+        // The log is written by a task that may not get its turn any more.
+        Console.Error.WriteLine($"This node ends itself and has to be started again: {context ?? exception?.Message ?? "its part in the cluster failed"}");
+        Environment.Exit(ExitCode);
+    }
+
+    [LoggerMessage(EventId = 2061, Level = LogLevel.Critical, Message = "This node cannot be part of the cluster any more and ends itself: {Reason}")]
+    private partial void LogFatal(Exception? exception, string? reason);
+}
