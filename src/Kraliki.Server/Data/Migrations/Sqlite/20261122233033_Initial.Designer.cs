@@ -3,16 +3,19 @@ using System;
 using Kraliki.Server.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 #nullable disable
 
-namespace Kraliki.Server.Data.Migrations
+namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    partial class KralikiDbModelSnapshot : ModelSnapshot
+    [Migration("20261122233033_Initial")]
+    partial class Initial
     {
-        protected override void BuildModel(ModelBuilder modelBuilder)
+        /// <inheritdoc />
+        protected override void BuildTargetModel(ModelBuilder modelBuilder)
         {
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
