@@ -76,6 +76,7 @@ public static class SessionsSetup
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
         services.AddHostedService<DemoConversations>();
+        services.AddSingleton<SessionsCheck>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);
     }
 

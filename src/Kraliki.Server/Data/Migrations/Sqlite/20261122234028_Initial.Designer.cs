@@ -8,10 +8,10 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 #nullable disable
 
-namespace Kraliki.Server.Data.Migrations
+namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122233328_Initial")]
+    [Migration("20261122234028_Initial")]
     partial class Initial
     {
         /// <inheritdoc />

@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 #nullable disable
 
-namespace Kraliki.Server.Data.Migrations
+namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
     partial class KralikiDbModelSnapshot : ModelSnapshot
