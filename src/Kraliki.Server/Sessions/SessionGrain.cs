@@ -239,17 +239,6 @@ internal sealed partial class SessionGrain(
             : DeliveryOutcome.NoCall;
     }
 
-    public async Task<long> WatchAsync(INodeLink node)
-    {
-        if (await CurrentAsync() is not { } row)
-        {
-            return -1;
-        }
-
-        _watchers.Subscribe(node, node);
-        return row.LastSeq;
-    }
-
     public async Task ReapAsync()
     {
         if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
@@ -292,6 +281,7 @@ internal sealed partial class SessionGrain(
 
     private void Own(INodeLink node)
     {
+        ShowWatchers(node);
         _owner = node;
         _ownerSeenAt = time.GetUtcNow();
     }

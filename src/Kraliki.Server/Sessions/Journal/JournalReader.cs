@@ -14,6 +14,13 @@ internal sealed class JournalReader(KralikiDbFactory databases)
         return await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, cancellationToken);
     }
 
+    /// <summary>How far each of these sessions is.</summary>
+    public async Task<Dictionary<Guid, long>> LastSeqsAsync(IReadOnlyCollection<Guid> sessions, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        return await db.Set<SessionRow>().Where(row => sessions.Contains(row.Id)).Select(row => new { row.Id, row.LastSeq }).ToDictionaryAsync(row => row.Id, row => row.LastSeq, cancellationToken);
+    }
+
     public async Task<List<SessionEvent>> EventsAsync(Guid session, long afterSeq, int limit, CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();
