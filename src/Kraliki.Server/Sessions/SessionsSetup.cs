@@ -51,6 +51,9 @@ public static class SessionsSetup
             provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<InsightQueue>(),
             provider.GetRequiredService<SessionMetrics>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(
@@ -69,6 +72,7 @@ public static class SessionsSetup
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
         services.AddCluster(options);
         builder.UseOrleans(silo => ConfigureSilo(silo, options.Cluster));
+        services.AddHostedService<UnsavedFacts>();
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
         services.AddHostedService<DemoConversations>();

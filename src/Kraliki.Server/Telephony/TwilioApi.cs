@@ -139,6 +139,11 @@ internal static class TwilioApi
             return guard.Refusal;
         }
 
+        if (live.IsApologised(form["CallSid"].ToString()))
+        {
+            return Twiml.Apologise("We are sorry, a fault on our side ends this call. Please call us again in a few minutes. Goodbye.");
+        }
+
         if (await CarrierCall.FindAsync(databases, form["CallSid"].ToString(), cancellationToken) is not { } call || !guard.Covers(call.OrganisationId))
         {
             return Twiml.Hangup();

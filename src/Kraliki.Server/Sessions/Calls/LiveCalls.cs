@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
 using Kraliki.Voice.Providers;
@@ -16,16 +17,33 @@ public sealed class LiveCalls
     private readonly NodeLink _node;
     private readonly FeatureFlags _flags;
     private readonly InsightQueue _insights;
+    private readonly FactBudget _budget;
+    private readonly DatabaseWatch _database;
+    private readonly SessionLimits _limits;
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
 
-    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, FeatureFlags flags, InsightQueue insights, SessionMetrics metrics, TimeProvider time, ILogger<LiveCall> log)
+    internal LiveCalls(
+        IGrainFactory grains,
+        SessionFeeds feeds,
+        NodeLink node,
+        FeatureFlags flags,
+        InsightQueue insights,
+        SessionMetrics metrics,
+        FactBudget budget,
+        DatabaseWatch database,
+        SessionLimits limits,
+        TimeProvider time,
+        ILogger<LiveCall> log)
     {
         _grains = grains;
         _feeds = feeds;
         _node = node;
         _flags = flags;
         _insights = insights;
+        _budget = budget;
+        _database = database;
+        _limits = limits;
         _time = time;
         _log = log;
         node.Calls = this;
@@ -37,6 +55,10 @@ public sealed class LiveCalls
     internal IEnumerable<LiveCall> All => _calls.Values;
 
     public LiveCall? Find(Guid sessionId) => _calls.GetValueOrDefault(sessionId);
+
+    /// <summary>The carrier's call was ended by us because it could not be written down: its caller deserves a word, which needs no database.</summary>
+    /// <param name="carrierCall">The carrier's own id.</param>
+    public bool IsApologised(string carrierCall) => _calls.Values.Any(call => call.IsApologised(carrierCall));
 
     /// <summary>What the assistant may use in this call, as the organisation has it now. Changes are told to the call's loop; ask after it is bound.</summary>
     public IReadOnlyList<CallTool> ToolsOf(LiveCall call) => _flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? CallTool.All : [];
@@ -54,7 +76,7 @@ public sealed class LiveCalls
 
         // What the call will say to the grain belongs to that request, whichever socket brought it here.
         attachment.Trace?.Enter();
-        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _time, _log);
+        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _budget, _database, _limits, _time, _log);
         _calls[sessionId] = call;
         return call;
     }

@@ -79,7 +79,7 @@ internal sealed partial class NodePresence(
                     behind.ForEach(feed => feed.Advance(lastSeqs[feed.SessionId]));
                     await Parallel.ForEachAsync(behind, Limited(stoppingToken), async (feed, _) => await RenewAsync(feed));
                 }
-                catch (Exception e) when (DatabaseTrouble.Is(e))
+                catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
                 {
                     LogCatchingUpFailed(e);
                 }

@@ -5,32 +5,30 @@ using Microsoft.EntityFrameworkCore;
 namespace Kraliki.Server.Sessions.Journal;
 
 /// <summary>Reads the journal for the server itself, across organisations: who may see a session is decided before.</summary>
-internal sealed class JournalReader(KralikiDbFactory databases)
+/// <exception cref="JournalUnavailableException">Any of these, when the database is away.</exception>
+internal sealed class JournalReader(KralikiDbFactory databases, DatabaseWatch database)
 {
     /// <summary>Null when there is no such session.</summary>
-    public async Task<SessionRow?> RowAsync(Guid session, CancellationToken cancellationToken)
-    {
-        await using var db = databases.OpenForSystem();
-        return await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, cancellationToken);
-    }
+    public Task<SessionRow?> RowAsync(Guid session, CancellationToken cancellationToken) =>
+        ReadAsync(db => db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, cancellationToken));
 
     /// <summary>How far each of these sessions is.</summary>
-    public async Task<Dictionary<Guid, long>> LastSeqsAsync(IReadOnlyCollection<Guid> sessions, CancellationToken cancellationToken)
-    {
-        await using var db = databases.OpenForSystem();
-        return await db.Set<SessionRow>().Where(row => sessions.Contains(row.Id)).Select(row => new { row.Id, row.LastSeq }).ToDictionaryAsync(row => row.Id, row => row.LastSeq, cancellationToken);
-    }
+    public Task<Dictionary<Guid, long>> LastSeqsAsync(IReadOnlyCollection<Guid> sessions, CancellationToken cancellationToken) =>
+        ReadAsync(db => db.Set<SessionRow>()
+            .Where(row => sessions.Contains(row.Id))
+            .Select(row => new { row.Id, row.LastSeq })
+            .ToDictionaryAsync(row => row.Id, row => row.LastSeq, cancellationToken));
 
-    public async Task<List<SessionEvent>> EventsAsync(Guid session, long afterSeq, int limit, CancellationToken cancellationToken)
-    {
-        await using var db = databases.OpenForSystem();
-        var rows = await db.Set<SessionEventRow>().AsNoTracking()
-            .Where(row => row.SessionId == session && row.Seq > afterSeq)
-            .OrderBy(row => row.Seq)
-            .Take(limit)
-            .ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => row.ToEvent());
-    }
+    public Task<List<SessionEvent>> EventsAsync(Guid session, long afterSeq, int limit, CancellationToken cancellationToken) =>
+        ReadAsync(async db =>
+        {
+            var rows = await db.Set<SessionEventRow>().AsNoTracking()
+                .Where(row => row.SessionId == session && row.Seq > afterSeq)
+                .OrderBy(row => row.Seq)
+                .Take(limit)
+                .ToListAsync(cancellationToken);
+            return rows.ConvertAll(row => row.ToEvent());
+        });
 
     /// <summary>The finished turns, oldest first.</summary>
     public Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken) =>
@@ -41,24 +39,36 @@ internal sealed class JournalReader(KralikiDbFactory databases)
         OfKindsAsync(session, [JournalJson.KindOf<SuggestionMade>(), JournalJson.KindOf<SuggestionDecided>()], cancellationToken);
 
     /// <summary>Sessions that a call is, or should be, part of; and unused ones created before <paramref name="unusedSince"/>.</summary>
-    public async Task<List<Guid>> UnfinishedAsync(DateTimeOffset unusedSince, CancellationToken cancellationToken)
-    {
-        await using var db = databases.OpenForSystem();
-        return await db.Set<SessionRow>().AsNoTracking()
+    public Task<List<Guid>> UnfinishedAsync(DateTimeOffset unusedSince, CancellationToken cancellationToken) =>
+        ReadAsync(db => db.Set<SessionRow>().AsNoTracking()
             .Where(row => row.State == SessionState.Connecting || row.State == SessionState.Active
                 || row.State == SessionState.OnHold || row.State == SessionState.WrapUp
                 || (row.State == SessionState.Created && row.CreatedAt < unusedSince))
             .Select(row => row.Id)
-            .ToListAsync(cancellationToken);
-    }
+            .ToListAsync(cancellationToken));
 
-    private async Task<List<SessionEvent>> OfKindsAsync(Guid session, string[] kinds, CancellationToken cancellationToken)
+    private Task<List<SessionEvent>> OfKindsAsync(Guid session, string[] kinds, CancellationToken cancellationToken) =>
+        ReadAsync(async db =>
+        {
+            var rows = await db.Set<SessionEventRow>().AsNoTracking()
+                .Where(row => row.SessionId == session && kinds.Contains(row.Kind))
+                .OrderBy(row => row.Seq)
+                .ToListAsync(cancellationToken);
+            return rows.ConvertAll(row => row.ToEvent());
+        });
+
+    /// <summary>What a driver throws stays here: grains answer across nodes, where its exceptions mean nothing.</summary>
+    private async Task<T> ReadAsync<T>(Func<KralikiDb, Task<T>> read)
     {
-        await using var db = databases.OpenForSystem();
-        var rows = await db.Set<SessionEventRow>().AsNoTracking()
-            .Where(row => row.SessionId == session && kinds.Contains(row.Kind))
-            .OrderBy(row => row.Seq)
-            .ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => row.ToEvent());
+        try
+        {
+            await using var db = databases.OpenForSystem();
+            return await read(db);
+        }
+        catch (Exception e) when (DatabaseFault.KindOf(e) is not null)
+        {
+            database.Suspect();
+            throw new JournalUnavailableException("The journal cannot be read at present.", e);
+        }
     }
 }

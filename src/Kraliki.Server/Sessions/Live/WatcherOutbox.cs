@@ -151,15 +151,9 @@ internal sealed class WatcherOutbox
                 return answer;
             }
 
-            if (_features is { } features)
-            {
-                _features = null;
-                return features;
-            }
-
-            var unsaved = _unsaved;
-            _unsaved = null;
-            return unsaved;
+            var features = _features;
+            _features = null;
+            return features;
         }
     }
 
@@ -186,6 +180,13 @@ internal sealed class WatcherOutbox
                 var partial = _partials.GetAt(0).Value;
                 _partials.RemoveAt(0);
                 return partial;
+            }
+
+            if (_unsaved is { } unsaved)
+            {
+                // After the events: what it says replaces what was unsaved before them.
+                _unsaved = null;
+                return unsaved;
             }
 
             var meters = _meters;
