@@ -68,23 +68,38 @@ internal sealed partial class NodePresence(
     private async Task CatchUpAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(limits.FeedPollInterval, time);
+        var failed = false;
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            foreach (var some in Watched().Chunk(AskAtOnce))
+            try
             {
-                try
+                foreach (var some in Watched().Chunk(AskAtOnce))
                 {
-                    var lastSeqs = await journal.LastSeqsAsync([.. some.Select(feed => feed.SessionId)], stoppingToken);
-                    var behind = some.Where(feed => lastSeqs.TryGetValue(feed.SessionId, out var seq) && seq > feed.LastSeq).ToList();
-                    behind.ForEach(feed => feed.Advance(lastSeqs[feed.SessionId]));
-                    await Parallel.ForEachAsync(behind, Limited(stoppingToken), async (feed, _) => await RenewAsync(feed));
+                    await CatchUpAsync(some, afterFailure: failed, stoppingToken);
                 }
-                catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
-                {
-                    LogCatchingUpFailed(e);
-                }
+
+                failed = false;
+            }
+            catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
+            {
+                failed = true;
+                LogCatchingUpFailed(e);
             }
         }
+    }
+
+    private async Task CatchUpAsync(SessionFeed[] some, bool afterFailure, CancellationToken stoppingToken)
+    {
+        var lastSeqs = await journal.LastSeqsAsync([.. some.Select(feed => feed.SessionId)], stoppingToken);
+        var behind = some.Where(feed => lastSeqs.TryGetValue(feed.SessionId, out var seq) && seq > feed.LastSeq).ToList();
+        behind.ForEach(feed => feed.Advance(lastSeqs[feed.SessionId]));
+        if (afterFailure)
+        {
+            // Sockets that could not read what they knew of wait for something to happen.
+            Array.ForEach(some, feed => feed.Wake());
+        }
+
+        await Parallel.ForEachAsync(behind, Limited(stoppingToken), async (feed, _) => await RenewAsync(feed));
     }
 
     private async Task RenewAllAsync(CancellationToken stoppingToken)

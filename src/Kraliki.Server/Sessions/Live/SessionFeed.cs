@@ -37,7 +37,10 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
     /// <summary>Sockets on this node.</summary>
     public int Watchers => _watchers.Length;
 
-    public bool IsEmpty => _watchers.Length == 0 && _relays.Length == 0;
+    /// <summary>Nodes that this one relays to.</summary>
+    public int Relays => _relays.Length;
+
+    public bool IsEmpty => Watchers == 0 && Relays == 0;
 
     public void Join(WatcherOutbox watcher)
     {
@@ -119,7 +122,7 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
             }
         }
 
-        WakeAll();
+        Wake();
     }
 
     /// <summary>The journal is at least this far, as its owner says.</summary>
@@ -136,7 +139,16 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
             Interlocked.Exchange(ref _lastSeq, lastSeq);
         }
 
-        WakeAll();
+        Wake();
+    }
+
+    /// <summary>Every socket looks whether there is something for it.</summary>
+    public void Wake()
+    {
+        foreach (var watcher in _watchers)
+        {
+            watcher.Wake();
+        }
     }
 
     /// <summary>Events after <paramref name="afterSeq"/>, in order.</summary>
@@ -265,14 +277,6 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
             {
                 outbox.Put(header, frame);
             }
-        }
-    }
-
-    private void WakeAll()
-    {
-        foreach (var watcher in _watchers)
-        {
-            watcher.Wake();
         }
     }
 }
