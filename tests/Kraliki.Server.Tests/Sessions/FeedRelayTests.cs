@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Live;
@@ -133,7 +134,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
 
         // A third node gets the media socket; nobody there, or on the watching node, does anything for it.
         using var third = new OtherNode(_server, call.Id, watched: false);
-        Assert.NotNull(await grain.AttachAsync(third.Link));
+        Assert.NotNull(await grain.AttachAsync(third.Link, _server.Get<ClusterNodes>().Self, Guid.NewGuid()));
         await UntilAsync(() => third.Feeds.Find(call.Id) is not null, "the new node relays to the watching one");
         third.Feeds.Find(call.Id)!.Partial(new PartialTranscript("t9", LegRole.Ai, "Back", 10));
 
