@@ -114,7 +114,7 @@ public sealed class ChaosRun : IAsyncDisposable
             ClusterFault.KillRedis => await BesideAsync(fault, "redis", "kill", "start", random.Next(1000, 8000), cancellationToken),
             ClusterFault.FreezeRedis => await BesideAsync(fault, "redis", "pause", "resume", random.Next(3000, 8000), cancellationToken),
             ClusterFault.FlushRedis => await BesideAsync(fault, "redis", "flush", null, 0, cancellationToken),
-            ClusterFault.KillProxy => await KillProxyAsync(random, cancellationToken),
+            ClusterFault.CrashProxy => await CrashProxyAsync(cancellationToken),
             _ => await ResetMediaAsync(random, cancellationToken),
         };
         _disturbances.Add(new(at, _time.GetUtcNow()));
@@ -192,13 +192,11 @@ public sealed class ChaosRun : IAsyncDisposable
         return during with { LostCalls = during.LostCalls + after.LostCalls };
     }
 
-    private async Task<FaultResult> KillProxyAsync(Random random, CancellationToken cancellationToken)
+    private async Task<FaultResult> CrashProxyAsync(CancellationToken cancellationToken)
     {
         var at = _time.GetUtcNow();
-        await _cluster.DoAsync("kill", "proxy", cancellationToken);
-        await Task.Delay(TimeSpan.FromMilliseconds(random.Next(0, 1000)), _time, cancellationToken);
-        await _cluster.DoAsync("start", "proxy", cancellationToken);
-        return await HeardAgainAsync(ClusterFault.KillProxy, "", at, [.. _calls], newStream: true, cancellationToken);
+        await _cluster.DoAsync("crash", "proxy", cancellationToken);
+        return await HeardAgainAsync(ClusterFault.CrashProxy, "", at, [.. _calls], newStream: true, cancellationToken);
     }
 
     private async Task<FaultResult> ResetMediaAsync(Random random, CancellationToken cancellationToken)
@@ -366,11 +364,11 @@ public sealed class ChaosRun : IAsyncDisposable
         }
 
         var known = await _ledger.CallsAsync(cancellationToken);
-        var sessions = await _ledger.SessionsAsync(_earlier, cancellationToken);
+        var (sessions, journal) = await _ledger.JournalAsync(_earlier, cancellationToken);
         return new(
             [.. all.Select(call => call.ToRecord(known.TryGetValue(call.Call.Sid, out var row) ? row.Session : null))],
             sessions,
-            await _ledger.JournalAsync([.. sessions.Select(session => session.Id)], cancellationToken),
+            journal,
             [.. all.SelectMany(call => call.Witness.Seen)],
             [.. all.SelectMany(call => call.Witness.Writes)],
             [.. _disturbances]);

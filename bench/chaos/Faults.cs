@@ -20,8 +20,11 @@ public enum ClusterFault
 
     FlushRedis,
 
-    /// <summary><c>kill -9</c> of nginx: every connection of every caller and console is cut at once.</summary>
-    KillProxy,
+    /// <summary>
+    /// <c>kill -9</c> of what serves connections in nginx: every connection of every caller and console is cut at once, and
+    /// nginx begins anew. A proxy that stays away is not survived by any call: the carrier reaches nobody who could take it.
+    /// </summary>
+    CrashProxy,
 
     /// <summary>The carrier's side of one media connection is reset.</summary>
     ResetMedia,

@@ -14,7 +14,7 @@ public sealed class Ledger(string connection) : IAsyncDisposable
     public async Task<IReadOnlyDictionary<string, (Guid Session, string? Node)>> CallsAsync(CancellationToken cancellationToken)
     {
         var calls = new Dictionary<string, (Guid, string?)>();
-        await foreach (var row in ReadAsync("SELECT c.call_sid, s.id, s.node FROM carrier_calls c JOIN sessions s ON s.id = c.session_id", [], cancellationToken))
+        await foreach (var row in ReadAsync("SELECT c.call_sid, s.id, s.node FROM carrier_calls c JOIN sessions s ON s.id = c.session_id", cancellationToken))
         {
             calls[row.GetString(0)] = (row.GetGuid(1), row.IsDBNull(2) ? null : row.GetString(2));
         }
@@ -22,11 +22,10 @@ public sealed class Ledger(string connection) : IAsyncDisposable
         return calls;
     }
 
-    /// <summary>Sessions that carriers' calls made, except those known before.</summary>
     public async Task<IReadOnlyList<SessionRecord>> SessionsAsync(IReadOnlySet<Guid> except, CancellationToken cancellationToken)
     {
         var sessions = new List<SessionRecord>();
-        await foreach (var row in ReadAsync("SELECT id, state, end_reason, last_seq FROM sessions", [], cancellationToken))
+        await foreach (var row in ReadAsync("SELECT id, state, end_reason, last_seq FROM sessions", cancellationToken))
         {
             if (!except.Contains(row.GetGuid(0)))
             {
@@ -37,17 +36,32 @@ public sealed class Ledger(string connection) : IAsyncDisposable
         return sessions;
     }
 
-    public async Task<IReadOnlyList<JournalEntry>> JournalAsync(IReadOnlyCollection<Guid> sessions, CancellationToken cancellationToken)
+    /// <summary>Sessions with their journals as they are at one moment.</summary>
+    public async Task<(IReadOnlyList<SessionRecord> Sessions, IReadOnlyList<JournalEntry> Journal)> JournalAsync(
+        IReadOnlySet<Guid> except, CancellationToken cancellationToken)
     {
+        var sessions = new Dictionary<Guid, SessionRecord>();
         var entries = new List<JournalEntry>();
-        var reading = ReadAsync("SELECT session_id, seq, at, payload FROM session_events WHERE session_id = ANY($1) ORDER BY session_id, seq", [sessions.ToArray()], cancellationToken);
+        // One statement is one snapshot: what is written between two would look like a difference.
+        var reading = ReadAsync(
+            "SELECT s.id, s.state, s.end_reason, s.last_seq, e.seq, e.at, e.payload FROM sessions s LEFT JOIN session_events e ON e.session_id = s.id ORDER BY s.id, e.seq",
+            cancellationToken);
         await foreach (var row in reading)
         {
-            var fact = JsonSerializer.Deserialize(row.GetString(3), ContractsJson.Default.SessionFact)!;
-            entries.Add(new(row.GetGuid(0), row.GetInt64(1), TimeOf(row, 2), fact));
+            var id = row.GetGuid(0);
+            if (except.Contains(id))
+            {
+                continue;
+            }
+
+            sessions.TryAdd(id, new(id, row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetInt64(3)));
+            if (!row.IsDBNull(4))
+            {
+                entries.Add(new(id, row.GetInt64(4), TimeOf(row, 5), JsonSerializer.Deserialize(row.GetString(6), ContractsJson.Default.SessionFact)!));
+            }
         }
 
-        return entries;
+        return ([.. sessions.Values], entries);
     }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
@@ -60,14 +74,9 @@ public sealed class Ledger(string connection) : IAsyncDisposable
     };
 
     private async IAsyncEnumerable<NpgsqlDataReader> ReadAsync(
-        string sql, object[] values, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        string sql, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var command = _source.CreateCommand(sql);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
-
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {

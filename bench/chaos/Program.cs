@@ -4,7 +4,7 @@ using Kraliki.Chaos;
 using Kraliki.Simulators;
 
 // Breaks a cluster under live calls and compares what everybody was told.
-//   Kraliki.Chaos 500 [--seed S] [--others N] [--nodes 4] [--calls 6] [--batch 25] [--out FILE] [--dir D] [--ports FROM-TO]
+//   Kraliki.Chaos 500 [--seed S] [--others N] [--only kind,kind] [--nodes 4] [--calls 6] [--batch 25] [--out FILE] [--dir D] [--ports FROM-TO]
 //   Kraliki.Chaos report FILE
 SimulatorArguments arguments;
 try
@@ -30,10 +30,11 @@ if (arguments.Names is not [var number] || !int.TryParse(number, CultureInfo.Inv
 }
 
 var seed = arguments.Number("seed") ?? Random.Shared.Next(1, 1_000_000);
+var only = arguments.Text("only")?.Split(',').Select(kind => Enum.Parse<ClusterFault>(kind.Replace("_", "", StringComparison.Ordinal), ignoreCase: true)).ToArray();
 var others = arguments.Number("others") ?? 0;
 var batch = arguments.Number("batch") ?? 25;
 var output = arguments.Text("out") ?? $"chaos-{seed}.jsonl";
-var plan = Plan(kills, others, batch, seed);
+var plan = Plan(kills, others, only, batch, seed);
 var done = ChaosReport.Read(output);
 Console.WriteLine($"seed {seed}, {plan.Count} batches, {done.Count} of them done before, results in {output}");
 
@@ -66,9 +67,9 @@ Console.Write(ChaosReport.Markdown(all));
 return all.Count == plan.Count && all.All(result => result.Findings.Count == 0 && result.Faults.All(fault => fault.LostCalls == 0)) ? 0 : 1;
 
 // Kills and the other faults in an order that the seed decides, the others spread over all batches.
-static List<List<ClusterFault>> Plan(int kills, int others, int batch, int seed)
+static List<List<ClusterFault>> Plan(int kills, int others, ClusterFault[]? only, int batch, int seed)
 {
-    var kinds = Enum.GetValues<ClusterFault>().Where(kind => kind != ClusterFault.KillNode);
+    var kinds = only ?? [.. Enum.GetValues<ClusterFault>().Where(kind => kind != ClusterFault.KillNode)];
     var faults = Enumerable.Repeat(ClusterFault.KillNode, kills).Concat(Enumerable.Range(0, others).SelectMany(_ => kinds)).ToArray();
     new Random(seed).Shuffle(faults);
     return [.. faults.Chunk(batch).Select(chunk => chunk.ToList())];

@@ -26,30 +26,19 @@ internal sealed class WatchedCall(SimulatedCall call, Witness witness, int voice
     {
         var report = call.Report();
         var faultMs = At(fault);
-        long from = faultMs;
-        if (newStream)
+        var heard = newStream
+            ? report.Streams.FirstOrDefault(stream => stream.OpenedMs > faultMs && stream.FirstHeardMs is not null)?.FirstHeardMs
+            : report.Agent.FirstOrDefault(window => window.StartMs > faultMs)?.StartMs;
+        if (heard is not { } at)
         {
-            if (report.Streams.FirstOrDefault(stream => stream.OpenedMs > faultMs) is not { } replaced)
-            {
-                return null;
-            }
-
-            from = replaced.OpenedMs;
+            return null;
         }
 
-        foreach (var window in report.Agent)
-        {
-            // Pauses under 700 ms do not end a window: one that spans the change counts from the change.
-            if (newStream ? window.EndMs > from : window.StartMs > from)
-            {
-                var heard = Math.Max(window.StartMs, from);
-                var before = report.Agent.Where(earlier => earlier.StartMs < heard).Select(earlier => Math.Min(earlier.EndMs, heard))
-                    .Concat(report.Lines.Where(line => line.StartMs < heard).Select(line => Math.Min(line.EndMs ?? heard, heard)));
-                return new(TimeSpan.FromMilliseconds(heard - faultMs), TimeSpan.FromMilliseconds(heard - before.DefaultIfEmpty(0).Max()));
-            }
-        }
-
-        return null;
+        // Of an utterance that spans the change it is known only that both sides of it were heard: then there was no silence
+        // of 700 ms, which is what ends an utterance for the caller's ear.
+        var before = report.Agent.Where(window => window.StartMs < at).Select(window => Math.Min(window.EndMs, at))
+            .Concat(report.Lines.Where(line => line.StartMs < at).Select(line => Math.Min(line.EndMs ?? at, at)));
+        return new(TimeSpan.FromMilliseconds(at - faultMs), TimeSpan.FromMilliseconds(at - before.DefaultIfEmpty(0).Max()));
     }
 
     /// <summary>Whether the media connection that was open at a moment has ended since.</summary>

@@ -101,6 +101,16 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
+    public void A_socket_that_was_closed_with_its_session_owes_nothing_that_came_later()
+    {
+        var over = Appended(Flawless(), new StateChanged(SessionState.WrapUp, SessionState.Completed, "server"));
+        var later = Appended(over, Turn("t3", ""));
+
+        Assert.Empty(HistoryChecker.Check(later with { Seen = over.Seen }));
+        AssertOnly(FindingKind.Lost, "client: seq 7 never came", HistoryChecker.Check(over with { Seen = [.. over.Seen.SkipLast(1)] }));
+    }
+
+    [Fact]
     public void Acknowledged_writes_are_kept_once_and_in_order()
     {
         var history = Flawless();

@@ -32,7 +32,7 @@ public sealed class SurvivalTests(ClusterFixture cluster) : IClassFixture<Cluste
         await SurviveAsync([ClusterFault.KillRedis, ClusterFault.FreezeRedis, ClusterFault.FlushRedis]);
 
     [Fact]
-    public async Task The_proxy_is_killed_and_every_call_comes_back() => await SurviveAsync([ClusterFault.KillProxy]);
+    public async Task The_proxy_crashes_and_every_call_comes_back() => await SurviveAsync([ClusterFault.CrashProxy]);
 
     [Fact]
     public async Task A_media_connection_is_reset_and_its_call_comes_back() => await SurviveAsync([ClusterFault.ResetMedia]);
