@@ -10,6 +10,9 @@ internal static class SessionRules
     public static bool IsWanted(EndReason reason) => reason
         is EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect;
 
+    /// <summary>There is nothing left to steer: the conversation has ended, or is about to.</summary>
+    public static bool IsOver(SessionState state) => state == SessionState.WrapUp || SessionStates.IsTerminal(state);
+
     /// <summary>The move that the newest fact of <paramref name="row"/> brings about, if any: carrier connected → connecting; carrier and provider connected → active.</summary>
     public static StateChanged? Following(SessionRow row) => row switch
     {

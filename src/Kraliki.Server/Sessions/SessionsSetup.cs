@@ -42,6 +42,7 @@ public static class SessionsSetup
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
+        services.AddSingleton<OpenTabs>();
         services.AddSingleton<NodeLink>();
         services.AddSingleton(provider => new LiveCalls(
             provider.GetRequiredService<IGrainFactory>(),
@@ -70,6 +71,7 @@ public static class SessionsSetup
         builder.UseOrleans(silo => ConfigureSilo(silo, options.Cluster));
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
+        services.AddHostedService<MicrophoneSweep>();
         services.AddHostedService<DemoConversations>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);
     }

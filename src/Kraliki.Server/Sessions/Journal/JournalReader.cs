@@ -45,6 +45,17 @@ internal sealed class JournalReader(KralikiDbFactory databases)
             .ToListAsync(cancellationToken);
     }
 
+    /// <summary>Whose microphones are taken at present, in the whole installation.</summary>
+    public async Task<List<(Guid Session, string User, string Client)>> MicrophonesAsync(CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        var rows = await db.Set<SessionRow>().AsNoTracking()
+            .Where(row => row.MicrophoneUser != null)
+            .Select(row => new { row.Id, row.MicrophoneUser, row.MicrophoneClient })
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => (row.Id, row.MicrophoneUser!, row.MicrophoneClient!));
+    }
+
     private async Task<List<SessionEvent>> OfKindsAsync(Guid session, string[] kinds, CancellationToken cancellationToken)
     {
         await using var db = databases.OpenForSystem();

@@ -23,6 +23,7 @@ internal static class SessionSocketApi
         SessionFeeds feeds,
         SessionCommands commands,
         OfferedFeatures features,
+        OpenTabs tabs,
         JournalReader journal,
         SessionLimits limits,
         TimeProvider time,
@@ -38,7 +39,7 @@ internal static class SessionSocketApi
         var url = urls.Socket($"/ws/sessions/{id}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, context.RequestAborted);
-        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, journal, limits, time, log);
+        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, tabs, journal, limits, time, log);
         await watcher.RunAsync(stopping.Token);
     }
 }
