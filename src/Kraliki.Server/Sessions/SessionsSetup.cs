@@ -48,9 +48,13 @@ public static class SessionsSetup
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<SessionFeeds>(),
             provider.GetRequiredService<NodeLink>(),
+            provider.GetRequiredService<ClusterNodes>(),
             provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<InsightQueue>(),
             provider.GetRequiredService<SessionMetrics>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(
@@ -69,10 +73,12 @@ public static class SessionsSetup
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
         services.AddCluster(options);
         builder.UseOrleans(silo => ConfigureSilo(silo, options.Cluster));
+        services.AddHostedService<UnsavedFacts>();
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
         services.AddHostedService<MicrophoneSweep>();
         services.AddHostedService<DemoConversations>();
+        services.AddSingleton<SessionsCheck>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);
     }
 

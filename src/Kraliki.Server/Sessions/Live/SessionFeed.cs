@@ -17,6 +17,7 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
     private WatcherOutbox[] _watchers = [];
     private int _listeners;
     private long _lastSeq;
+    private Unsaved? _unsaved;
 
     public Guid SessionId => sessionId;
 
@@ -32,6 +33,10 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
         lock (_gate)
         {
             _watchers = [.. _watchers, watcher];
+            if (_unsaved is { } unsaved)
+            {
+                watcher.Put(unsaved);
+            }
         }
     }
 
@@ -136,6 +141,24 @@ internal sealed class SessionFeed(Guid sessionId, Action<Guid, bool> listenersCh
         foreach (var watcher in _watchers)
         {
             watcher.Put(meters);
+        }
+    }
+
+    /// <summary>What has happened but is not in the journal; null when all is. May be told again and again, watchers hear of changes.</summary>
+    public void Tell(Unsaved? unsaved)
+    {
+        lock (_gate)
+        {
+            if ((unsaved?.Count, unsaved?.Since, unsaved?.Reason) == (_unsaved?.Count, _unsaved?.Since, _unsaved?.Reason))
+            {
+                return;
+            }
+
+            _unsaved = unsaved;
+            foreach (var watcher in _watchers)
+            {
+                watcher.Put(unsaved ?? new Unsaved([], 0, null, null));
+            }
         }
     }
 

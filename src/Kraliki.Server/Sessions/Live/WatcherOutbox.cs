@@ -23,6 +23,7 @@ internal sealed class WatcherOutbox
     private readonly LinkedList<(LegRole Leg, byte[] Frame)> _audio = [];
     private CallMeters? _meters;
     private FeaturesChanged? _features;
+    private Unsaved? _unsaved;
 
     /// <summary>Set by the feed, under its gate.</summary>
     public bool Listening { get; set; }
@@ -78,6 +79,17 @@ internal sealed class WatcherOutbox
         lock (_gate)
         {
             _features = features;
+        }
+
+        Wake();
+    }
+
+    /// <summary>Newest wins.</summary>
+    public void Put(Unsaved unsaved)
+    {
+        lock (_gate)
+        {
+            _unsaved = unsaved;
         }
 
         Wake();
@@ -156,6 +168,13 @@ internal sealed class WatcherOutbox
                 var partial = _partials.GetAt(0).Value;
                 _partials.RemoveAt(0);
                 return partial;
+            }
+
+            if (_unsaved is { } unsaved)
+            {
+                // After the events: what it says replaces what was unsaved before them.
+                _unsaved = null;
+                return unsaved;
             }
 
             var meters = _meters;
