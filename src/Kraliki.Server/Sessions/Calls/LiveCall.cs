@@ -53,6 +53,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private volatile bool _lost;
     private volatile bool _overflowed;
     private int _missing;
+    private int _roundsSaved;
     private volatile string? _carrierCall;
 
     internal LiveCall(
@@ -275,8 +276,16 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>Brings watchers up to date about what is not in the journal. Called now and then; nothing is said about moments.</summary>
     internal void TellUnsaved()
     {
-        var late = _facts.Since is { } since && _time.GetUtcNow() - since >= _limits.UnsavedNotice;
-        _feeds.Find(SessionId)?.Tell(late ? _facts.Show(_database.Fault?.Words ?? "the database is slow to answer") : null);
+        if (_facts.Since is { } since && _time.GetUtcNow() - since >= _limits.UnsavedNotice)
+        {
+            _roundsSaved = 0;
+            _feeds.Find(SessionId)?.Tell(_facts.Show(_database.Fault?.Words ?? "the database is slow to answer"));
+        }
+        else if (++_roundsSaved > 1)
+        {
+            // A round later: what was just committed comes to watchers as events first, so that no line goes and comes again.
+            _feeds.Find(SessionId)?.Tell(unsaved: null);
+        }
     }
 
     private async Task DeliverAsync()
@@ -294,11 +303,6 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
             delivered += batch.Length;
             _facts.Remove(batch.Length);
-            if (_facts.Since is null)
-            {
-                _feeds.Find(SessionId)?.Tell(unsaved: null);
-            }
-
             // Only now: what is found out about a turn must stand after it.
             foreach (var said in batch.Select(timed => timed.Fact).OfType<TurnFinished>().Where(turn => turn is { Speaker: LegRole.Caller, Text.Length: > 0 }))
             {
