@@ -40,7 +40,7 @@ internal static class ClusterSetup
         // A dead node is found after about 3 × 700 ms. The probe's time-out is capped because it would grow with the
         // answers of a busy machine, and a frozen node would be noticed four times as late. Against false alarms there
         // are three things: any message of the other counts as a sign of life, the last of the three probes goes through
-        // a third node, and both must agree. Measured in ADR 0019.
+        // a third node, and both must agree. Measured in docs/adr/0019.
         silo.Configure<ClusterMembershipOptions>(membership =>
         {
             membership.ProbeTimeout = membership.MinProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromMilliseconds(700);
@@ -51,7 +51,9 @@ internal static class ClusterSetup
             // A frozen node that comes back learns from the table that it was declared dead.
             membership.TableRefreshTimeout = TimeSpan.FromSeconds(2);
             membership.IAmAliveTablePublishTimeout = ClusterStart.SignInterval;
-            membership.NumMissedTableIAmAliveLimit = 10;
+
+            // Who has not signed for so long has no say: when two of three nodes die at once, the third decides alone.
+            membership.NumMissedTableIAmAliveLimit = 3;
             membership.MaxJoinAttemptTime = TimeSpan.FromSeconds(20);
             membership.DefunctSiloExpiration = TimeSpan.FromHours(1);
             membership.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(5);
