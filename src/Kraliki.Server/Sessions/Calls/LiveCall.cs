@@ -74,6 +74,8 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Provider = attachment.Provider;
         History = attachment.History;
         Continued = attachment.Continued;
+        Moved = attachment.Moved;
+        Unfollowed = attachment.Unfollowed;
         Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
@@ -99,6 +101,15 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>The session had media before: the caller has come back.</summary>
     public bool Continued { get; }
+
+    /// <summary>He was moved here on purpose: nothing of the conversation was cut.</summary>
+    internal bool Moved { get; }
+
+    /// <summary>Operators' lines that the assistant had not followed when the earlier call was lost.</summary>
+    internal IReadOnlyList<string> Unfollowed { get; }
+
+    /// <summary>The media is being closed for good; the session's end is not written yet.</summary>
+    internal bool Closing { get; private set; }
 
     /// <summary>Of the request that created the session, if it was one.</summary>
     public RequestTrace? Trace { get; }
@@ -197,6 +208,15 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         }
     }
 
+    void ICallSink.Ending(CallOutcome outcome)
+    {
+        if (!SessionRules.IsLoss(outcome.Reason))
+        {
+            Closing = true;
+            _ = TellEndingAsync();
+        }
+    }
+
     void ICallSink.Partial(PartialTranscript partial) => _feeds.Find(SessionId)?.Partial(partial);
 
     void ICallSink.Meters(CallMeters meters) => _feeds.Find(SessionId)?.Meters(meters);
@@ -236,6 +256,20 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         _lost = true;
         LogSessionLost(SessionId, Epoch);
         Post(new EndCall(EndReason.TalkServerLost, "The session was taken over by another connection."));
+    }
+
+    /// <summary>A carrier that is quick asks another node what comes next before the end is written. Best effort: otherwise the new stream takes the session over.</summary>
+    private async Task TellEndingAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            await _grain.EndingAsync(Epoch);
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e))
+        {
+            LogEndingNotTold(e, SessionId);
+        }
     }
 
     /// <summary>Brings watchers up to date about what is not in the journal. Called now and then; nothing is said about moments.</summary>

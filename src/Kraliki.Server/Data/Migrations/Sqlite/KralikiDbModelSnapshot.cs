@@ -834,6 +834,14 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
+                    b.Property<long?>("InterruptedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("interrupted_at");
+
+                    b.Property<string>("InterruptedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("interrupted_by");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_seq");
@@ -920,6 +928,12 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasMaxLength(64)
                         .HasColumnType("TEXT")
                         .HasColumnName("call_sid");
+
+                    b.Property<string>("AccountSid")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("account_sid");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")

@@ -50,6 +50,7 @@ public partial class Initial : Migration
             columns: table => new
             {
                 call_sid = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                account_sid = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
                 session_id = table.Column<Guid>(type: "TEXT", nullable: false),
                 organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
                 status = table.Column<string>(type: "TEXT", maxLength: 32, nullable: false),
@@ -237,7 +238,9 @@ public partial class Initial : Migration
                 media = table.Column<int>(type: "INTEGER", nullable: false),
                 request_id = table.Column<string>(type: "TEXT", nullable: true),
                 trace_parent = table.Column<string>(type: "TEXT", nullable: true),
-                node = table.Column<string>(type: "TEXT", nullable: true)
+                node = table.Column<string>(type: "TEXT", nullable: true),
+                interrupted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                interrupted_by = table.Column<string>(type: "TEXT", nullable: true)
             },
             constraints: table =>
             {
