@@ -283,6 +283,7 @@ internal sealed partial class SessionGrain
 
     private void Own(INodeLink node)
     {
+        ShowWatchers(node);
         _owner = node;
         _ownerSeenAt = time.GetUtcNow();
     }
