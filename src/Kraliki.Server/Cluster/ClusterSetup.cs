@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Telephony;
 using Orleans.Configuration;
 
 namespace Kraliki.Server.Cluster;
@@ -11,13 +12,25 @@ internal static class ClusterSetup
     public static void AddCluster(this IServiceCollection services, KralikiOptions options)
     {
         services.AddSingleton<ClusterNodes>();
+        services.AddSingleton<NodeExit>();
+        services.AddHostedService<Drain>();
         if (options.Cluster is { } cluster)
         {
             services.AddSingleton(cluster);
             services.AddSingleton<IMembershipTable, ClusterTable>();
             services.AddSingleton<IFatalErrorHandler, EvictedNode>();
             services.AddHostedService<ClusterStart>();
+
+            // The drain comes out of it, and after that everything else has still to stop.
+            services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Drain + TimeSpan.FromSeconds(30));
         }
+    }
+
+    /// <summary>While the node drains, what would begin here is left to the others: a proxy asks the next one after this answer (deploy/nginx.conf).</summary>
+    public static void UseNodeExit(this WebApplication app)
+    {
+        var exit = app.Services.GetRequiredService<NodeExit>();
+        app.Use((http, next) => exit.Draining.IsCancellationRequested && Begins(http.Request.Path) ? LeaveToOthersAsync(http) : next(http));
     }
 
     /// <summary>Where this silo listens and whom it belongs to.</summary>
@@ -63,6 +76,18 @@ internal static class ClusterSetup
             connections.OpenConnectionTimeout = TimeSpan.FromSeconds(1);
             connections.ConnectionRetryDelay = TimeSpan.FromMilliseconds(200);
         });
+    }
+
+    private static bool Begins(PathString path) =>
+        path.StartsWithSegments("/telephony/twilio/voice")
+        || path.StartsWithSegments("/telephony/twilio/after-stream")
+        || path.StartsWithSegments(MediaCalls.Path)
+        || path.StartsWithSegments("/ws");
+
+    private static Task LeaveToOthersAsync(HttpContext http)
+    {
+        http.Response.Headers.RetryAfter = "1";
+        return Problems.WriteAsync(http, StatusCodes.Status503ServiceUnavailable, "server_stopping", "This server is about to stop and begins nothing new; another one answers.");
     }
 
     /// <summary>Orleans wants to know its port before it opens it. Between the look and the opening another process could take it; then the start fails with a clear message.</summary>
