@@ -295,6 +295,7 @@ internal sealed partial class SessionGrain
 
     private void Own(INodeLink node)
     {
+        ShowWatchers(node);
         _owner = node;
         _ownerSeenAt = time.GetUtcNow();
     }

@@ -152,17 +152,6 @@ internal sealed partial class SessionGrain(
             : DeliveryOutcome.NoCall;
     }
 
-    public async Task<long> WatchAsync(INodeLink node)
-    {
-        if (await CurrentAsync() is not { } row)
-        {
-            return -1;
-        }
-
-        _watchers.Subscribe(node, node);
-        return row.LastSeq;
-    }
-
     private static StateChanged MoveByHand(SessionRow row, SessionState to, string by) => to switch
     {
         SessionState.WrapUp => new(row.State, to, by, EndReason.OperatorEnded, $"Ended by {by}."),
