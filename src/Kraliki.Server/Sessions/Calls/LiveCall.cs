@@ -51,6 +51,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private CallCommand? _early;
     private bool _completed;
     private volatile bool _lost;
+    private volatile bool _speaking;
     private volatile bool _overflowed;
     private int _missing;
     private int _roundsSaved;
@@ -111,6 +112,12 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>The media is being closed for good; the session's end is not written yet.</summary>
     internal bool Closing { get; private set; }
+
+    /// <summary>The carrier was asked to take the call to another node.</summary>
+    internal bool Moving { get; set; }
+
+    /// <summary>Nobody speaks, as of the last half second.</summary>
+    internal bool IsQuiet => !_speaking;
 
     /// <summary>Of the request that created the session, if it was one.</summary>
     public RequestTrace? Trace { get; }
@@ -194,6 +201,12 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             return;
         }
 
+        // A carrier that follows our wish stops the old stream as it does when the caller hangs up.
+        if (Moving && fact is MediaEnded { Reason: EndReason.CallerHungUp } ended)
+        {
+            fact = ended with { Reason = EndReason.TalkServerStopping, Detail = "The call goes on on another server." };
+        }
+
         switch (_facts.Add(new TimedFact(fact, _time.GetUtcNow())))
         {
             case FactRoom.Last when !_overflowed:
@@ -220,7 +233,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     void ICallSink.Partial(PartialTranscript partial) => _feeds.Find(SessionId)?.Partial(partial);
 
-    void ICallSink.Meters(CallMeters meters) => _feeds.Find(SessionId)?.Meters(meters);
+    void ICallSink.Meters(CallMeters meters)
+    {
+        _speaking = meters.AiSpeaking || meters.CallerSpeaking;
+        _feeds.Find(SessionId)?.Meters(meters);
+    }
 
     void ICallSink.Audio(LegRole leg, AudioFrameKind kind, uint mediaMs, ReadOnlySpan<byte> mulaw) =>
         _feeds.Find(SessionId)?.Audio(new AudioFrameHeader(leg, kind, mediaMs), mulaw);
