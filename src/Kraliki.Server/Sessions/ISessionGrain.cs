@@ -108,6 +108,32 @@ internal interface INodeLink : IGrainObserver
     /// <summary>Committed events, in order. May be lost: each event's seq tells.</summary>
     [OneWay]
     Task PublishAsync(Guid session, Immutable<SessionEvent[]> events);
+
+    /// <summary>To the node that holds the call: somebody on another node watches it. Comes again as long as that is so.</summary>
+    [OneWay]
+    Task RelayAsync(Guid session, INodeLink to);
+
+    /// <summary>From the node that holds the call.</summary>
+    /// <returns>What the people here still want of it.</returns>
+    Task<FeedInterest> TakeAsync(Guid session, FleetingBatch batch);
+}
+
+/// <summary>What is fleeting in a call and has gathered since the last batch. May be lost.</summary>
+/// <param name="Partials">The newest of each unfinished turn.</param>
+/// <param name="Unsaved">Null when nothing changed.</param>
+/// <param name="Audio">Frames with their headers, in order.</param>
+[GenerateSerializer, Immutable]
+internal sealed record FleetingBatch(PartialTranscript[] Partials, CallMeters? Meters, Unsaved? Unsaved, byte[][] Audio);
+
+[GenerateSerializer]
+internal enum FeedInterest
+{
+    /// <summary>Nobody watches.</summary>
+    None,
+
+    /// <summary>All but audio.</summary>
+    Watching,
+    Listening,
 }
 
 /// <summary>A call's right to speak for its session.</summary>

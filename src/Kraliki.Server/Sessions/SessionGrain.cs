@@ -157,17 +157,6 @@ internal sealed partial class SessionGrain(
             : DeliveryOutcome.NoCall;
     }
 
-    public async Task<long> WatchAsync(INodeLink node)
-    {
-        if (await CurrentAsync() is not { } row)
-        {
-            return -1;
-        }
-
-        _watchers.Subscribe(node, node);
-        return row.LastSeq;
-    }
-
     private static bool IsStale(SessionRow row, long? ifVersion, Guid request) => ifVersion is { } version && version != row.Version && row.ChangedByRequest != request;
 
     private static StateChanged MoveByHand(SessionRow row, SessionState to, string by) => to switch

@@ -39,6 +39,7 @@ public static class SessionsSetup
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<NewCalls>>()));
         services.AddSingleton<SessionFeeds>();
+        services.AddSingleton<FeedRelays>();
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();

@@ -12,6 +12,13 @@ internal sealed class JournalReader(KralikiDbFactory databases, DatabaseWatch da
     public Task<SessionRow?> RowAsync(Guid session, CancellationToken cancellationToken) =>
         ReadAsync(db => db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, cancellationToken));
 
+    /// <summary>How far each of these sessions is.</summary>
+    public Task<Dictionary<Guid, long>> LastSeqsAsync(IReadOnlyCollection<Guid> sessions, CancellationToken cancellationToken) =>
+        ReadAsync(db => db.Set<SessionRow>()
+            .Where(row => sessions.Contains(row.Id))
+            .Select(row => new { row.Id, row.LastSeq })
+            .ToDictionaryAsync(row => row.Id, row => row.LastSeq, cancellationToken));
+
     public Task<List<SessionEvent>> EventsAsync(Guid session, long afterSeq, int limit, CancellationToken cancellationToken) =>
         ReadAsync(async db =>
         {

@@ -1,3 +1,4 @@
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
@@ -27,7 +28,7 @@ internal static class SessionSocketApi
         JournalReader journal,
         SessionLimits limits,
         TimeProvider time,
-        IHostApplicationLifetime lifetime,
+        NodeExit exit,
         ILogger<SessionWatcher> log)
     {
         if (!context.WebSockets.IsWebSocketRequest)
@@ -38,8 +39,8 @@ internal static class SessionSocketApi
 
         var url = urls.Socket($"/ws/sessions/{id}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
-        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, context.RequestAborted);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(exit.Ended, context.RequestAborted);
         await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, tabs, journal, limits, time, log);
-        await watcher.RunAsync(stopping.Token);
+        await watcher.RunAsync(exit.Draining, stopping.Token);
     }
 }

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
@@ -55,10 +56,12 @@ internal sealed partial class SessionWatcher(
     private long _windowStart;
     private int _messagesInWindow;
 
+    /// <param name="leaving">The server is about to stop: the client is asked to go to another node.</param>
     /// <param name="stopping">The server stops, or the connection is gone.</param>
-    public async Task RunAsync(CancellationToken stopping)
+    public async Task RunAsync(CancellationToken leaving, CancellationToken stopping)
     {
         await using var silence = time.CreateTimer(_ => _end.TrySetResult(_pass is null ? SocketEnd.IdentifyTimeout : SocketEnd.IdleTimeout), null, limits.SocketIdentifyWithin, Timeout.InfiniteTimeSpan);
+        await using var leave = leaving.Register(() => _outbox.Put(new Reconnect((int)NodeExit.ConsolesLeaveWithin.TotalMilliseconds)));
         await using var stop = stopping.Register(() => _end.TrySetResult(SocketEnd.ServerStopping));
 
         _windowStart = time.GetTimestamp();
