@@ -39,6 +39,9 @@ internal sealed partial class SessionGrain
     private DateTimeOffset? _redirectedAt;
     private bool _redirectAnswered;
 
+    // The epoch since a stop that was taken for the answer to our redirect.
+    private long _doubtfulStop;
+
     // The redirect was our wish (a node leaves), and nothing was cut.
     private bool _moving;
 
@@ -187,6 +190,7 @@ internal sealed partial class SessionGrain
             await InterruptAsync(
                 redirected ? EndReason.TalkCarrierLost : outcome.Reason,
                 redirected ? "The carrier left the stream to open another one." : outcome.Detail);
+            _doubtfulStop = redirected ? _row!.Epoch : 0;
         }
     }
 
@@ -208,11 +212,19 @@ internal sealed partial class SessionGrain
         return true;
     }
 
-    public Task RedirectedAsync(bool taken)
+    public async Task RedirectedAsync(bool taken)
     {
         _redirectAnswered = true;
-        _redirectedAt = taken ? _redirectedAt : null;
-        return Task.CompletedTask;
+        if (taken)
+        {
+            return;
+        }
+
+        _redirectedAt = null;
+        if (_doubtfulStop > 0 && await CurrentAsync() is { InterruptedAt: not null } row && row.Epoch == _doubtfulStop)
+        {
+            await FinishAsync(EndReason.CallerHungUp, "The caller hung up.", null);
+        }
     }
 
     public async Task<bool> MovingAsync(long epoch)
