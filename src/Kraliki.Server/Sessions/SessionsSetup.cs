@@ -33,11 +33,7 @@ public static class SessionsSetup
         services.AddSingleton<FactBudget>();
         services.AddSingleton<DatabaseWatch>();
         services.AddSingleton(provider => new NewCalls(
-            provider.GetRequiredService<DatabaseWatch>(),
-            provider.GetRequiredService<FactBudget>(),
-            provider.GetRequiredService<SessionLimits>(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<NewCalls>>()));
+            provider.GetRequiredService<DatabaseWatch>(), provider.GetRequiredService<FactBudget>(), provider.GetRequiredService<SessionLimits>()));
         services.AddSingleton<SessionFeeds>();
         services.AddSingleton<FeedRelays>();
         services.AddSingleton<SpentTokens>();
