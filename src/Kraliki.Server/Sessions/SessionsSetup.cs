@@ -39,14 +39,17 @@ public static class SessionsSetup
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<NewCalls>>()));
         services.AddSingleton<SessionFeeds>();
+        services.AddSingleton<FeedRelays>();
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
+        services.AddSingleton<OpenTabs>();
         services.AddSingleton<NodeLink>();
         services.AddSingleton(provider => new LiveCalls(
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<SessionFeeds>(),
             provider.GetRequiredService<NodeLink>(),
+            provider.GetRequiredService<ClusterNodes>(),
             provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<InsightQueue>(),
             provider.GetRequiredService<SessionMetrics>(),
@@ -74,6 +77,7 @@ public static class SessionsSetup
         services.AddHostedService<UnsavedFacts>();
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
+        services.AddHostedService<MicrophoneSweep>();
         services.AddHostedService<DemoConversations>();
         services.AddSingleton<SessionsCheck>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);

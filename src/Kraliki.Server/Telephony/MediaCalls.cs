@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Kraliki.Contracts;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
@@ -22,7 +23,7 @@ internal sealed partial class MediaCalls(
     CallOptions options,
     Refusals refusals,
     TimeProvider time,
-    IHostApplicationLifetime lifetime,
+    NodeExit exit,
     ILogger<CallLoop> logger)
 {
     public const string Path = "/telephony/twilio/media";
@@ -38,7 +39,7 @@ internal sealed partial class MediaCalls(
         Activity? span = null;
         CallLoop? loop = null;
         loop = new CallLoop(socket, AdmitAsync, options, time, log);
-        var outcome = await loop.RunAsync(lifetime.ApplicationStopping);
+        var outcome = await loop.RunAsync(exit.Ended);
         try
         {
             if (call is not null)
@@ -95,11 +96,18 @@ internal sealed partial class MediaCalls(
             // When nobody records spans there is none for the call, and the provider hears of the request's.
             span = Spans.StartActivity("call", ActivityKind.Server, attached.Trace?.Parent);
             span?.SetTag("session_id", sessionId);
-            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached))
+            foreach (string line in attached.Unfollowed)
+            {
+                loop!.Post(new InstructProvider(line));
+            }
+
+            var setup = new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached))
             {
                 RequestId = attached.Trace?.RequestId,
                 TraceParent = span?.Id ?? attached.Trace?.Parent,
-            });
+            };
+            return new CallAdmission(
+                attached, provider, setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt) : null);
         }
     }
 

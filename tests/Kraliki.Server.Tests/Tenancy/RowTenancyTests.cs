@@ -123,7 +123,7 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     }
 
     private static CarrierCall Call(string sid, Guid organisation) =>
-        new() { CallSid = sid, SessionId = Guid.CreateVersion7(), OrganisationId = organisation, Status = "ringing", CreatedAt = DateTimeOffset.UnixEpoch };
+        new() { CallSid = sid, AccountSid = "AC1", SessionId = Guid.CreateVersion7(), OrganisationId = organisation, Status = "ringing", CreatedAt = DateTimeOffset.UnixEpoch };
 
     private static int Count(KralikiDb db, IEntityType entity) =>
         (int)typeof(RowTenancyTests).GetMethod(nameof(CountOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(entity.ClrType).Invoke(null, [db])!;

@@ -5,6 +5,9 @@ public sealed partial class LiveCall
     [LoggerMessage(EventId = 2021, Level = LogLevel.Error, Message = "{Facts} facts of session {SessionId} are lost: the journal does not take them")]
     private partial void LogFactsLost(int facts, Guid sessionId);
 
+    [LoggerMessage(EventId = 2024, Level = LogLevel.Information, Message = "That the call of session {SessionId} is closing could not be told")]
+    private partial void LogEndingNotTold(Exception exception, Guid sessionId);
+
     [LoggerMessage(EventId = 2022, Level = LogLevel.Warning, Message = "Session {SessionId} no longer belongs to its call of epoch {Epoch}")]
     private partial void LogSessionLost(Guid sessionId, long epoch);
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Sessions.Journal;
@@ -15,6 +16,7 @@ public sealed class LiveCalls
     private readonly IGrainFactory _grains;
     private readonly SessionFeeds _feeds;
     private readonly NodeLink _node;
+    private readonly ClusterNodes _nodes;
     private readonly FeatureFlags _flags;
     private readonly InsightQueue _insights;
     private readonly FactBudget _budget;
@@ -27,6 +29,7 @@ public sealed class LiveCalls
         IGrainFactory grains,
         SessionFeeds feeds,
         NodeLink node,
+        ClusterNodes nodes,
         FeatureFlags flags,
         InsightQueue insights,
         SessionMetrics metrics,
@@ -39,6 +42,7 @@ public sealed class LiveCalls
         _grains = grains;
         _feeds = feeds;
         _node = node;
+        _nodes = nodes;
         _flags = flags;
         _insights = insights;
         _budget = budget;
@@ -68,7 +72,8 @@ public sealed class LiveCalls
     public async Task<LiveCall?> AttachAsync(Guid sessionId, CancellationToken cancellationToken)
     {
         var grain = _grains.GetGrain<ISessionGrain>(sessionId);
-        var attachment = await GrainCalls.RepeatAsync(() => grain.AttachAsync(_node.Reference(_grains)), _time, cancellationToken);
+        var socket = Guid.NewGuid();
+        var attachment = await GrainCalls.RepeatAsync(() => grain.AttachAsync(_node.Reference(_grains), _nodes.Self, socket), _time, cancellationToken);
         if (attachment is null)
         {
             return null;
@@ -77,7 +82,11 @@ public sealed class LiveCalls
         // What the call will say to the grain belongs to that request, whichever socket brought it here.
         attachment.Trace?.Enter();
         var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _budget, _database, _limits, _time, _log);
+        var before = Find(sessionId);
         _calls[sessionId] = call;
+
+        // The grain tells the earlier call too, but commands find their call by the session, and that is this one now.
+        before?.LoseSession();
         return call;
     }
 

@@ -12,6 +12,13 @@ internal sealed class JournalReader(KralikiDbFactory databases, DatabaseWatch da
     public Task<SessionRow?> RowAsync(Guid session, CancellationToken cancellationToken) =>
         ReadAsync(db => db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, cancellationToken));
 
+    /// <summary>How far each of these sessions is.</summary>
+    public Task<Dictionary<Guid, long>> LastSeqsAsync(IReadOnlyCollection<Guid> sessions, CancellationToken cancellationToken) =>
+        ReadAsync(db => db.Set<SessionRow>()
+            .Where(row => sessions.Contains(row.Id))
+            .Select(row => new { row.Id, row.LastSeq })
+            .ToDictionaryAsync(row => row.Id, row => row.LastSeq, cancellationToken));
+
     public Task<List<SessionEvent>> EventsAsync(Guid session, long afterSeq, int limit, CancellationToken cancellationToken) =>
         ReadAsync(async db =>
         {
@@ -27,18 +34,41 @@ internal sealed class JournalReader(KralikiDbFactory databases, DatabaseWatch da
     public Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken) =>
         OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>()], cancellationToken);
 
+    /// <summary>The finished turns and the operators' lines, oldest first: what a call that comes back goes on from.</summary>
+    public Task<List<SessionEvent>> ConversationAsync(Guid session, CancellationToken cancellationToken) =>
+        OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>()], cancellationToken);
+
     /// <summary>The suggestions and the decisions about them, oldest first.</summary>
     public Task<List<SessionEvent>> SuggestionsAsync(Guid session, CancellationToken cancellationToken) =>
         OfKindsAsync(session, [JournalJson.KindOf<SuggestionMade>(), JournalJson.KindOf<SuggestionDecided>()], cancellationToken);
 
-    /// <summary>Sessions that a call is, or should be, part of; and unused ones created before <paramref name="unusedSince"/>.</summary>
-    public Task<List<Guid>> UnfinishedAsync(DateTimeOffset unusedSince, CancellationToken cancellationToken) =>
-        ReadAsync(db => db.Set<SessionRow>().AsNoTracking()
-            .Where(row => row.State == SessionState.Connecting || row.State == SessionState.Active
-                || row.State == SessionState.OnHold || row.State == SessionState.WrapUp
-                || (row.State == SessionState.Created && row.CreatedAt < unusedSince))
-            .Select(row => row.Id)
-            .ToListAsync(cancellationToken));
+    /// <summary>
+    /// Sessions that nobody may be looking after: unused ones created before <paramref name="unusedSince"/>, and those that a
+    /// call is, or should be, part of, but of none of the nodes <paramref name="living"/>; with those of <paramref name="self"/> all the same, which knows better.
+    /// </summary>
+    public Task<List<(Guid Id, string? Node)>> UnattendedAsync(DateTimeOffset unusedSince, IReadOnlyCollection<string> living, string self, CancellationToken cancellationToken) =>
+        ReadAsync(async db =>
+        {
+            var rows = await db.Set<SessionRow>().AsNoTracking()
+                .Where(row => row.State != SessionState.Completed && row.State != SessionState.Failed)
+                .Where(row => row.Node == null
+                    ? row.State != SessionState.Created || row.InterruptedAt != null || row.CreatedAt < unusedSince
+                    : row.Node == self || !living.Contains(row.Node))
+                .Select(row => new { row.Id, row.Node })
+                .ToListAsync(cancellationToken);
+            return rows.ConvertAll(row => (row.Id, row.Node));
+        });
+
+    /// <summary>Whose microphones are taken at present, in the whole installation.</summary>
+    public Task<List<(Guid Session, string User, string Client)>> MicrophonesAsync(CancellationToken cancellationToken) =>
+        ReadAsync(async db =>
+        {
+            var rows = await db.Set<SessionRow>().AsNoTracking()
+                .Where(row => row.MicrophoneUser != null)
+                .Select(row => new { row.Id, row.MicrophoneUser, row.MicrophoneClient })
+                .ToListAsync(cancellationToken);
+            return rows.ConvertAll(row => (row.Id, row.MicrophoneUser!, row.MicrophoneClient!));
+        });
 
     private Task<List<SessionEvent>> OfKindsAsync(Guid session, string[] kinds, CancellationToken cancellationToken) =>
         ReadAsync(async db =>

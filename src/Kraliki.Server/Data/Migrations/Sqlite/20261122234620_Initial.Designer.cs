@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122233033_Initial")]
+    [Migration("20261122234620_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -817,6 +817,10 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<Guid?>("ChangedByRequest")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_by_request");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -837,6 +841,14 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
+                    b.Property<long?>("InterruptedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("interrupted_at");
+
+                    b.Property<string>("InterruptedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("interrupted_by");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_seq");
@@ -849,6 +861,18 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("metadata");
+
+                    b.Property<string>("MicrophoneClient")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("microphone_client");
+
+                    b.Property<long?>("MicrophoneSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("microphone_since");
+
+                    b.Property<string>("MicrophoneUser")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("microphone_user");
 
                     b.Property<string>("Node")
                         .HasColumnType("TEXT")
@@ -908,6 +932,9 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
 
                     b.HasKey("Id");
 
+                    b.HasIndex("MicrophoneUser")
+                        .HasFilter("microphone_user IS NOT NULL");
+
                     b.HasIndex("State");
 
                     b.HasIndex("OrganisationId", "Id");
@@ -923,6 +950,12 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasMaxLength(64)
                         .HasColumnType("TEXT")
                         .HasColumnName("call_sid");
+
+                    b.Property<string>("AccountSid")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("account_sid");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Kraliki.Server.Data.Migrations.PostgreSql
 {
     [DbContext(typeof(PostgreSqlDb))]
-    [Migration("20261122233037_Initial")]
+    [Migration("20261122234622_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -857,6 +857,10 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<Guid?>("ChangedByRequest")
+                        .HasColumnType("uuid")
+                        .HasColumnName("changed_by_request");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
@@ -878,6 +882,14 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnType("bigint")
                         .HasColumnName("epoch");
 
+                    b.Property<long?>("InterruptedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("interrupted_at");
+
+                    b.Property<string>("InterruptedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("interrupted_by");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("bigint")
                         .HasColumnName("last_seq");
@@ -890,6 +902,20 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("metadata");
+
+                    b.Property<string>("MicrophoneClient")
+                        .HasColumnType("text")
+                        .HasColumnName("microphone_client")
+                        .UseCollation("C");
+
+                    b.Property<long?>("MicrophoneSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("microphone_since");
+
+                    b.Property<string>("MicrophoneUser")
+                        .HasColumnType("text")
+                        .HasColumnName("microphone_user")
+                        .UseCollation("C");
 
                     b.Property<string>("Node")
                         .HasColumnType("text")
@@ -955,6 +981,9 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
 
                     b.HasKey("Id");
 
+                    b.HasIndex("MicrophoneUser")
+                        .HasFilter("microphone_user IS NOT NULL");
+
                     b.HasIndex("State");
 
                     b.HasIndex("OrganisationId", "Id");
@@ -970,6 +999,13 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasMaxLength(64)
                         .HasColumnType("character varying(64)")
                         .HasColumnName("call_sid")
+                        .UseCollation("C");
+
+                    b.Property<string>("AccountSid")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("account_sid")
                         .UseCollation("C");
 
                     b.Property<long>("CreatedAt")
