@@ -1,5 +1,6 @@
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Mail;
@@ -30,6 +31,7 @@ public static class KralikiServer
         var options = builder.AddKralikiOptions();
         builder.AddHosting(options);
         builder.AddData(options);
+        builder.AddHotTier(options);
         builder.AddMail(options);
         builder.AddIdentity();
         builder.AddIdempotency();

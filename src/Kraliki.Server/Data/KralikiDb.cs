@@ -116,5 +116,8 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
 /// <summary>Contexts that see every organisation: for sign-in, the journal and jobs. Never for what a user asked for by id.</summary>
 public sealed class KralikiDbFactory(DbContextOptions<KralikiDb> options)
 {
-    public KralikiDb OpenForSystem() => new(options, organisation: null);
+    public KralikiDb OpenForSystem() => OpenFor(organisation: null);
+
+    /// <param name="organisation">Null sees everything, <see cref="Guid.Empty"/> nothing.</param>
+    internal KralikiDb OpenFor(Guid? organisation) => new(options, organisation);
 }
