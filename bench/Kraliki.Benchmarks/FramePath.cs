@@ -150,6 +150,10 @@ internal sealed class FramePath
         {
         }
 
+        public void Ending(CallOutcome outcome)
+        {
+        }
+
         public void Partial(PartialTranscript partial)
         {
         }

@@ -44,6 +44,7 @@ public static class SmallTalk
 
     private const string AnythingElse = "Is there anything else I can do for you?";
     private const string LiteralMark = "say:";
+    private const string OpeningMark = "begin with:";
 
     // How the call loop words keypad input: it is the caller's, not the operator's.
     private const string KeypadMark = "The caller pressed ";
@@ -100,10 +101,15 @@ public static class SmallTalk
     }
 
     /// <summary>The words that an instruction wants to be spoken literally: what follows "say:". Null when it does not.</summary>
-    public static string? Literal(string instruction)
+    public static string? Literal(string instruction) => Behind(LiteralMark, instruction);
+
+    /// <summary>The words that an instruction wants in front of the answer: what follows "begin with:". Null when it does not.</summary>
+    public static string? Opening(string instruction) => Behind(OpeningMark, instruction);
+
+    private static string? Behind(string mark, string instruction)
     {
-        int mark = instruction.IndexOf(LiteralMark, StringComparison.OrdinalIgnoreCase);
-        string words = mark < 0 ? "" : instruction[(mark + LiteralMark.Length)..].Trim();
+        int at = instruction.IndexOf(mark, StringComparison.OrdinalIgnoreCase);
+        string words = at < 0 ? "" : instruction[(at + mark.Length)..].Trim();
         return words.Length == 0 ? null : words;
     }
 

@@ -24,7 +24,13 @@ internal static class DemoMind
         if (talk.Count == 0 && SmallTalk.Literal(input.Instructions) is { } opening)
             return new(opening);
 
+        // Told to answer after a break, it gives an answer that was cut off once more.
+        var prefix = input.ResponseInstructions ? SmallTalk.Opening(input.Instructions) : null;
+        if (prefix is not null && talk is [.., { Role: TalkRole.Assistant }])
+            talk.RemoveAt(talk.Count - 1);
         var reply = SmallTalk.Next(talk);
+        if (prefix is not null)
+            reply = reply with { Text = $"{prefix} {reply.Text}" };
         if (input.RequiredTool is { } required)
             return new("", Call(input, new(required, []), reply));
         if (reply.BookingNumber is not null && Find(input, "lookup") is { } lookup)

@@ -14,7 +14,9 @@ namespace Kraliki.Simulators.Twilio;
 internal sealed class MediaStream : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
+
+    // A frozen application never answers, and a caller who is redirected does not wait for it.
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromMilliseconds(500);
 
     // Twilio publishes no limit; a megabyte is two minutes of audio in one message.
     private const int LongestMessage = 1 << 20;
@@ -55,6 +57,9 @@ internal sealed class MediaStream : IDisposable
     }
 
     public StreamSeen Seen { get; private set; }
+
+    /// <summary>It ended because the connection did, without a word.</summary>
+    public bool Lost { get; private set; }
 
     /// <returns>Null, or why the socket could not be opened.</returns>
     public async Task<string?> OpenAsync(string url, string signature, bool acceptAnyCertificate, CancellationToken cancellationToken)
@@ -180,7 +185,7 @@ internal sealed class MediaStream : IDisposable
         catch (Exception gone) when (gone is WebSocketException or OperationCanceledException or IOException or ObjectDisposedException)
         {
             // The connection broke without a close frame; or it was cut by a fault or by the close time-out.
-            _call.Locked(() => End("app"));
+            _call.Locked(() => End("lost"));
         }
     }
 
@@ -224,6 +229,7 @@ internal sealed class MediaStream : IDisposable
 
     private void End(string by)
     {
+        Lost |= _closedBy is null && by == "lost";
         _closedBy ??= by;
         _ended.TrySetResult();
     }
@@ -237,6 +243,7 @@ internal sealed class MediaStream : IDisposable
             case FaultKind.Drop:
                 _flowing = false;
                 _closedBy ??= "fault";
+                Lost = true;
                 _socket.Abort();
                 break;
             case FaultKind.Freeze:

@@ -153,13 +153,31 @@ public sealed partial class SimulatedCall
         Tell("stream_started", sid);
         var told = StreamStatusAsync(verb, baseUrl, sid, "stream-started", null);
         lock (_gate)
+        {
             _stream = stream;
+            if (_interruptions is [.., { StreamMs: null } open])
+                _interruptions[^1] = open with { StreamMs = NowMs };
+        }
         await stream.RunAsync(verb.Parameters, cut).ConfigureAwait(false);
         lock (_gate)
             _stream = null;
+        if (_end is null)
+            Interrupted(stream.Seen);
         Tell("stream_ended", $"{stream.Seen.ClosedBy} {stream.Seen.CloseCode}".Trim());
         await told.ConfigureAwait(false);
         await StreamStatusAsync(verb, baseUrl, sid, "stream-stopped", null).ConfigureAwait(false);
+        if (stream.Lost)
+            await SufferAsync(_plan.LostStream ?? _parts.LostStream(), cut).ConfigureAwait(false);
+    }
+
+    private async Task SufferAsync(LostStream lost, CancellationToken cut)
+    {
+        if (lost.DelayMs > 0)
+            await WaitAsync(TimeSpan.FromMilliseconds(lost.DelayMs), cut).ConfigureAwait(false);
+        if (lost.Then == AfterLoss.Wait)
+            await WaitAsync(Timeout.InfiniteTimeSpan, cut).ConfigureAwait(false);
+        else if (lost.Then == AfterLoss.End && !cut.IsCancellationRequested)
+            HangUp(CallEnder.Carrier, "stream_lost");
     }
 
     private async Task StreamStatusAsync(TwimlVerb.ConnectStream verb, string? baseUrl, string streamSid, string happened, string? error)

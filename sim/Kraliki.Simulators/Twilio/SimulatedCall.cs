@@ -22,6 +22,7 @@ public sealed partial class SimulatedCall
     private readonly List<ClearSeen> _clears = [];
     private readonly List<MarkSeen> _marks = [];
     private readonly List<MediaStream> _streams = [];
+    private readonly List<Interruption> _interruptions = [];
     private readonly List<string> _twiml = [];
     private readonly List<string> _violations = [];
     private readonly List<string> _errors = [];
@@ -81,7 +82,8 @@ public sealed partial class SimulatedCall
         {
             return new SimulatedCallReport(
                 Sid, From, To, Direction, Script.Name, Status, CreatedAt, [.. _log.Lines], [.. _caller.Ear.Windows], [.. _log.Expectations],
-                [.. _clears], [.. _marks], _digits, [.. _streams.Select(stream => stream.Seen)], [.. _twiml], [.. _violations], [.. _errors], Seconds, _end);
+                [.. _clears], [.. _marks], _digits, [.. _streams.Select(stream => stream.Seen)],
+                [.. _interruptions.Where(interruption => interruption.By == "lost" || interruption.StreamMs is not null)], [.. _twiml], [.. _violations], [.. _errors], Seconds, _end);
         }
     }
 
@@ -196,6 +198,8 @@ public sealed partial class SimulatedCall
         if (_plan.Record)
             _heard.Add([.. _hearing]);
         var act = _caller.Frame(NowMs, _hearing, _saying);
+        if (_stream is not null && _interruptions is [.., { AgentMs: null } open] && Mulaw.IsAudible(_hearing))
+            _interruptions[^1] = open with { AgentMs = NowMs };
         if (act.Digit is { } digit)
             Press(digit);
         _stream?.SendCaller(_saying);
@@ -221,6 +225,13 @@ public sealed partial class SimulatedCall
             _news = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
         news.SetResult();
+    }
+
+    /// <summary>The caller is without a stream from now on.</summary>
+    private void Interrupted(StreamSeen stream)
+    {
+        lock (_gate)
+            _interruptions.Add(new Interruption(stream.ClosedMs ?? NowMs, stream.ClosedBy ?? "lost", null, null));
     }
 
     private void Fail(string error)
@@ -249,11 +260,12 @@ internal sealed record CallPlan(
     string? StatusUrl,
     IReadOnlyList<string> StatusEvents,
     bool Record,
-    IReadOnlyDictionary<string, string> Fields);
+    IReadOnlyDictionary<string, string> Fields,
+    LostStream? LostStream);
 
 /// <summary>What all calls of a simulator share.</summary>
 internal sealed record CarrierParts(
-    TwilioSimulatorOptions Options, WebhookSender Webhooks, FrameClock Clock, FaultKit Faults, SpokenLines Lines, CancellationToken Stopping)
+    TwilioSimulatorOptions Options, WebhookSender Webhooks, FrameClock Clock, FaultKit Faults, SpokenLines Lines, Func<LostStream> LostStream, CancellationToken Stopping)
 {
     public TimeProvider Time => Options.Host.TimeProvider;
 }

@@ -6,6 +6,7 @@ namespace Kraliki.Simulators.Twilio;
 /// <param name="Status">Twilio's call status: queued, ringing, in-progress, completed, busy, failed, no-answer, canceled.</param>
 /// <param name="Agent">When the agent could be heard.</param>
 /// <param name="DigitsSent">Keys that went out as dtmf messages.</param>
+/// <param name="Interruptions">Times without a stream in the middle of the call.</param>
 /// <param name="Twiml">Verbs and fetches in the order in which they were carried out.</param>
 /// <param name="Violations">Messages of the application that Twilio would refuse.</param>
 /// <param name="Errors">What else went wrong, with Twilio's error number where there is one.</param>
@@ -25,6 +26,7 @@ public sealed record SimulatedCallReport(
     IReadOnlyList<MarkSeen> Marks,
     string DigitsSent,
     IReadOnlyList<StreamSeen> Streams,
+    IReadOnlyList<Interruption> Interruptions,
     IReadOnlyList<string> Twiml,
     IReadOnlyList<string> Violations,
     IReadOnlyList<string> Errors,
@@ -41,7 +43,7 @@ public sealed record MarkSeen(string Name, long QueuedMs, long ReturnedMs, bool 
 /// <param name="FramesDropped">Caller audio that the application was too slow to take (Twilio's warning 31930).</param>
 /// <param name="MessagesReceived">Of the application, every kind.</param>
 /// <param name="AudioReceivedMs">Agent audio.</param>
-/// <param name="ClosedBy">app, carrier (call over, redirect, refused message) or fault; null while open.</param>
+/// <param name="ClosedBy">app, carrier (call over, redirect, refused message), lost (the connection ended without a close frame) or fault; null while open.</param>
 /// <param name="CloseCode">WebSocket close code; null when the connection broke.</param>
 public sealed record StreamSeen(
     string StreamSid,
@@ -55,6 +57,16 @@ public sealed record StreamSeen(
     int? CloseCode,
     string? CloseReason);
 
+/// <summary>A stream ended and the call went on.</summary>
+/// <param name="By">As in <see cref="StreamSeen.ClosedBy"/>.</param>
+/// <param name="StreamMs">When the next stream opened.</param>
+/// <param name="AgentMs">When the caller heard the agent again.</param>
+public sealed record Interruption(long AtMs, string By, long? StreamMs, long? AgentMs)
+{
+    /// <summary>How long the caller was without the agent's voice: from the end of the stream until he heard it again; null while he waits.</summary>
+    public long? SilenceMs => AgentMs - AtMs;
+}
+
 /// <summary>Who ended the call.</summary>
 public enum CallEnder
 {
@@ -63,7 +75,7 @@ public enum CallEnder
     Carrier,
 }
 
-/// <param name="How">hang_up, rest, twiml_end, hangup_verb, reject_verb, webhook_failed, twiml_refused, no_answer, expired, stopped.</param>
+/// <param name="How">hang_up, rest, twiml_end, hangup_verb, reject_verb, webhook_failed, twiml_refused, stream_lost, no_answer, expired, stopped.</param>
 public sealed record CallEnd(CallEnder By, string How, long AtMs);
 
 /// <summary>One thing that happened, while the call is running.</summary>

@@ -21,6 +21,8 @@ internal static class TwilioControl
             simulator.Find(sid) is { } call ? TypedResults.ServerSentEvents(EventsAsync(call, ct)) : Unknown(sid));
         control.MapGet("/calls/{sid}/heard.ulaw", (string sid) =>
             simulator.Find(sid) is { } call ? Results.Bytes(call.Heard(), "audio/basic") : Unknown(sid));
+        control.MapGet("/lost_stream", () => simulator.LostStream);
+        control.MapPut("/lost_stream", (LostStream body) => simulator.LostStream = body);
         control.MapPost("/calls/{sid}/hangup", (string sid) =>
         {
             if (simulator.Find(sid) is not { } call)
@@ -42,7 +44,7 @@ internal static class TwilioControl
             if (!Uri.TryCreate(body.VoiceUrl, UriKind.Absolute, out _))
                 return Results.BadRequest(new { error = $"'{body.VoiceUrl}' is no address for voice_url." });
             var call = await simulator.PlaceCallAsync(
-                new InboundCall(body.VoiceUrl, body.To, script, body.From, body.StatusUrl, body.FallbackUrl, body.Record, body.Fields),
+                new InboundCall(body.VoiceUrl, body.To, script, body.From, body.StatusUrl, body.FallbackUrl, body.Record, body.Fields, body.LostStream),
                 cancellationToken).ConfigureAwait(false);
             return Results.Created($"/_control/calls/{call.Sid}", new { CallSid = call.Sid, call.From, call.To, Script = script.Name });
         }
@@ -76,7 +78,8 @@ internal static class TwilioControl
         string? StatusUrl = null,
         string? FallbackUrl = null,
         bool Record = false,
-        Dictionary<string, string>? Fields = null);
+        Dictionary<string, string>? Fields = null,
+        LostStream? LostStream = null);
 
     internal sealed record PressKeys(string Digits);
 }

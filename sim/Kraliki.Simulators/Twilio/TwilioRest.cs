@@ -60,7 +60,7 @@ internal static class TwilioRest
                 new CallPlan(
                     SimulatedCall.Identifier("CA"), from, to, "outbound-api", simulator.Options.CalleeScript ?? CallerScripts.Default, source!,
                     fallback.Length > 0 ? fallback : null, status.Length > 0 ? status : null, events.Length > 0 ? events : ["completed"], Record: false,
-                    new Dictionary<string, string>()),
+                    new Dictionary<string, string>(), LostStream: null),
                 cancellationToken).ConfigureAwait(false);
             // The answer shows the call as it was accepted; by now it may be ringing already.
             return Results.Json(Describe(call, simulator, "queued"), statusCode: 201);

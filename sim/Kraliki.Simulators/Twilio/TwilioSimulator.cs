@@ -23,10 +23,17 @@ public sealed class TwilioSimulator : IAsyncDisposable
     private TwilioSimulator(TwilioSimulatorOptions options)
     {
         Options = options;
+        LostStream = options.LostStream;
         var time = options.Host.TimeProvider;
         Faults = new FaultKit(time);
         _parts = new CarrierParts(
-            options, new WebhookSender(options.AuthToken, options.AcceptAnyCertificate, time), new FrameClock(time), Faults, new SpokenLines(options.Speak), _stopping.Token);
+            options,
+            new WebhookSender(options.AuthToken, options.AcceptAnyCertificate, time, options.WebhookRetryPause),
+            new FrameClock(time),
+            Faults,
+            new SpokenLines(options.Speak),
+            () => LostStream,
+            _stopping.Token);
     }
 
     /// <summary>Stands for https://api.twilio.com; also carries the control API under <c>/_control</c>.</summary>
@@ -37,6 +44,9 @@ public sealed class TwilioSimulator : IAsyncDisposable
     public string AuthToken => Options.AuthToken;
 
     public FaultKit Faults { get; }
+
+    /// <summary>What becomes of calls whose media stream breaks from now on, unless they were placed with something else.</summary>
+    public LostStream LostStream { get; set; }
 
     /// <summary>Live calls and the last finished ones, oldest first.</summary>
     public IReadOnlyList<SimulatedCall> Calls => [.. _calls.Values.OrderBy(call => call.CreatedAt)];
@@ -56,7 +66,7 @@ public sealed class TwilioSimulator : IAsyncDisposable
         return simulator;
     }
 
-    /// <summary>From the command line: <c>twilio [--port N] [--tls] [--account-sid AC…] [--auth-token …] [--accept-any-certificate]</c>.</summary>
+    /// <summary>From the command line: <c>twilio [--port N] [--tls] [--account-sid AC…] [--auth-token …] [--accept-any-certificate] [--lost-stream go_on|wait|end[:milliseconds]] [--webhook-retry-pause milliseconds]</c>.</summary>
     public static async Task<RunningSimulator> StartAsync(SimulatorArguments arguments, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(arguments);
@@ -64,6 +74,8 @@ public sealed class TwilioSimulator : IAsyncDisposable
         {
             Host = arguments.Host("twilio"),
             AcceptAnyCertificate = arguments.Has("accept-any-certificate"),
+            LostStream = ReadLostStream(arguments.Text("lost-stream")),
+            WebhookRetryPause = TimeSpan.FromMilliseconds(arguments.Number("webhook-retry-pause") ?? 0),
         };
         var simulator = await StartAsync(
             options with
@@ -84,7 +96,7 @@ public sealed class TwilioSimulator : IAsyncDisposable
         return await StartAsync(
             new CallPlan(
                 SimulatedCall.Identifier("CA"), call.From ?? script.From, call.To, "inbound", script, new TwimlSource(call.VoiceUrl, null), call.FallbackUrl,
-                call.StatusUrl, ["completed"], call.Record, call.Fields ?? new Dictionary<string, string>()),
+                call.StatusUrl, ["completed"], call.Record, call.Fields ?? new Dictionary<string, string>(), call.LostStream),
             cancellationToken).ConfigureAwait(false);
     }
 
@@ -112,6 +124,18 @@ public sealed class TwilioSimulator : IAsyncDisposable
         _calls[call.Sid] = call;
         _ = RunAsync(call);
         return call;
+    }
+
+    private static LostStream ReadLostStream(string? text)
+    {
+        try
+        {
+            return text is null ? new LostStream() : LostStream.Read(text);
+        }
+        catch (FormatException wrong)
+        {
+            throw new ArgumentException($"--lost-stream: {wrong.Message}");
+        }
     }
 
     private async Task RunAsync(SimulatedCall call)

@@ -22,6 +22,12 @@ public sealed record TwilioSimulatorOptions
     /// <summary>Real Twilio insists on a public certificate; an application on this machine may have none.</summary>
     public bool AcceptAnyCertificate { get; init; }
 
+    /// <summary>What becomes of calls whose media stream breaks; can be changed while it runs.</summary>
+    public LostStream LostStream { get; init; } = new();
+
+    /// <summary>Between the tries of a webhook that is retried; how long Twilio waits is not documented.</summary>
+    public TimeSpan WebhookRetryPause { get; init; }
+
     /// <summary>Speaks instead of the installed synthesizer.</summary>
     public Speak? Speak { get; init; }
 }
@@ -34,6 +40,7 @@ public sealed record TwilioSimulatorOptions
 /// <param name="FallbackUrl">Asked when <paramref name="VoiceUrl"/> fails.</param>
 /// <param name="Record">Keeps what the caller hears (8 kB/s) for <see cref="SimulatedCall.Heard"/>.</param>
 /// <param name="Fields">More form fields for the webhooks, such as <c>SipHeader_X-…</c>.</param>
+/// <param name="LostStream">What becomes of it when its media stream breaks; null is the simulator's own.</param>
 public sealed record InboundCall(
     string VoiceUrl,
     string To,
@@ -42,4 +49,5 @@ public sealed record InboundCall(
     string? StatusUrl = null,
     string? FallbackUrl = null,
     bool Record = false,
-    IReadOnlyDictionary<string, string>? Fields = null);
+    IReadOnlyDictionary<string, string>? Fields = null,
+    LostStream? LostStream = null);

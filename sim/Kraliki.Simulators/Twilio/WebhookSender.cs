@@ -12,8 +12,12 @@ public sealed class WebhookSender : IDisposable
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
 
-    public WebhookSender(string authToken, bool acceptAnyCertificate, TimeProvider time)
+    private readonly TimeSpan _retryPause;
+
+    /// <param name="retryPause">Between the tries of one request.</param>
+    public WebhookSender(string authToken, bool acceptAnyCertificate, TimeProvider time, TimeSpan retryPause = default)
     {
+        _retryPause = retryPause;
         _authToken = authToken;
         _time = time;
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(5), UseCookies = false };
@@ -35,6 +39,8 @@ public sealed class WebhookSender : IDisposable
             var (answer, failure) = await TryOnceAsync(overrides.Url, fields, idempotency, both.Token, cancellationToken).ConfigureAwait(false);
             if (failure is null || left == 0 || limit.IsCancellationRequested || !overrides.RetriesOn(failure))
                 return answer;
+            if (_retryPause > TimeSpan.Zero)
+                await Task.Delay(_retryPause, _time, both.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Linq.Expressions;
 using System.Text.Json;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
@@ -22,8 +23,9 @@ public interface IOwned
 /// In a request (injected) it sees only rows of the signed-in user's organisation; nobody signed in, no rows. Rows without
 /// an organisation of their own (keys, tokens, the journal's events) it does not see at all. Saving another organisation's
 /// row throws. Code that works for all organisations (sign-in, journal, jobs) says so by <see cref="KralikiDbFactory"/>.
+/// On PostgreSQL it is a <see cref="PostgreSqlDb"/>: nobody needs to know but migrations.
 /// </remarks>
-public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organisation) : DbContext(options)
+public class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organisation) : DbContext(options)
 {
     // Null sees everything. A field, because EF turns a member of the context into a query parameter.
     private readonly Guid? _organisation = organisation;
@@ -72,7 +74,7 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
     private LambdaExpression Visible(IReadOnlyEntityType entity)
     {
         var row = Expression.Parameter(entity.ClrType, "row");
-        var mine = Expression.Field(Expression.Constant(this), nameof(_organisation));
+        var mine = Expression.Field(Expression.Constant(this, typeof(KralikiDb)), nameof(_organisation));
         var everything = Expression.Equal(mine, Expression.Constant(null, typeof(Guid?)));
         var somebody = Expression.NotEqual(mine, Expression.Constant(Guid.Empty, typeof(Guid?)));
         return Expression.Lambda(
@@ -114,10 +116,11 @@ public sealed class KralikiDb(DbContextOptions<KralikiDb> options, Guid? organis
 }
 
 /// <summary>Contexts that see every organisation: for sign-in, the journal and jobs. Never for what a user asked for by id.</summary>
-public sealed class KralikiDbFactory(DbContextOptions<KralikiDb> options)
+public sealed class KralikiDbFactory(DbContextOptions<KralikiDb> options, KralikiOptions settings)
 {
     public KralikiDb OpenForSystem() => OpenFor(organisation: null);
 
     /// <param name="organisation">Null sees everything, <see cref="Guid.Empty"/> nothing.</param>
-    internal KralikiDb OpenFor(Guid? organisation) => new(options, organisation);
+    internal KralikiDb OpenFor(Guid? organisation) =>
+        settings.Database.Provider == DatabaseProvider.PostgreSql ? new PostgreSqlDb(options, organisation) : new KralikiDb(options, organisation);
 }

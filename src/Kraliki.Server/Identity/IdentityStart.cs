@@ -1,10 +1,13 @@
+using Kraliki.Server.Data;
+
 namespace Kraliki.Server.Identity;
 
 /// <summary>Keys and first accounts are there before anything can be asked; the credentials are printed once it can.</summary>
-internal sealed class IdentityStart(SigningKeys keys, FirstAccounts accounts) : IHostedLifecycleService
+internal sealed class IdentityStart(StartTurn turns, SigningKeys keys, FirstAccounts accounts) : IHostedLifecycleService
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
+        await using var turn = await turns.TakeAsync(cancellationToken);
         await keys.TendAsync(cancellationToken);
         await accounts.EnsureAsync(cancellationToken);
     }

@@ -54,12 +54,26 @@ public sealed class AuditHead : IOwned
 internal sealed class AuditEntryConfiguration : IEntityTypeConfiguration<AuditEntry>, IEntityTypeConfiguration<AuditHead>
 {
     /// <summary>Run at every start: the database itself refuses to rewrite history.</summary>
-    public const string AppendOnly =
+    public const string AppendOnlyOnSqlite =
         """
         CREATE TRIGGER IF NOT EXISTS audit_entries_no_update BEFORE UPDATE ON audit_entries
         BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END;
         CREATE TRIGGER IF NOT EXISTS audit_entries_no_delete BEFORE DELETE ON audit_entries
         BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END;
+        """;
+
+    /// <inheritdoc cref="AppendOnlyOnSqlite"/>
+    /// <remarks>Only when it is missing: making it waits for everybody who writes to the table.</remarks>
+    public const string AppendOnlyOnPostgreSql =
+        """
+        DO $do$ BEGIN
+          IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'audit_entries_append_only' AND tgrelid = 'audit_entries'::regclass) THEN
+            CREATE OR REPLACE FUNCTION audit_entries_append_only() RETURNS trigger LANGUAGE plpgsql AS
+              $f$ BEGIN RAISE EXCEPTION 'audit entries are append-only'; END $f$;
+            CREATE TRIGGER audit_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries
+              FOR EACH STATEMENT EXECUTE FUNCTION audit_entries_append_only();
+          END IF;
+        END $do$;
         """;
 
     public void Configure(EntityTypeBuilder<AuditEntry> builder)

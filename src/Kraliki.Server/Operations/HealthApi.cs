@@ -2,6 +2,7 @@ using System.Text.Json;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Sessions.Journal;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -22,7 +23,7 @@ internal static class HealthApi
             .Produces<IReadOnlyList<ProviderView>>();
     }
 
-    /// <summary>Names and states only: exceptions stay in the log.</summary>
+    /// <summary>Names, states and our own sentences: exceptions stay in the log.</summary>
     private static Task WriteAsync(HttpContext http, HealthReport report)
     {
         http.Response.ContentType = "application/json";
@@ -31,16 +32,37 @@ internal static class HealthApi
             {
                 status = WireWord.Of(report.Status),
                 checks = report.Entries.ToDictionary(entry => entry.Key, entry => WireWord.Of(entry.Value.Status)),
+                reasons = report.Entries.Where(entry => entry.Value is { Status: not HealthStatus.Healthy, Description: not null }).ToDictionary(entry => entry.Key, entry => entry.Value.Description),
             }),
             http.RequestAborted);
     }
 }
 
-internal sealed class DatabaseCheck(KralikiDbFactory databases) : IHealthCheck
+/// <summary>
+/// Unhealthy while the database is away: another node may reach it. A disk that is full or about to be only degrades: the
+/// node goes on with its calls, and who calls anew shall hear our own words instead of a proxy's error.
+/// </summary>
+internal sealed class DatabaseCheck(KralikiDbFactory databases, DatabaseWatch watch, DiskSpace disk) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
+        if (watch.Fault is { Kind: DatabaseFaultKind.Away })
+        {
+            return HealthCheckResult.Unhealthy("The database does not answer; running calls go on, and what happens in them waits to be saved.");
+        }
+
+        if (watch.Fault is { } fault)
+        {
+            return HealthCheckResult.Degraded($"Nothing can be saved: {fault.Words}. Running calls go on, new ones are refused.");
+        }
+
         await using var db = databases.OpenForSystem();
-        return await db.Database.CanConnectAsync(cancellationToken) ? HealthCheckResult.Healthy() : new(context.Registration.FailureStatus);
+        if (!await db.Database.CanConnectAsync(cancellationToken))
+        {
+            watch.Suspect();
+            return HealthCheckResult.Unhealthy("The database cannot be reached.");
+        }
+
+        return disk.IsLow ? HealthCheckResult.Degraded($"Less than {DiskSpace.Low / DiskSpace.Megabyte} MB are free in the data directory.") : HealthCheckResult.Healthy();
     }
 }

@@ -21,6 +21,8 @@ public static class OperationsSetup
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalAudit>();
         builder.Services.AddSingleton<FeatureFlags>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FeatureFlags>());
+        builder.Services.AddSingleton<DiskSpace>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<DiskSpace>());
         builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
 
         // Nobody to send to: then nothing is measured, and the start does not load any of it.

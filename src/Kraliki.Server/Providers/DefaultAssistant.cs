@@ -3,6 +3,12 @@ namespace Kraliki.Server.Providers;
 /// <summary>The assistant that answers every call until assistants can be configured.</summary>
 internal static class DefaultAssistant
 {
+    /// <summary>What it says when a call comes back that was interrupted.</summary>
+    public const string Apology = "I am sorry, we were cut off for a moment.";
+
+    /// <inheritdoc cref="Apology"/>
+    public const string Prompt = "I am back. Please go on.";
+
     public const string Instructions =
         """
         You are the telephone assistant of Kraliki Demo Travel, a small travel agency. You speak English, in a friendly and calm

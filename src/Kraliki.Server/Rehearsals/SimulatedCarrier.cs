@@ -20,7 +20,7 @@ internal sealed class SimulatedCarrier(TwilioAccounts accounts, TimeProvider tim
             {
                 _simulator = await TwilioSimulator.StartAsync(
                     new TwilioSimulatorOptions { Host = new SimulatorHostOptions { TimeProvider = time }, AcceptAnyCertificate = true }, cancellationToken);
-                accounts.Add(_simulator.AccountSid, _simulator.AuthToken);
+                accounts.Add(new(_simulator.AccountSid, _simulator.AuthToken, _simulator.BaseUrl));
             }
 
             return _simulator;

@@ -8,7 +8,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Kraliki.Server.Sessions;
 
 /// <summary>Gives a fresh demo organisation some finished conversations to read, marked as samples.</summary>
-internal sealed class DemoConversations(KralikiOptions options, KralikiDbFactory databases, JournalWriter journal, TimeProvider time) : IHostedService
+internal sealed class DemoConversations(KralikiOptions options, StartTurn turns, KralikiDbFactory databases, JournalWriter journal, TimeProvider time) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -17,6 +17,7 @@ internal sealed class DemoConversations(KralikiOptions options, KralikiDbFactory
             return;
         }
 
+        await using var turn = await turns.TakeAsync(cancellationToken);
         await using var db = databases.OpenForSystem();
         if (await db.Set<SessionRow>().AnyAsync(row => row.OrganisationId == FirstAccounts.OrganisationId, cancellationToken))
         {

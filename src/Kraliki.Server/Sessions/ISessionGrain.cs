@@ -26,9 +26,11 @@ internal interface ISessionGrain : IGrainWithGuidKey
     /// <summary>The carrier says that the call is over: a running call is told so and its end completes the session; without one the session ends here.</summary>
     Task CarrierEndedAsync(EndReason reason, string detail);
 
-    /// <summary>A call takes the session over; whoever had it before can no longer write.</summary>
-    /// <returns>Null when there is no such session or it has ended.</returns>
-    Task<Attachment?> AttachAsync(INodeLink node);
+    /// <summary>A call takes the session over; whoever had it before can no longer write, but for its last words.</summary>
+    /// <param name="life">The node's, as <see cref="Cluster.ClusterNodes"/> names it.</param>
+    /// <param name="socket">Made up for each media connection: the same one asking again gets the same attachment.</param>
+    /// <returns>Null when there is no such session or it has ended, or is about to.</returns>
+    Task<Attachment?> AttachAsync(INodeLink node, string life, Guid socket);
 
     /// <summary>The node still holds the call of this epoch.</summary>
     /// <returns>False when the session went to someone else or has ended.</returns>
@@ -37,8 +39,29 @@ internal interface ISessionGrain : IGrainWithGuidKey
     /// <returns>False when the session went to someone else: nothing of the batch is kept.</returns>
     Task<bool> AppendAsync(FactBatch batch);
 
-    /// <summary>The call of this epoch has no more media and all its facts are appended.</summary>
+    /// <summary>The call of this epoch closes its media for good; its last facts and <see cref="CompleteAsync"/> follow.</summary>
+    Task EndingAsync(long epoch);
+
+    /// <summary>The call of this epoch has no more media and all its facts are appended. Ends the session, unless the media was merely lost: then the caller is brought back.</summary>
     Task CompleteAsync(long epoch, CallOutcome outcome);
+
+    /// <summary>The carrier asks what comes after the stream.</summary>
+    Task<AfterStream> AfterStreamAsync();
+
+    /// <summary>The carrier is about to be told to ask again what to do with the caller of this interrupted call.</summary>
+    /// <returns>False when that is no longer wanted: the call has come back or has ended.</returns>
+    Task<bool> RedirectingAsync(long epoch);
+
+    /// <summary>The carrier has answered to that, or to <see cref="MovingAsync"/>.</summary>
+    /// <param name="taken">It will do so.</param>
+    Task RedirectedAsync(bool taken);
+
+    /// <summary>The carrier is about to be told to leave this living call's stream and to open one elsewhere: what the old one then reports is no end and no interruption.</summary>
+    /// <returns>False when no such call runs.</returns>
+    Task<bool> MovingAsync(long epoch);
+
+    /// <summary>Nothing brought the interrupted call of this epoch back: the session fails with the reason of the interruption.</summary>
+    Task AbandonAsync(long epoch);
 
     /// <summary>The operator's line goes into the journal and to the AI.</summary>
     Task<DeliveryOutcome> InstructAsync(string text, string by);
@@ -57,7 +80,7 @@ internal interface ISessionGrain : IGrainWithGuidKey
     /// <returns>The newest seq; -1 when there is no such session.</returns>
     Task<long> WatchAsync(INodeLink node);
 
-    /// <summary>Brings the session to its end when no call speaks for it any more.</summary>
+    /// <summary>Looks after a session that no call speaks for any more: interrupted when its node is gone, brought back, or brought to its end.</summary>
     Task ReapAsync();
 }
 
@@ -70,6 +93,32 @@ internal interface INodeLink : IGrainObserver
     /// <summary>Committed events, in order. May be lost: each event's seq tells.</summary>
     [OneWay]
     Task PublishAsync(Guid session, Immutable<SessionEvent[]> events);
+
+    /// <summary>To the node that holds the call: somebody on another node watches it. Comes again as long as that is so.</summary>
+    [OneWay]
+    Task RelayAsync(Guid session, INodeLink to);
+
+    /// <summary>From the node that holds the call.</summary>
+    /// <returns>What the people here still want of it.</returns>
+    Task<FeedInterest> TakeAsync(Guid session, FleetingBatch batch);
+}
+
+/// <summary>What is fleeting in a call and has gathered since the last batch. May be lost.</summary>
+/// <param name="Partials">The newest of each unfinished turn.</param>
+/// <param name="Unsaved">Null when nothing changed.</param>
+/// <param name="Audio">Frames with their headers, in order.</param>
+[GenerateSerializer, Immutable]
+internal sealed record FleetingBatch(PartialTranscript[] Partials, CallMeters? Meters, Unsaved? Unsaved, byte[][] Audio);
+
+[GenerateSerializer]
+internal enum FeedInterest
+{
+    /// <summary>Nobody watches.</summary>
+    None,
+
+    /// <summary>All but audio.</summary>
+    Watching,
+    Listening,
 }
 
 /// <summary>A call's right to speak for its session.</summary>
@@ -77,7 +126,14 @@ internal interface INodeLink : IGrainObserver
 /// <param name="Continued">There was media before: a call was lost and has come back.</param>
 /// <param name="Trace">Of the request that created the session; null when it was none.</param>
 [GenerateSerializer, Immutable]
-internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, TurnFinished[] History, bool Continued, RequestTrace? Trace = null);
+internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, TurnFinished[] History, bool Continued, RequestTrace? Trace = null)
+{
+    /// <summary>The break was planned: the caller has hardly noticed it.</summary>
+    [Id(0)] public bool Moved { get; init; }
+
+    /// <summary>Lines of operators that the assistant had not followed yet.</summary>
+    [Id(1)] public string[] Unfollowed { get; init; } = [];
+}
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>
 [GenerateSerializer, Immutable]
@@ -102,6 +158,21 @@ internal enum ChangeResult
 /// <param name="Row">The session as it is now; null when there is none.</param>
 [GenerateSerializer, Immutable]
 internal sealed record ChangeOutcome(ChangeResult Result, SessionRow? Row);
+
+/// <summary>What a carrier whose stream is over is told.</summary>
+[GenerateSerializer]
+internal enum AfterStream
+{
+    /// <summary>The session goes on: a new stream.</summary>
+    ComeBack,
+
+    /// <summary>The call closes and its end is not written yet.</summary>
+    AskAgain,
+
+    Apologise,
+
+    HangUp,
+}
 
 [GenerateSerializer]
 internal enum DeliveryOutcome

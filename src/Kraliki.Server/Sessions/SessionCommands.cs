@@ -45,6 +45,9 @@ public sealed class SessionCommands
             _time,
             cancellationToken);
 
+    /// <summary>What a carrier whose stream is over is told. Not repeated by itself: it waits on the line.</summary>
+    internal Task<AfterStream> AfterStreamAsync(Guid session) => Grain(session).AfterStreamAsync();
+
     /// <summary>Not repeated by itself: the AI might be told twice.</summary>
     internal Task<DeliveryOutcome> InstructAsync(Guid session, string text, string by) => Grain(session).InstructAsync(text, by);
 

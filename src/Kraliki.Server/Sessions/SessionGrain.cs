@@ -1,6 +1,7 @@
 using Kraliki.Contracts;
-using Kraliki.Server.Hosting;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Sessions.Journal;
+using Kraliki.Server.Telephony;
 using Kraliki.Voice.Calls;
 using Orleans.Placement;
 using Orleans.Utilities;
@@ -15,18 +16,18 @@ namespace Kraliki.Server.Sessions;
 /// </remarks>
 [PreferLocalPlacement]
 internal sealed partial class SessionGrain(
-    JournalWriter journal, JournalReader reader, SessionMetrics metrics, SessionLimits limits, TimeProvider time, ILogger<SessionGrain> log) : Grain, ISessionGrain
+    JournalWriter journal,
+    JournalReader reader,
+    CallRecovery recovery,
+    ClusterNodes nodes,
+    SessionMetrics metrics,
+    SessionLimits limits,
+    TimeProvider time,
+    ILogger<SessionGrain> log) : Grain, ISessionGrain
 {
     private readonly ObserverManager<INodeLink> _watchers = new(limits.OwnerExpires, log);
     private SessionRow? _row;
     private bool _known;
-
-    // The node that holds the call. Null: no call, or it has not been heard of yet since this activation began.
-    private INodeLink? _owner;
-    private DateTimeOffset _ownerSeenAt;
-
-    // Who asked for the end that the running call will report.
-    private string? _endingBy;
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -109,104 +110,16 @@ internal sealed partial class SessionGrain(
         if (!SessionStates.IsTerminal(_row!.State) && !await StopCallAsync(by, detail))
         {
             // No call that would report its end: nobody else will finish this.
+            var waiting = _row.InterruptedAt is not null;
             await FinishAsync(EndReason.CancelledBeforeConnect, detail, by);
+            if (waiting)
+            {
+                // The caller still listens into the silence.
+                recovery.HangUp(_row.Id);
+            }
         }
 
         return new(ChangeResult.Done, _row);
-    }
-
-    public async Task CarrierEndedAsync(EndReason reason, string detail)
-    {
-        if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
-        {
-            return;
-        }
-
-        if (_owner is null || !await DeliverAsync(_owner, row.Epoch, new EndCall(reason, detail)))
-        {
-            await FinishAsync(reason, detail, "carrier");
-        }
-    }
-
-    public async Task<Attachment?> AttachAsync(INodeLink node)
-    {
-        if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
-        {
-            return null;
-        }
-
-        var before = _owner;
-        var continued = row.Epoch > 0;
-        var draft = new JournalDraft(row, row with { Epoch = row.Epoch + 1, OwnerFacts = 0 });
-        if (continued)
-        {
-            draft.Add(new CallResumed("The call was interrupted and has come back; the conversation goes on.", (long)(time.GetUtcNow() - row.UpdatedAt).TotalMilliseconds), time.GetUtcNow());
-        }
-
-        await CommitAsync(draft);
-        Own(node);
-        _endingBy = null;
-        if (before is not null)
-        {
-            // Best effort: the earlier call cannot write any more whether it hears this or not.
-            await DeliverAsync(before, row.Epoch, new EndCall(EndReason.TalkServerLost, "The call was taken over by a newer connection."));
-        }
-
-        var turns = continued ? await reader.TurnsAsync(row.Id, CancellationToken.None) : [];
-        return new(row.OrganisationId, draft.Row.Epoch, row.Provider, [.. turns.Select(turn => (TurnFinished)turn.Data)], continued, row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null);
-    }
-
-    public async Task<bool> RenewAsync(long epoch, INodeLink node)
-    {
-        if (await CurrentAsync() is not { } row || row.Epoch != epoch || SessionStates.IsTerminal(row.State))
-        {
-            return false;
-        }
-
-        Own(node);
-        return true;
-    }
-
-    public async Task<bool> AppendAsync(FactBatch batch)
-    {
-        if (await CurrentAsync() is not { } row || row.Epoch != batch.Epoch)
-        {
-            return false;
-        }
-
-        // A batch that was sent again because its answer got lost: what is in the journal already is skipped.
-        var known = (int)Math.Clamp(row.OwnerFacts - batch.Before, 0, batch.Facts.Length);
-        if (known == batch.Facts.Length)
-        {
-            return true;
-        }
-
-        var draft = new JournalDraft(row, row with { OwnerFacts = batch.Before + batch.Facts.Length });
-        foreach (var (fact, at) in batch.Facts.AsSpan(known))
-        {
-            draft.Add(fact, at);
-        }
-
-        await CommitAsync(draft);
-        return true;
-    }
-
-    public async Task CompleteAsync(long epoch, CallOutcome outcome)
-    {
-        if (await CurrentAsync() is not { } row || row.Epoch != epoch)
-        {
-            return;
-        }
-
-        _owner = null;
-        _ownerSeenAt = time.GetUtcNow();
-        if (outcome.Reason == EndReason.TalkServerStopping && row.State != SessionState.WrapUp)
-        {
-            // A planned restart: the carrier is on its way back, and the reaper ends what does not return.
-            return;
-        }
-
-        await FinishAsync(outcome.Reason, outcome.Detail, outcome.Reason == EndReason.OperatorEnded ? _endingBy : null);
     }
 
     public async Task<DeliveryOutcome> InstructAsync(string text, string by)
@@ -239,49 +152,6 @@ internal sealed partial class SessionGrain(
             : DeliveryOutcome.NoCall;
     }
 
-    public async Task<long> WatchAsync(INodeLink node)
-    {
-        if (await CurrentAsync() is not { } row)
-        {
-            return -1;
-        }
-
-        _watchers.Subscribe(node, node);
-        return row.LastSeq;
-    }
-
-    public async Task ReapAsync()
-    {
-        if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
-        {
-            return;
-        }
-
-        var now = time.GetUtcNow();
-        if (row.State == SessionState.Created)
-        {
-            if (now - row.CreatedAt > limits.UnusedSessionLife)
-            {
-                await FinishAsync(EndReason.CancelledBeforeConnect, "No call came for this session.", "server");
-            }
-
-            return;
-        }
-
-        var patience = _owner is null ? limits.RecoveryGrace : limits.OwnerExpires;
-        if (now - _ownerSeenAt < patience)
-        {
-            return;
-        }
-
-        _owner = null;
-        LogReaped(row.Id, row.State);
-        await FinishAsync(
-            EndReason.TalkServerLost,
-            $"The server that held the call was lost, and the call did not come back within {limits.RecoveryGrace.TotalSeconds:0} seconds.",
-            "server");
-    }
-
     private static StateChanged MoveByHand(SessionRow row, SessionState to, string by) => to switch
     {
         SessionState.WrapUp => new(row.State, to, by, EndReason.OperatorEnded, $"Ended by {by}."),
@@ -289,12 +159,6 @@ internal sealed partial class SessionGrain(
         SessionState.Failed => new(row.State, to, by, EndReason.OperatorEnded, $"Marked as failed by {by}."),
         _ => new(row.State, to, by),
     };
-
-    private void Own(INodeLink node)
-    {
-        _owner = node;
-        _ownerSeenAt = time.GetUtcNow();
-    }
 
     private async ValueTask<SessionRow?> CurrentAsync()
     {
@@ -333,47 +197,6 @@ internal sealed partial class SessionGrain(
             Array.ForEach(events, happened => suggestions?.Apply(happened.Data));
             metrics.Record(draft.Row, events);
             await _watchers.Notify(watcher => watcher.PublishAsync(this.GetPrimaryKey(), new(events)));
-        }
-    }
-
-    private async Task FinishAsync(EndReason reason, string detail, string? by)
-    {
-        var row = _row!;
-        var draft = new JournalDraft(row, row);
-        foreach (var move in SessionRules.Ending(row.State, reason, detail, by ?? SessionRules.By(reason)))
-        {
-            draft.Add(move, time.GetUtcNow());
-        }
-
-        if (draft.Events.Length > 0)
-        {
-            await CommitAsync(draft);
-        }
-    }
-
-    /// <returns>False when no call runs that will report its end.</returns>
-    private async Task<bool> StopCallAsync(string by, string detail)
-    {
-        if (_owner is not { } owner)
-        {
-            return false;
-        }
-
-        _endingBy = by;
-        return await DeliverAsync(owner, _row!.Epoch, new EndCall(EndReason.OperatorEnded, detail));
-    }
-
-    private async Task<bool> DeliverAsync(INodeLink node, long epoch, CallCommand command)
-    {
-        try
-        {
-            return await node.CommandAsync(this.GetPrimaryKey(), epoch, command);
-        }
-        catch (Exception e) when (GrainCalls.IsTransient(e))
-        {
-            // The node died; its sessions are recovered or reaped as such.
-            LogOwnerUnreachable(e, this.GetPrimaryKey());
-            return false;
         }
     }
 }

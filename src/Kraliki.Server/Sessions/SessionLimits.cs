@@ -18,6 +18,12 @@ public sealed class SessionLimits
     /// <summary>After this long without a repetition a node is taken for dead.</summary>
     public TimeSpan OwnerExpires => RenewInterval * 3;
 
+    /// <summary>How often a node asks the journal how far the sessions are that it watches: what a lost message, or a grain that woke up elsewhere, did not bring comes so late at most.</summary>
+    public TimeSpan FeedPollInterval { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Shortest time between two messages to another node about the same call's partials, meters and audio.</summary>
+    public TimeSpan RelayInterval { get; set; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Shortest time between two commits of the journal: a busy node gathers more per disk flush, an idle one commits at once.</summary>
     public TimeSpan CommitSpacing { get; set; } = TimeSpan.FromMilliseconds(10);
 

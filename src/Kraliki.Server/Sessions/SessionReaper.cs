@@ -1,37 +1,61 @@
+using System.Buffers.Binary;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
+using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 
 namespace Kraliki.Server.Sessions;
 
-/// <summary>Sees to it that no session stays unfinished when its call is gone: after a restart, a lost node, or when no call ever came.</summary>
+/// <summary>
+/// Sees to it that no session is left alone when its call is gone: after a lost node at once, and now and then after whatever
+/// else went wrong. Every node does this, each for its share.
+/// </summary>
 /// <remarks>It only asks; the grain knows whether a call still speaks for the session and decides.</remarks>
 internal sealed partial class SessionReaper(
-    JournalReader journal, IGrainFactory grains, SessionLimits limits, TimeProvider time, ILogger<SessionReaper> log) : BackgroundService
+    JournalReader journal, IGrainFactory grains, ClusterNodes nodes, LiveCalls calls, SessionLimits limits, TimeProvider time, ILogger<SessionReaper> log)
+    : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    // A dead node leaves some hundred sessions behind, and each is waited for; more at once would only queue up in the journal.
+    private const int AtOnce = 16;
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(SweepRegularlyAsync(stoppingToken), SweepAfterDeathsAsync(stoppingToken));
+
+    private async Task SweepRegularlyAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(limits.SweepInterval, time);
-        do
+        while (await timer.WaitForNextTickAsync(cancellationToken))
         {
-            await SweepAsync(stoppingToken);
+            await SweepAsync(nodes.Living, cancellationToken);
         }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private async Task SweepAsync(CancellationToken cancellationToken)
+    private async Task SweepAfterDeathsAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var living in nodes.LivingAsync(cancellationToken))
+        {
+            await SweepAsync(living, cancellationToken);
+        }
+    }
+
+    private async Task SweepAsync(IReadOnlyList<string> living, CancellationToken cancellationToken)
     {
         try
         {
-            foreach (var session in await journal.UnfinishedAsync(time.GetUtcNow() - limits.UnusedSessionLife, cancellationToken))
-            {
-                await grains.GetGrain<ISessionGrain>(session).ReapAsync();
-            }
+            var unattended = await journal.UnattendedAsync(time.GetUtcNow() - limits.UnusedSessionLife, living, nodes.Self, cancellationToken);
+            await Parallel.ForEachAsync(
+                unattended.Where(session => session.Node == nodes.Self ? calls.Find(session.Id) is null : IsOurs(session.Id, living)),
+                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
+                async (session, _) => await grains.GetGrain<ISessionGrain>(session.Id).ReapAsync());
         }
         catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
             LogSweepFailed(e);
         }
     }
+
+    /// <summary>The living share what the dead have left, without talking about it: all see the same list in the same order.</summary>
+    private bool IsOurs(Guid session, IReadOnlyList<string> living) =>
+        living[(int)(BinaryPrimitives.ReadUInt32LittleEndian(session.ToByteArray().AsSpan(12)) % (uint)living.Count)] == nodes.Self;
 
     [LoggerMessage(EventId = 2041, Level = LogLevel.Warning, Message = "Abandoned sessions could not be looked for; the next round tries again")]
     private partial void LogSweepFailed(Exception exception);

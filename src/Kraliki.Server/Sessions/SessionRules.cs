@@ -10,6 +10,26 @@ internal static class SessionRules
     public static bool IsWanted(EndReason reason) => reason
         is EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect;
 
+    /// <summary>What the state alone says about a carrier whose stream is over.</summary>
+    public static AfterStream AfterStream(SessionRow? row) => row?.State switch
+    {
+        SessionState.Failed => Sessions.AfterStream.Apologise,
+        null or SessionState.WrapUp or SessionState.Completed => Sessions.AfterStream.HangUp,
+        _ => Sessions.AfterStream.ComeBack,
+    };
+
+    /// <summary>Media that vanished without anybody wanting the call to end: the caller is brought back.</summary>
+    public static bool IsLoss(EndReason reason) => reason
+        is EndReason.TalkCarrierLost or EndReason.TalkCarrierIdle or EndReason.TalkServerStopping or EndReason.TalkServerLost;
+
+    /// <summary>What was lost, as the beginning of a sentence.</summary>
+    public static string Lost(EndReason reason) => reason switch
+    {
+        EndReason.TalkServerLost => "The server that held the call was lost",
+        EndReason.TalkServerStopping => "The server that held the call was stopped",
+        _ => "The connection to the caller was lost",
+    };
+
     /// <summary>The move that the newest fact of <paramref name="row"/> brings about, if any: carrier connected → connecting; carrier and provider connected → active.</summary>
     public static StateChanged? Following(SessionRow row) => row switch
     {

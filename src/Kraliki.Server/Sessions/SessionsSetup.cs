@@ -39,6 +39,7 @@ public static class SessionsSetup
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<NewCalls>>()));
         services.AddSingleton<SessionFeeds>();
+        services.AddSingleton<FeedRelays>();
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
@@ -47,9 +48,13 @@ public static class SessionsSetup
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<SessionFeeds>(),
             provider.GetRequiredService<NodeLink>(),
+            provider.GetRequiredService<ClusterNodes>(),
             provider.GetRequiredService<FeatureFlags>(),
             provider.GetRequiredService<InsightQueue>(),
             provider.GetRequiredService<SessionMetrics>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(
@@ -68,9 +73,11 @@ public static class SessionsSetup
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
         services.AddCluster(options);
         builder.UseOrleans(silo => ConfigureSilo(silo, options.Cluster));
+        services.AddHostedService<UnsavedFacts>();
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
         services.AddHostedService<DemoConversations>();
+        services.AddSingleton<SessionsCheck>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);
     }
 

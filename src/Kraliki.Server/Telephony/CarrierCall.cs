@@ -10,6 +10,9 @@ public sealed class CarrierCall : IOwned
     /// <summary>The carrier's own id: Twilio's <c>CA…</c>.</summary>
     public required string CallSid { get; init; }
 
+    /// <summary>The carrier's account that the call belongs to: whom to ask about it.</summary>
+    public required string AccountSid { get; init; }
+
     public required Guid SessionId { get; init; }
 
     public required Guid OrganisationId { get; init; }
@@ -18,6 +21,10 @@ public sealed class CarrierCall : IOwned
     public required string Status { get; set; }
 
     public required DateTimeOffset CreatedAt { get; init; }
+
+    internal static readonly string[] FinalStatuses = ["completed", "busy", "failed", "no-answer", "canceled"];
+
+    internal static bool IsFinal(string status) => FinalStatuses.Contains(status);
 
     /// <summary>The call as it is known already, or else <paramref name="fresh"/>, now known. Two requests at once get the same one.</summary>
     internal static async Task<CarrierCall> FindOrAddAsync(KralikiDbFactory databases, CarrierCall fresh, CancellationToken cancellationToken)
@@ -52,6 +59,13 @@ public sealed class CarrierCall : IOwned
         return await db.Set<CarrierCall>().AsNoTracking().SingleOrDefaultAsync(call => call.CallSid == callSid, cancellationToken);
     }
 
+    /// <summary>The newest call of a session.</summary>
+    internal static async Task<CarrierCall?> OfSessionAsync(KralikiDbFactory databases, Guid session, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        return await db.Set<CarrierCall>().AsNoTracking().Where(call => call.SessionId == session).OrderByDescending(call => call.CreatedAt).FirstOrDefaultAsync(cancellationToken);
+    }
+
     private sealed class Mapping : IEntityTypeConfiguration<CarrierCall>
     {
         public void Configure(EntityTypeBuilder<CarrierCall> builder)
@@ -60,6 +74,7 @@ public sealed class CarrierCall : IOwned
             builder.HasKey(call => call.CallSid);
             builder.HasIndex(call => call.SessionId);
             builder.Property(call => call.CallSid).HasMaxLength(64);
+            builder.Property(call => call.AccountSid).HasMaxLength(64);
             builder.Property(call => call.Status).HasMaxLength(32);
         }
     }

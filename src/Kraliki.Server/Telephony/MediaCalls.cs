@@ -95,11 +95,18 @@ internal sealed partial class MediaCalls(
             // When nobody records spans there is none for the call, and the provider hears of the request's.
             span = Spans.StartActivity("call", ActivityKind.Server, attached.Trace?.Parent);
             span?.SetTag("session_id", sessionId);
-            return new CallAdmission(attached, provider, new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached))
+            foreach (string line in attached.Unfollowed)
+            {
+                loop!.Post(new InstructProvider(line));
+            }
+
+            var setup = new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached))
             {
                 RequestId = attached.Trace?.RequestId,
                 TraceParent = span?.Id ?? attached.Trace?.Parent,
-            });
+            };
+            return new CallAdmission(
+                attached, provider, setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt) : null);
         }
     }
 

@@ -10,6 +10,8 @@ public static class TelephonySetup
     {
         builder.Services.TryAddSingleton(new CallOptions());
         builder.Services.AddSingleton<TwilioAccounts>();
+        builder.Services.AddSingleton<TwilioRest>();
+        builder.Services.AddSingleton<CallRecovery>();
         builder.Services.AddSingleton<StreamTokens>();
         builder.Services.AddScoped<TwilioWebhooks>();
         builder.Services.AddSingleton<MediaCalls>();

@@ -3,21 +3,25 @@ using Kraliki.Server.Hosting;
 
 namespace Kraliki.Server.Telephony;
 
-/// <summary>Whose webhooks are believed: the configured account, and the simulated carrier of practice calls. Safe from any thread.</summary>
+/// <param name="AuthToken">Signs webhooks, and is the password of the REST API.</param>
+/// <param name="Api">Where the REST API is.</param>
+internal sealed record TwilioAccount(string Sid, string AuthToken, Uri Api);
+
+/// <summary>Whose webhooks are believed, and who may be asked about calls: the configured account, and the simulated carrier of practice calls. Safe from any thread.</summary>
 internal sealed class TwilioAccounts
 {
-    private readonly ConcurrentDictionary<string, string> _tokens = new();
+    private readonly ConcurrentDictionary<string, TwilioAccount> _accounts = new();
 
     public TwilioAccounts(KralikiOptions options)
     {
-        if (options.Carriers.Twilio is { AccountSid: { } sid, AuthToken: { } token })
+        if (options.Carriers.Twilio is { AccountSid: { } sid, AuthToken: { } token, BaseUrl: var api })
         {
-            _tokens[sid] = token.Reveal();
+            Add(new(sid, token.Reveal(), api ?? TwilioRest.Address));
         }
     }
 
-    public void Add(string accountSid, string authToken) => _tokens[accountSid] = authToken;
+    public void Add(TwilioAccount account) => _accounts[account.Sid] = account;
 
     /// <returns>Null for an account that is not ours.</returns>
-    public string? TokenOf(string? accountSid) => accountSid is not null && _tokens.TryGetValue(accountSid, out string? token) ? token : null;
+    public TwilioAccount? Find(string? accountSid) => accountSid is null ? null : _accounts.GetValueOrDefault(accountSid);
 }

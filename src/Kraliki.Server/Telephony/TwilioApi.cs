@@ -13,12 +13,17 @@ namespace Kraliki.Server.Telephony;
 /// <summary>Twilio's webhooks. Anonymous, because the signature is their sign-in: a request without a valid one is refused and audited.</summary>
 internal static class TwilioApi
 {
-    private const string AfterStream = "/telephony/twilio/after-stream";
+    private const string AfterStreamPath = "/telephony/twilio/after-stream";
 
-    private static readonly string[] FinalStatuses = ["completed", "busy", "failed", "no-answer", "canceled"];
+    // Twilio's "connection overrides", not sent and not signed: a webhook that meets a dying node is asked again.
+    private const string AskAgain = "#rc=5&rp=ct,rt,5xx&ct=1000";
 
     // Last words and both sockets take up to 7 s; Twilio hangs up on a webhook after 15.
     private static readonly TimeSpan LongestClosing = TimeSpan.FromSeconds(9);
+    private static readonly TimeSpan ClosingStep = TimeSpan.FromMilliseconds(150);
+
+    // A grain whose node has just died answers after some seconds; the caller should not spend them in a webhook.
+    private static readonly TimeSpan GrainAnswers = TimeSpan.FromSeconds(1.5);
 
     public static void MapTwilio(this IEndpointRouteBuilder routes)
     {
@@ -81,6 +86,7 @@ internal static class TwilioApi
             new CarrierCall
             {
                 CallSid = form["CallSid"].ToString(),
+                AccountSid = form["AccountSid"].ToString(),
                 SessionId = wanted ?? Guid.CreateVersion7(now),
                 OrganisationId = organisation.Value,
                 Status = form["CallStatus"].ToString(),
@@ -113,30 +119,43 @@ internal static class TwilioApi
             return Results.NoContent();
         }
 
-        if (IsFinal(status))
+        if (CarrierCall.IsFinal(status))
         {
-            await sessions.CarrierEndedAsync(
-                call.SessionId, status == "completed" ? EndReason.CallerHungUp : EndReason.ConnectCarrierRefused, $"Twilio reports the call as {status}.", cancellationToken);
+            await sessions.CarrierEndedAsync(call.SessionId, EndOf(status), $"Twilio reports the call as {status}.", cancellationToken);
         }
 
         // Callbacks come twice and out of order: a final status stays final.
         await using var db = databases.OpenForSystem();
         await db.Set<CarrierCall>()
-            .Where(row => row.CallSid == callSid && !FinalStatuses.Contains(row.Status))
+            .Where(row => row.CallSid == callSid && !CarrierCall.FinalStatuses.Contains(row.Status))
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.Status, status), cancellationToken);
         return Results.NoContent();
     }
 
     /// <summary>
-    /// The stream ended and the caller is still there. We closed it: say goodbye or apologise. We did not (the server died):
-    /// the session is still open and the caller comes back to it.
+    /// The stream ended and the caller is still there. We ended the call: say goodbye or apologise. We did not (a connection
+    /// or a server died, or a server is stopping): the session is still open and the caller comes back to it.
     /// </summary>
+    /// <remarks>While the database is away it answers 503, and is asked again.</remarks>
     private static async Task<IResult> AfterStreamAsync(
-        HttpContext http, TwilioWebhooks guard, KralikiDbFactory databases, StreamTokens tokens, LiveCalls live, PublicUrls urls, TimeProvider time, CancellationToken cancellationToken)
+        HttpContext http,
+        TwilioWebhooks guard,
+        KralikiDbFactory databases,
+        SessionCommands sessions,
+        StreamTokens tokens,
+        LiveCalls live,
+        PublicUrls urls,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         if (await guard.ReadAsync(http, cancellationToken) is not { } form)
         {
             return guard.Refusal;
+        }
+
+        if (live.IsApologised(form["CallSid"].ToString()))
+        {
+            return Twiml.Apologise("We are sorry, a fault on our side ends this call. Please call us again in a few minutes. Goodbye.");
         }
 
         if (await CarrierCall.FindAsync(databases, form["CallSid"].ToString(), cancellationToken) is not { } call || !guard.Covers(call.OrganisationId))
@@ -144,28 +163,52 @@ internal static class TwilioApi
             return Twiml.Hangup();
         }
 
-        // The media endpoint may still be writing the end of the call that we closed a moment ago. When it takes longer, the
-        // old stream is one that we still believe in and Twilio does not: a new one takes the session over.
-        if (live.Find(call.SessionId) is { } closing)
+        // The call that we closed a moment ago may still be writing its end.
+        if (live.Find(call.SessionId) is { Closing: true } closing)
         {
             await closing.Ended.WaitAsync(LongestClosing, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
         }
 
-        await using var db = databases.OpenForSystem();
-        var session = await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == call.SessionId, cancellationToken);
-        return session?.State switch
+        var asked = time.GetTimestamp();
+        var next = await NextAsync(call.SessionId, sessions, databases, time, cancellationToken);
+        while (next == AfterStream.AskAgain && time.GetElapsedTime(asked) < LongestClosing)
         {
-            SessionState.Failed => Twiml.Apologise("We are sorry, the connection to our assistant was lost. Please call us again in a moment. Goodbye."),
-            null or SessionState.Completed or SessionState.WrapUp => Twiml.Hangup(),
+            await Task.Delay(ClosingStep, time, cancellationToken);
+            next = await NextAsync(call.SessionId, sessions, databases, time, cancellationToken);
+        }
+
+        return next switch
+        {
+            AfterStream.Apologise => Twiml.Apologise(Twiml.Lost),
+            AfterStream.HangUp => Twiml.Hangup(),
             _ => StreamTo(call, tokens, urls),
         };
     }
 
-    private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
-        => Twiml.Stream(urls.FixedSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.FixedHttp(AfterStream));
+    /// <summary>Where a call goes that is to come back to its session.</summary>
+    internal static string ComeBackUrl(PublicUrls urls) => urls.FixedHttp(AfterStreamPath) + AskAgain;
 
-    private static bool IsFinal(string status) => FinalStatuses.Contains(status);
+    /// <summary>What a call's final status means for its session.</summary>
+    internal static EndReason EndOf(string status) => status == "completed" ? EndReason.CallerHungUp : EndReason.ConnectCarrierRefused;
+
+    /// <summary>The grain knows best; while its node is dead and nobody has noticed yet, the record is asked.</summary>
+    private static async Task<AfterStream> NextAsync(Guid session, SessionCommands sessions, KralikiDbFactory databases, TimeProvider time, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sessions.AfterStreamAsync(session).WaitAsync(GrainAnswers, time, cancellationToken);
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e))
+        {
+            await using var db = databases.OpenForSystem();
+            var row = await db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, cancellationToken);
+            return SessionRules.AfterStream(row);
+        }
+    }
+
+    private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
+        => Twiml.Stream(urls.FixedSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), ComeBackUrl(urls));
 
     // Withheld numbers arrive as words or as stand-ins; they are no number to call back.
     private static string? NumberOrNull(string from) => from.Length is >= 8 and <= 16 && from[0] == '+' && from.Skip(1).All(char.IsAsciiDigit) ? from : null;

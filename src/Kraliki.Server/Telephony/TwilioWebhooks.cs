@@ -41,7 +41,7 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, FeatureFlags flags
             return null;
         }
 
-        if (accounts.TokenOf(form["AccountSid"]) is not { } authToken)
+        if (accounts.Find(form["AccountSid"]) is not { } account)
         {
             await RefuseAsync(StatusCodes.Status403Forbidden, AuditActions.WebhookRefused, "an account that is not ours");
             return null;
@@ -49,7 +49,7 @@ internal sealed class TwilioWebhooks(TwilioAccounts accounts, FeatureFlags flags
 
         // Twilio signs the URL that it was given, which is the public one whatever a proxy made of it.
         string url = urls.FixedHttp(http.Request.Path + http.Request.QueryString);
-        if (!TwilioSignature.IsValid(authToken, url, form, http.Request.Headers["X-Twilio-Signature"]))
+        if (!TwilioSignature.IsValid(account.AuthToken, url, form, http.Request.Headers["X-Twilio-Signature"]))
         {
             if (flags.IsEnabled(FirstAccounts.OrganisationId, Flag.WebhookValidation))
             {

@@ -5,6 +5,9 @@ namespace Kraliki.Server.Telephony;
 /// <summary>The TwiML documents that we answer with.</summary>
 internal static class Twiml
 {
+    /// <summary>What a caller is told whose call cannot go on.</summary>
+    public const string Lost = "We are sorry, the connection to our assistant was lost. Please call us again in a moment. Goodbye.";
+
     /// <summary>Connects the caller to a media socket; when that ends, Twilio posts to <paramref name="actionUrl"/> for what comes next.</summary>
     public static IResult Stream(string socketUrl, string token, string actionUrl) => Response(
         new XElement("Connect",
@@ -17,10 +20,15 @@ internal static class Twiml
     public static IResult Hangup() => Response(new XElement("Hangup"));
 
     /// <summary>A sentence in the carrier's own voice, then the end: never dead air.</summary>
-    public static IResult Apologise(string sentence) => Response(new XElement("Say", sentence), new XElement("Hangup"));
+    public static IResult Apologise(string sentence) => Results.Text(ApologyText(sentence), "text/xml");
+
+    /// <inheritdoc cref="Apologise"/>
+    public static string ApologyText(string sentence) => Document(new XElement("Say", sentence), new XElement("Hangup"));
 
     public static IResult Reject() => Response(new XElement("Reject", new XAttribute("reason", "rejected")));
 
-    private static IResult Response(params XElement[] verbs)
-        => Results.Text("""<?xml version="1.0" encoding="UTF-8"?>""" + new XElement("Response", verbs).ToString(SaveOptions.DisableFormatting), "text/xml");
+    private static IResult Response(params XElement[] verbs) => Results.Text(Document(verbs), "text/xml");
+
+    private static string Document(params XElement[] verbs)
+        => """<?xml version="1.0" encoding="UTF-8"?>""" + new XElement("Response", verbs).ToString(SaveOptions.DisableFormatting);
 }

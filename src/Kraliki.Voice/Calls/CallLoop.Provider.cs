@@ -13,7 +13,10 @@ public sealed partial class CallLoop : IProviderEvents
 
     // Taken for coughs when their words did not come in time.
     private readonly List<string> _falseAlarms = [];
-    private bool _resumed;
+    private Bridge _bridge = Bridge.None;
+
+    // When the bridge is to be said; null while the caller speaks, and once it was said.
+    private double? _bridgeDueAt;
     private long _clearMicros;
     private long _interruptedAtMs;
 
@@ -29,9 +32,16 @@ public sealed partial class CallLoop : IProviderEvents
 
             _providerReady = true;
             _sink!.Fact(new ProviderConnected(_providerName, model, providerSessionId, (int)(Now() - _connectingSince)));
-            if (_capabilities!.SpeaksFirst && !_resumed)
+            _bridgeDueAt = Now() + _bridge.Patience.TotalMilliseconds;
+            if (_capabilities!.SpeaksFirst && _bridge.Kind == BridgeKind.Greeting)
             {
                 _provider!.Greet();
+            }
+
+            if (_instructions.Count > 0)
+            {
+                // It will speak anyway.
+                _bridgeDueAt = null;
             }
 
             foreach (string instruction in _instructions)
@@ -63,6 +73,7 @@ public sealed partial class CallLoop : IProviderEvents
             }
 
             _turns.Add(new CallerTurn(turnId, _mediaMs));
+            _bridgeDueAt = null;
             if (_player.Paused)
             {
                 _judge.Begin(turnId, now);
@@ -148,6 +159,12 @@ public sealed partial class CallLoop : IProviderEvents
             if (!string.IsNullOrWhiteSpace(text))
             {
                 _sink?.Fact(new TurnFinished(turnId, LegRole.Caller, text.Trim(), turn?.StartMs ?? _mediaMs, turn?.StoppedMs ?? _mediaMs, confidence));
+                _bridge = Bridge.None;
+            }
+            else
+            {
+                // It was no speech: the caller still waits for a word.
+                _bridgeDueAt = now + _bridge.Patience.TotalMilliseconds;
             }
 
             _judge.Heard(turnId, text, final: true);
@@ -304,6 +321,7 @@ public sealed partial class CallLoop : IProviderEvents
             _provider!.ResumeAnswers(answerNow: true);
         }
 
+        _bridge = Bridge.None;
         var utterance = _player.Begin(turnId);
         if (_turns is [.., { StoppedMs: null } speaking])
         {
@@ -348,6 +366,19 @@ public sealed partial class CallLoop : IProviderEvents
         if (_hangUpAfterAnswer && _player.Current is null)
         {
             Finish(EndReason.AssistantEnded, "The assistant said goodbye and ended the call.");
+        }
+    }
+
+    /// <summary>The caller has come back from a break, and neither he nor the AI has said anything yet.</summary>
+    private void PickUp(double now)
+    {
+        if (_bridgeDueAt is { } due && now >= due && _providerReady)
+        {
+            _bridgeDueAt = null;
+            if (_bridge.Kind is BridgeKind.Answer or BridgeKind.Prompt)
+            {
+                _provider!.PickUp(_bridge.Words, _bridge.Kind == BridgeKind.Answer);
+            }
         }
     }
 

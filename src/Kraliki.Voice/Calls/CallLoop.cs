@@ -11,7 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Kraliki.Voice.Calls;
 
 /// <summary>What a stream needs to become a call: made once the carrier's <c>start</c> told whose stream it is.</summary>
-public sealed record CallAdmission(ICallSink Sink, IVoiceProvider Provider, ProviderSetup Setup);
+/// <param name="Comeback">The session's conversation goes on, after a break; null when it begins.</param>
+public sealed record CallAdmission(ICallSink Sink, IVoiceProvider Provider, ProviderSetup Setup, Comeback? Comeback = null);
 
 /// <summary>Checks the stream's one-time token. Null refuses the call; the refusal is the caller's to audit.</summary>
 public delegate Task<CallAdmission?> AdmitCall(StreamStart start, CancellationToken cancellationToken);
@@ -342,7 +343,7 @@ public sealed partial class CallLoop : IMediaReceiver
                 _sink.Fact(new CarrierConnected("twilio", start.CallSid, start.StreamSid));
                 _providerName = admission.Provider.Name;
                 _capabilities = admission.Provider.Capabilities;
-                _resumed = admission.Setup.History.Count > 0;
+                _bridge = Bridge.Of(admission.Setup.History, admission.Comeback);
 
                 // An offer may have overtaken the admission, and is then the newer word.
                 _tools ??= admission.Setup.Tools;
@@ -389,6 +390,7 @@ public sealed partial class CallLoop : IMediaReceiver
                     PumpAnswers();
                     Judge(now);
                     TellDigits(now);
+                    PickUp(now);
                     ReportMeters(now);
                 }
 
@@ -512,6 +514,8 @@ public sealed partial class CallLoop : IMediaReceiver
             _player.Pause(now, _link, _carrier);
         }
 
+        // Before the carrier learns it: it may ask what comes next at once.
+        _sink?.Ending(_outcome);
         DropAnswers(now);
         EndLastTurn();
         _carrier.Close(reason is EndReason.TalkCarrierProtocolError or EndReason.ConnectCarrierRefused ? (ushort)1008 : (ushort)1000, reason == EndReason.CallerHungUp ? "" : detail);

@@ -13,6 +13,9 @@ public interface ICallSink
     /// <summary>Must be delivered, in order.</summary>
     void Fact(SessionFact fact);
 
+    /// <summary>The call is about to close both sides; what is still known follows as facts.</summary>
+    void Ending(CallOutcome outcome);
+
     /// <summary>Newest wins per turn; may be dropped.</summary>
     void Partial(PartialTranscript partial);
 

@@ -62,6 +62,13 @@ public interface IProviderConnection
     /// <summary>Asks the assistant to open the conversation.</summary>
     void Greet();
 
+    /// <summary>
+    /// The conversation of <see cref="ProviderSetup.History"/> goes on after a break in the line: the assistant says
+    /// <paramref name="words"/> (empty: none) and then, when <paramref name="answer"/>, answers what the caller said last; an
+    /// answer that was cut off it gives again.
+    /// </summary>
+    void PickUp(string words, bool answer);
+
     /// <summary>Stops the answer that is being produced, if any; its remaining audio will be ignored by the loop.</summary>
     void CancelAnswer();
 

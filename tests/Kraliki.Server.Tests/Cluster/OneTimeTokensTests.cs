@@ -99,7 +99,9 @@ public sealed class OneTimeTokensTests(ServerFixture fixture)
     [Fact]
     public async Task While_the_database_is_away_a_token_is_neither_good_nor_bad()
     {
-        var nowhere = new KralikiDbFactory(new DbContextOptionsBuilder<KralikiDb>().UseSqlite("Data Source=/nowhere/kraliki.db").Options);
+        var nowhere = new KralikiDbFactory(
+            new DbContextOptionsBuilder<KralikiDb>().UseSqlite("Data Source=/nowhere/kraliki.db").Options,
+            Options with { Database = new(DatabaseProvider.Sqlite, ConnectionString: null) });
         var away = new OneTimeTokens(Master, new SpentTokens(nowhere), _time);
         var token = Issue(away, "ours");
 

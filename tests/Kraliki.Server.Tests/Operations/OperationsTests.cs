@@ -15,8 +15,8 @@ public sealed class OperationsTests(ServerFixture fixture)
     public async Task Alive_and_ready_are_told_to_anybody()
     {
         using var client = fixture.Server.Anonymous();
-        Assert.Equal("""{"status":"healthy","checks":{}}""", await client.GetStringAsync("health/live", Cancel));
-        Assert.Equal("""{"status":"healthy","checks":{"database":"healthy","sessions":"healthy"}}""", await client.GetStringAsync("health/ready", Cancel));
+        Assert.Equal("""{"status":"healthy","checks":{},"reasons":{}}""", await client.GetStringAsync("health/live", Cancel));
+        Assert.Equal("""{"status":"healthy","checks":{"database":"healthy","sessions":"healthy"},"reasons":{}}""", await client.GetStringAsync("health/ready", Cancel));
     }
 
     [Fact]

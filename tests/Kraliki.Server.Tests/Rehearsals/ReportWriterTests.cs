@@ -83,7 +83,7 @@ public sealed class ReportWriterTests
     private static RehearsalReport Write(SaidLine[] lines, TurnFinished[] turns) => ReportWriter.Write(Call(lines), turns, null);
 
     private static SimulatedCallReport Call(SaidLine[] lines, params PlacedExpectation[] expectations) => new(
-        "CA1", "+12025550147", "+12025550100", "inbound", "test", "completed", DateTimeOffset.UnixEpoch, lines, [], expectations, [], [], "", [], [], [], [], 10, null);
+        "CA1", "+12025550147", "+12025550100", "inbound", "test", "completed", DateTimeOffset.UnixEpoch, lines, [], expectations, [], [], "", [], [], [], [], [], 10, null);
 
     private static SaidLine Line(string text, long startMs, long endMs, LineKind kind = LineKind.Say) => new(kind, text, startMs, endMs, kind != LineKind.Say, null, null);
 

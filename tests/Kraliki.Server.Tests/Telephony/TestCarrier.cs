@@ -17,6 +17,9 @@ internal sealed class TestCarrier(Uri server) : IDisposable
     {
         ["Kraliki:Carriers:Twilio:AccountSid"] = AccountSid,
         ["Kraliki:Carriers:Twilio:AuthToken"] = AuthToken,
+
+        // Nobody listens there: who tests REST brings an address of his own.
+        ["Kraliki:Carriers:Twilio:BaseUrl"] = "http://127.0.0.1:9",
     };
 
     public string CallSid { get; } = $"CA{Guid.NewGuid():N}";

@@ -24,7 +24,7 @@ public sealed class WebhookTests(SharedTelephonyServer shared)
 
         Assert.Equal(["Connect"], answer.Verbs);
         Assert.Equal($"ws://{_server.Sessions.Url.Authority}/telephony/twilio/media", answer.StreamUrl.AbsoluteUri);
-        Assert.Equal($"{_server.Sessions.Url}telephony/twilio/after-stream", answer.Response.Element("Connect")!.Attribute("action")!.Value);
+        Assert.Equal($"{_server.Sessions.Url}telephony/twilio/after-stream#rc=5&rp=ct,rt,5xx&ct=1000", answer.Response.Element("Connect")!.Attribute("action")!.Value);
         Assert.True(answer.Token.Length >= 40);
         var session = await _server.Sessions.RowAsync(await _server.SessionOfAsync(carrier, Cancelled), Cancelled);
         Assert.Equal((SessionState.Created, "openai", "twilio", "+420226259221"), (session.State, session.Provider, session.TelephonyProvider, session.PhoneNumber));

@@ -61,10 +61,10 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task Nobody_sees_any_row_of_any_table_and_an_organisation_none_without_owner()
     {
-        var options = fixture.Server.Services.GetRequiredService<DbContextOptions<KralikiDb>>();
-        await using var system = new KralikiDb(options, organisation: null);
-        await using var nobody = new KralikiDb(options, Guid.Empty);
-        await using var demo = new KralikiDb(options, FirstAccounts.OrganisationId);
+        var databases = fixture.Server.Services.GetRequiredService<KralikiDbFactory>();
+        await using var system = databases.OpenForSystem();
+        await using var nobody = databases.OpenFor(Guid.Empty);
+        await using var demo = databases.OpenFor(FirstAccounts.OrganisationId);
         var seen = 0;
         foreach (var entity in system.Model.GetEntityTypes())
         {
@@ -127,7 +127,7 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     }
 
     private static CarrierCall Call(string sid, Guid organisation) =>
-        new() { CallSid = sid, SessionId = Guid.CreateVersion7(), OrganisationId = organisation, Status = "ringing", CreatedAt = DateTimeOffset.UnixEpoch };
+        new() { CallSid = sid, AccountSid = "AC1", SessionId = Guid.CreateVersion7(), OrganisationId = organisation, Status = "ringing", CreatedAt = DateTimeOffset.UnixEpoch };
 
     private static int Count(KralikiDb db, IEntityType entity) =>
         (int)typeof(RowTenancyTests).GetMethod(nameof(CountOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(entity.ClrType).Invoke(null, [db])!;

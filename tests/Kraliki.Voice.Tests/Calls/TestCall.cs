@@ -120,6 +120,10 @@ internal sealed class RecordingSink : ICallSink
 
     public void Fact(SessionFact fact) => Facts.Add(fact);
 
+    public void Ending(CallOutcome outcome)
+    {
+    }
+
     public void Partial(PartialTranscript partial) => Partials.Add(partial);
 
     public void Meters(CallMeters meters) => LastMeters = meters;
@@ -168,6 +172,8 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
     }
 
     public void Greet() => Asked.Add("greet");
+
+    public void PickUp(string words, bool answer) => Asked.Add($"pick up{(answer ? " and answer" : "")}: {words}");
 
     public void CancelAnswer() => Asked.Add("cancel");
 

@@ -1,7 +1,7 @@
-using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
+using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
 
@@ -14,7 +14,8 @@ namespace Kraliki.Server.Sessions.Calls;
 /// <remarks>
 /// <list type="number">
 /// <item>The loop reports (<see cref="ICallSink"/>) inside its gate; nothing here waits.</item>
-/// <item>Facts queue up and one task brings them to the grain in batches, again and again until they are in the journal.</item>
+/// <item>Facts queue up and one task brings them to the grain in batches, again and again until they are in the journal;
+/// watchers are told what is not (<see cref="TellUnsaved"/>).</item>
 /// <item>Partials, meters and audio go to the feed, when anybody watches.</item>
 /// <item><see cref="CompleteAsync"/> waits for the last fact and then ends the session.</item>
 /// </list>
@@ -23,16 +24,21 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 {
     private const int LargestBatch = 64;
 
-    // A call makes about one fact a second: this is a quarter of an hour without a database. Must be delivered, so
-    // nothing is dropped to make room; when it is full all the same, the new fact is lost, that is logged once, and the
-    // call is ended, because a conversation that cannot be recorded must not go on unnoticed.
-    private readonly Channel<TimedFact> _facts = Channel.CreateBounded<TimedFact>(
-        new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
+    // So many failures of a call that is over, with a database that works: what it tells cannot be written at all.
+    private const int MostFailures = 30;
 
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
+    // Once the database is back: not all calls of a node in the same millisecond.
+    private static readonly TimeSpan Spread = TimeSpan.FromMilliseconds(200);
+
+    private readonly FactQueue _facts;
     private readonly ISessionGrain _grain;
     private readonly LiveCalls _calls;
     private readonly SessionFeeds _feeds;
     private readonly InsightQueue _insights;
+    private readonly DatabaseWatch _database;
+    private readonly SessionLimits _limits;
     private readonly ConversationMood _mood = new();
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
@@ -46,9 +52,21 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private bool _completed;
     private volatile bool _lost;
     private volatile bool _overflowed;
+    private int _missing;
+    private volatile string? _carrierCall;
 
     internal LiveCall(
-        Guid sessionId, Attachment attachment, ISessionGrain grain, LiveCalls calls, SessionFeeds feeds, InsightQueue insights, TimeProvider time, ILogger<LiveCall> log)
+        Guid sessionId,
+        Attachment attachment,
+        ISessionGrain grain,
+        LiveCalls calls,
+        SessionFeeds feeds,
+        InsightQueue insights,
+        FactBudget budget,
+        DatabaseWatch database,
+        SessionLimits limits,
+        TimeProvider time,
+        ILogger<LiveCall> log)
     {
         SessionId = sessionId;
         Organisation = attachment.Organisation;
@@ -56,11 +74,16 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Provider = attachment.Provider;
         History = attachment.History;
         Continued = attachment.Continued;
+        Moved = attachment.Moved;
+        Unfollowed = attachment.Unfollowed;
         Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
         _feeds = feeds;
         _insights = insights;
+        _facts = new(budget);
+        _database = database;
+        _limits = limits;
         _time = time;
         _log = log;
         _delivering = DeliverAsync();
@@ -79,6 +102,15 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>The session had media before: the caller has come back.</summary>
     public bool Continued { get; }
 
+    /// <summary>He was moved here on purpose: nothing of the conversation was cut.</summary>
+    internal bool Moved { get; }
+
+    /// <summary>Operators' lines that the assistant had not followed when the earlier call was lost.</summary>
+    internal IReadOnlyList<string> Unfollowed { get; }
+
+    /// <summary>The media is being closed for good; the session's end is not written yet.</summary>
+    internal bool Closing { get; private set; }
+
     /// <summary>Of the request that created the session, if it was one.</summary>
     public RequestTrace? Trace { get; }
 
@@ -86,6 +118,12 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     public Task Ended => _ended.Task;
 
     internal long Epoch { get; }
+
+    /// <summary>When the first fact that is not in the journal happened; null when all are.</summary>
+    internal DateTimeOffset? UnsavedSince => _facts.Since;
+
+    /// <summary>Whether it was ended because it could not be written down any longer, and its caller is to be told so.</summary>
+    internal bool IsApologised(string carrierCall) => _overflowed && _carrierCall == carrierCall;
 
     /// <summary>From now on commands reach the loop. Call it before the loop runs.</summary>
     public void Bind(CallLoop loop) => Bind(loop.Post, listening => loop.Listening = listening);
@@ -107,20 +145,20 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         }
     }
 
-    /// <summary>Brings every fact into the journal and then the session to the state that follows from the outcome. Call it once, after the loop has ended.</summary>
+    /// <summary>
+    /// Brings every fact into the journal and then the session to the state that follows from the outcome, however long the
+    /// database is away. Call it once, after the loop has ended.
+    /// </summary>
     public async Task CompleteAsync(CallOutcome outcome)
     {
         _completed = true;
-        _facts.Writer.TryComplete();
+        _facts.Close();
         await _delivering;
-        await GrainCalls.RepeatAsync(
-            async () =>
-            {
-                await _grain.CompleteAsync(Epoch, outcome);
-                return true;
-            },
-            _time,
-            CancellationToken.None);
+        await InsistAsync(async () =>
+        {
+            await _grain.CompleteAsync(Epoch, outcome);
+            return true;
+        });
     }
 
     /// <summary>A call that was not completed ends as a fault of the server.</summary>
@@ -138,16 +176,44 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             _calls.Remove(this);
             _ended.TrySetResult();
             await _abandoned.CancelAsync();
-            _facts.Writer.TryComplete();
+            _facts.Close();
+            _feeds.Find(SessionId)?.Tell(unsaved: null);
         }
     }
 
     void ICallSink.Fact(SessionFact fact)
     {
-        if (!_facts.Writer.TryWrite(new TimedFact(fact, _time.GetUtcNow())) && !_overflowed && !_completed && !_lost)
+        if (fact is CarrierConnected connected)
         {
-            _overflowed = true;
-            LogFactsLost(SessionId);
+            _carrierCall = connected.CallSid;
+        }
+
+        if (_lost)
+        {
+            return;
+        }
+
+        switch (_facts.Add(new TimedFact(fact, _time.GetUtcNow())))
+        {
+            case FactRoom.Last when !_overflowed:
+                _overflowed = true;
+                LogNoRoom(SessionId);
+
+                // Never back into the loop from inside its gate.
+                _ = Task.Run(() => Post(new EndCall(EndReason.TalkServerFault, $"The call was ended because nothing more of it could be saved: {_database.Fault?.Words ?? "the database is too slow"}.")));
+                break;
+            case FactRoom.None when !_completed:
+                Interlocked.Increment(ref _missing);
+                break;
+        }
+    }
+
+    void ICallSink.Ending(CallOutcome outcome)
+    {
+        if (!SessionRules.IsLoss(outcome.Reason))
+        {
+            Closing = true;
+            _ = TellEndingAsync();
         }
     }
 
@@ -192,26 +258,46 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Post(new EndCall(EndReason.TalkServerLost, "The session was taken over by another connection."));
     }
 
+    /// <summary>A carrier that is quick asks another node what comes next before the end is written. Best effort: otherwise the new stream takes the session over.</summary>
+    private async Task TellEndingAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            await _grain.EndingAsync(Epoch);
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e))
+        {
+            LogEndingNotTold(e, SessionId);
+        }
+    }
+
+    /// <summary>Brings watchers up to date about what is not in the journal. Called now and then; nothing is said about moments.</summary>
+    internal void TellUnsaved()
+    {
+        var late = _facts.Since is { } since && _time.GetUtcNow() - since >= _limits.UnsavedNotice;
+        _feeds.Find(SessionId)?.Tell(late ? _facts.Show(_database.Fault?.Words ?? "the database is slow to answer") : null);
+    }
+
     private async Task DeliverAsync()
     {
-        var batch = new List<TimedFact>(LargestBatch);
         var delivered = 0L;
-        while (await _facts.Reader.WaitToReadAsync())
+        while (await _facts.NextAsync(LargestBatch) is { Length: > 0 } batch)
         {
-            batch.Clear();
-            while (batch.Count < LargestBatch && _facts.Reader.TryRead(out var fact))
-            {
-                batch.Add(fact);
-            }
-
-            if (!await DeliverAsync(new FactBatch(Epoch, delivered, [.. batch])))
+            if (!await InsistAsync(() => _grain.AppendAsync(new FactBatch(Epoch, delivered, batch))))
             {
                 LoseSession();
-                _facts.Writer.TryComplete();
+                _facts.Close();
+                _facts.Remove(_facts.Count);
                 return;
             }
 
-            delivered += batch.Count;
+            delivered += batch.Length;
+            _facts.Remove(batch.Length);
+            if (_facts.Since is null)
+            {
+                _feeds.Find(SessionId)?.Tell(unsaved: null);
+            }
 
             // Only now: what is found out about a turn must stand after it.
             foreach (var said in batch.Select(timed => timed.Fact).OfType<TurnFinished>().Where(turn => turn is { Speaker: LegRole.Caller, Text.Length: > 0 }))
@@ -219,35 +305,46 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
                 _insights.Offer(new HeardTurn(SessionId, Organisation, said, _mood));
             }
         }
+
+        if (_missing > 0)
+        {
+            LogFactsLost(_missing, SessionId);
+        }
     }
 
-    /// <summary>Repeats until the grain has an answer: a fact must not be lost because the database is away for a while.</summary>
-    /// <returns>False when the session is no longer ours.</returns>
-    private async Task<bool> DeliverAsync(FactBatch batch)
+    /// <summary>Repeats until the grain has an answer: what happened must not be lost because the database, or a node, is away for a while.</summary>
+    /// <returns>What it answered; false also for a call that is over and can never be written.</returns>
+    private async Task<bool> InsistAsync(Func<Task<bool>> tell)
     {
-        for (var attempt = 1; ; attempt++)
+        for (var failures = 0; ;)
         {
             try
             {
-                return await _grain.AppendAsync(batch);
+                return await tell();
             }
             catch (Exception e) when (GrainCalls.IsTransient(e))
             {
-                LogDeliveryFailed(e, SessionId, batch.Facts.Length, attempt);
+                if (_database.Fault is null)
+                {
+                    LogDeliveryFailed(e, SessionId, _facts.Count, ++failures);
+                }
             }
 
-            if (_overflowed)
+            if (_database.Fault is not null)
             {
-                Post(new EndCall(EndReason.TalkServerFault, "The server cannot record the conversation at present."));
+                await _database.WorthATryAsync(_abandoned.Token);
+                await Task.Delay(Spread * Random.Shared.NextDouble(), _time, _abandoned.Token);
             }
-
-            if (_completed && attempt >= 30)
+            else if (_completed && failures >= MostFailures)
             {
-                // About a minute after the call's end: the node gives up rather than hold a dead call for ever.
+                LogFactsLost(_facts.Count, SessionId);
                 return false;
             }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(200 * attempt, 2_000)), _time, _abandoned.Token);
+            else
+            {
+                var pause = TimeSpan.FromMilliseconds(200) * failures;
+                await Task.Delay(pause < LongestPause ? pause : LongestPause, _time, _abandoned.Token);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
 using Kraliki.Voice.Providers;
@@ -14,18 +16,38 @@ public sealed class LiveCalls
     private readonly IGrainFactory _grains;
     private readonly SessionFeeds _feeds;
     private readonly NodeLink _node;
+    private readonly ClusterNodes _nodes;
     private readonly FeatureFlags _flags;
     private readonly InsightQueue _insights;
+    private readonly FactBudget _budget;
+    private readonly DatabaseWatch _database;
+    private readonly SessionLimits _limits;
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
 
-    internal LiveCalls(IGrainFactory grains, SessionFeeds feeds, NodeLink node, FeatureFlags flags, InsightQueue insights, SessionMetrics metrics, TimeProvider time, ILogger<LiveCall> log)
+    internal LiveCalls(
+        IGrainFactory grains,
+        SessionFeeds feeds,
+        NodeLink node,
+        ClusterNodes nodes,
+        FeatureFlags flags,
+        InsightQueue insights,
+        SessionMetrics metrics,
+        FactBudget budget,
+        DatabaseWatch database,
+        SessionLimits limits,
+        TimeProvider time,
+        ILogger<LiveCall> log)
     {
         _grains = grains;
         _feeds = feeds;
         _node = node;
+        _nodes = nodes;
         _flags = flags;
         _insights = insights;
+        _budget = budget;
+        _database = database;
+        _limits = limits;
         _time = time;
         _log = log;
         node.Calls = this;
@@ -38,6 +60,10 @@ public sealed class LiveCalls
 
     public LiveCall? Find(Guid sessionId) => _calls.GetValueOrDefault(sessionId);
 
+    /// <summary>The carrier's call was ended by us because it could not be written down: its caller deserves a word, which needs no database.</summary>
+    /// <param name="carrierCall">The carrier's own id.</param>
+    public bool IsApologised(string carrierCall) => _calls.Values.Any(call => call.IsApologised(carrierCall));
+
     /// <summary>What the assistant may use in this call, as the organisation has it now. Changes are told to the call's loop; ask after it is bound.</summary>
     public IReadOnlyList<CallTool> ToolsOf(LiveCall call) => _flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? CallTool.All : [];
 
@@ -46,7 +72,8 @@ public sealed class LiveCalls
     public async Task<LiveCall?> AttachAsync(Guid sessionId, CancellationToken cancellationToken)
     {
         var grain = _grains.GetGrain<ISessionGrain>(sessionId);
-        var attachment = await GrainCalls.RepeatAsync(() => grain.AttachAsync(_node.Reference(_grains)), _time, cancellationToken);
+        var socket = Guid.NewGuid();
+        var attachment = await GrainCalls.RepeatAsync(() => grain.AttachAsync(_node.Reference(_grains), _nodes.Self, socket), _time, cancellationToken);
         if (attachment is null)
         {
             return null;
@@ -54,8 +81,12 @@ public sealed class LiveCalls
 
         // What the call will say to the grain belongs to that request, whichever socket brought it here.
         attachment.Trace?.Enter();
-        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _time, _log);
+        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _budget, _database, _limits, _time, _log);
+        var before = Find(sessionId);
         _calls[sessionId] = call;
+
+        // The grain tells the earlier call too, but commands find their call by the session, and that is this one now.
+        before?.LoseSession();
         return call;
     }
 

@@ -94,10 +94,10 @@ public sealed partial class NewCalls
 
     private NewCallRefusal Unsaved() => NewCallRefusal.Unsaved(_database.Fault?.Words ?? "the server does not get on with it");
 
-    [LoggerMessage(EventId = 2061, Level = LogLevel.Warning, Message = "A new call was refused: it could not be written down within {Seconds:0.0} s")]
+    [LoggerMessage(EventId = 2094, Level = LogLevel.Warning, Message = "A new call was refused: it could not be written down within {Seconds:0.0} s")]
     private partial void LogTooSlow(double seconds);
 
-    [LoggerMessage(EventId = 2062, Level = LogLevel.Warning, Message = "A new call was refused: it could not be written down")]
+    [LoggerMessage(EventId = 2095, Level = LogLevel.Warning, Message = "A new call was refused: it could not be written down")]
     private partial void LogNotBegun(Exception exception);
 }
 

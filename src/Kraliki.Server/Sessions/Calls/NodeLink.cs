@@ -7,7 +7,7 @@ namespace Kraliki.Server.Sessions.Calls;
 
 /// <summary>This node, for the session grains: commands find their call, events find their watchers.</summary>
 /// <remarks>Held by the container for the life of the process: the cluster itself refers to it only weakly.</remarks>
-internal sealed class NodeLink(SessionFeeds feeds) : INodeLink
+internal sealed class NodeLink(SessionFeeds feeds, FeedRelays relays) : INodeLink
 {
     private readonly Lock _creating = new();
     private INodeLink? _reference;
@@ -39,5 +39,22 @@ internal sealed class NodeLink(SessionFeeds feeds) : INodeLink
     {
         feeds.Find(session)?.Publish(events.Value);
         return Task.CompletedTask;
+    }
+
+    public Task RelayAsync(Guid session, INodeLink to)
+    {
+        relays.Begin(session, to);
+        return Task.CompletedTask;
+    }
+
+    public Task<FeedInterest> TakeAsync(Guid session, FleetingBatch batch)
+    {
+        if (feeds.Find(session) is not { } feed)
+        {
+            return Task.FromResult(FeedInterest.None);
+        }
+
+        feed.Take(batch);
+        return Task.FromResult(feed.Interest);
     }
 }

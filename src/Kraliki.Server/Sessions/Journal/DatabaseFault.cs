@@ -31,7 +31,8 @@ internal sealed record DatabaseFault(DatabaseFaultKind Kind, DateTimeOffset Sinc
     /// <returns>Null when it is the write: another one may well succeed.</returns>
     public static DatabaseFaultKind? KindOf(Exception failure) => failure switch
     {
-        DbUpdateException { InnerException: { } inner } => KindOf(inner),
+        // A save wraps the driver's exception, and so does a query that might succeed when it is repeated.
+        DbUpdateException or InvalidOperationException when failure.InnerException is { } inner => KindOf(inner),
 
         // Primary codes, https://sqlite.org/rescode.html
         SqliteException { SqliteErrorCode: 13 } => DatabaseFaultKind.DiskFull,

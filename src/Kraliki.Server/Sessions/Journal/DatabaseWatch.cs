@@ -197,13 +197,13 @@ internal sealed partial class DatabaseWatch : BackgroundService
         }
     }
 
-    [LoggerMessage(EventId = 2051, Level = LogLevel.Error, Message = "Nothing can be written: {Reason}. Calls go on, and what happens in them waits")]
+    [LoggerMessage(EventId = 2091, Level = LogLevel.Error, Message = "Nothing can be written: {Reason}. Calls go on, and what happens in them waits")]
     private partial void LogBegan(Exception exception, string reason);
 
-    [LoggerMessage(EventId = 2052, Level = LogLevel.Error, Message = "Still nothing can be written, now because {Reason}")]
+    [LoggerMessage(EventId = 2092, Level = LogLevel.Error, Message = "Still nothing can be written, now because {Reason}")]
     private partial void LogChanged(Exception exception, string reason);
 
-    [LoggerMessage(EventId = 2053, Level = LogLevel.Warning, Message = "The database can be written again after {Seconds:0.0} s and {Failures} failures; {Facts} facts waited")]
+    [LoggerMessage(EventId = 2093, Level = LogLevel.Warning, Message = "The database can be written again after {Seconds:0.0} s and {Failures} failures; {Facts} facts waited")]
     private partial void LogEnded(double seconds, int failures, int facts);
 
     private sealed class NoAnswerException() : DbException("The database did not answer in time.");

@@ -60,7 +60,7 @@ public sealed record SessionRow : IOwned
     /// <summary>Counts changes that people make or decide by: state, phone number, metadata. The <c>ETag</c>.</summary>
     [Id(15)] public long Version { get; init; }
 
-    /// <summary>Counts media sockets that took the session over; what an earlier one still sends is refused.</summary>
+    /// <summary>Counts media sockets that took the session over or lost it; what an earlier one still sends is refused.</summary>
     [Id(16)] public long Epoch { get; init; }
 
     /// <summary>How many facts of this epoch's owner are in the journal: a batch that arrives twice is recognised by it.</summary>
@@ -76,6 +76,11 @@ public sealed record SessionRow : IOwned
     /// <summary>This life of the node that holds the call's media, as the cluster's membership names it; null when none does. When that node is lost, its sessions are found by it.</summary>
     [Id(21)] public string? Node { get; init; }
 
+    /// <summary>Since when the caller is without us and is being brought back; null while a call runs, before it and after it.</summary>
+    [Id(22)] public DateTimeOffset? InterruptedAt { get; init; }
+
+    [Id(23)] public EndReason? InterruptedBy { get; init; }
+
     /// <summary>The row after one more event. Pure: the same events always give the same row.</summary>
     public SessionRow Apply(SessionEvent happened)
     {
@@ -90,7 +95,8 @@ public sealed record SessionRow : IOwned
             StateChanged move => Moved(move, happened.At),
             CarrierConnected => this with { Media = Media | MediaSides.Carrier },
             ProviderConnected => this with { Media = Media | MediaSides.Provider },
-            MediaEnded or CallInterrupted or CallResumed => this with { Media = MediaSides.None },
+            CallInterrupted cut => this with { Media = MediaSides.None, Node = null, InterruptedAt = happened.At, InterruptedBy = cut.Reason },
+            MediaEnded or CallResumed => this with { Media = MediaSides.None },
             _ => this,
         };
         return next with { LastSeq = happened.Seq };
@@ -123,6 +129,9 @@ public sealed record SessionRow : IOwned
     {
         State = move.To,
         Version = Version + 1,
+        Node = SessionStates.IsTerminal(move.To) ? null : Node,
+        InterruptedAt = SessionStates.IsTerminal(move.To) ? null : InterruptedAt,
+        InterruptedBy = SessionStates.IsTerminal(move.To) ? null : InterruptedBy,
         StartedAt = move.To == SessionState.Active ? StartedAt ?? at : StartedAt,
         EndedAt = SessionStates.IsTerminal(move.To) ? at : EndedAt,
         EndReason = move.Reason ?? EndReason,
@@ -161,6 +170,7 @@ internal sealed class SessionRowTable : IEntityTypeConfiguration<SessionRow>
         builder.Property(row => row.State).HasConversion<SnakeCaseText<SessionState>>();
         builder.Property(row => row.Strategy).HasConversion<SnakeCaseText<VoiceStrategy>>();
         builder.Property(row => row.EndReason).HasConversion<SnakeCaseText<EndReason>>();
+        builder.Property(row => row.InterruptedBy).HasConversion<SnakeCaseText<EndReason>>();
         builder.Property(row => row.Metadata).HasConversion(
             map => JsonSerializer.Serialize(map, JsonSerializerOptions.Default),
             json => JsonSerializer.Deserialize<Dictionary<string, string>>(json, JsonSerializerOptions.Default)!,

@@ -8,7 +8,7 @@ internal sealed class SessionFeeds
     private readonly ConcurrentDictionary<Guid, SessionFeed> _feeds = new();
     private readonly Lock _joining = new();
 
-    /// <summary>Raised with a session and whether anybody listens to its audio.</summary>
+    /// <summary>Raised with a session and whether anybody listens to its audio, here or on a node that is relayed to.</summary>
     public event Action<Guid, bool>? ListenersChanged;
 
     public IEnumerable<SessionFeed> All => _feeds.Values;
@@ -30,7 +30,7 @@ internal sealed class SessionFeeds
         lock (_joining)
         {
             feed.Leave(watcher);
-            if (feed.Watchers == 0)
+            if (feed.IsEmpty)
             {
                 _feeds.TryRemove(new(feed.SessionId, feed));
             }

@@ -3,7 +3,7 @@ using Kraliki.Contracts;
 
 namespace Kraliki.Server.Sessions.Live;
 
-/// <summary>What waits to be sent to one watcher besides committed events. Bounded in every part; putting never waits. Safe from any thread, one taker.</summary>
+/// <summary>What waits to be sent to one watcher, a socket or another node, besides committed events. Bounded in every part; putting never waits. Safe from any thread, one taker.</summary>
 internal sealed class WatcherOutbox
 {
     // Answers to the client's own messages. Full: the client sends faster than it reads, and is cut off.
@@ -15,14 +15,22 @@ internal sealed class WatcherOutbox
     // One second of both legs at 20 ms. Full: the oldest frame goes; late audio is of no use.
     private const int MostAudio = 100;
 
+    // Turns whose final text was sent lately: a partial that took the longer way comes after it, and is old news.
+    private const int MostFinished = 16;
+
     // A wake-up, not a queue: one that nobody has noticed yet stands for all that follow.
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Lock _gate = new();
     private readonly Queue<ServerMessage> _control = new();
     private readonly OrderedDictionary<string, PartialTranscript> _partials = [];
+    private readonly Queue<string> _finished = new(MostFinished);
     private readonly LinkedList<(LegRole Leg, byte[] Frame)> _audio = [];
     private CallMeters? _meters;
     private FeaturesChanged? _features;
+    private Unsaved? _unsaved;
+
+    /// <summary>Another node waits behind it, not a socket.</summary>
+    public bool IsRelay { get; init; }
 
     /// <summary>Set by the feed, under its gate.</summary>
     public bool Listening { get; set; }
@@ -51,6 +59,11 @@ internal sealed class WatcherOutbox
     {
         lock (_gate)
         {
+            if (_finished.Contains(partial.TurnId))
+            {
+                return;
+            }
+
             if (!_partials.ContainsKey(partial.TurnId) && _partials.Count == MostPartials)
             {
                 _partials.RemoveAt(0);
@@ -78,6 +91,17 @@ internal sealed class WatcherOutbox
         lock (_gate)
         {
             _features = features;
+        }
+
+        Wake();
+    }
+
+    /// <summary>Newest wins.</summary>
+    public void Put(Unsaved unsaved)
+    {
+        lock (_gate)
+        {
+            _unsaved = unsaved;
         }
 
         Wake();
@@ -158,18 +182,45 @@ internal sealed class WatcherOutbox
                 return partial;
             }
 
+            if (_unsaved is { } unsaved)
+            {
+                // After the events: what it says replaces what was unsaved before them.
+                _unsaved = null;
+                return unsaved;
+            }
+
             var meters = _meters;
             _meters = null;
             return meters;
         }
     }
 
-    /// <summary>The turn's final text is about to be sent: its partial must not come after it.</summary>
+    /// <summary>Everything that is fleeting, in one piece.</summary>
+    public FleetingBatch TakeFleeting()
+    {
+        lock (_gate)
+        {
+            var batch = new FleetingBatch([.. _partials.Values], _meters, _unsaved, [.. _audio.Select(waiting => waiting.Frame)]);
+            _partials.Clear();
+            _audio.Clear();
+            _meters = null;
+            _unsaved = null;
+            return batch;
+        }
+    }
+
+    /// <summary>The turn's final text is about to be sent: no partial of it must come after it.</summary>
     public void Forget(string turnId)
     {
         lock (_gate)
         {
             _partials.Remove(turnId);
+            if (_finished.Count == MostFinished)
+            {
+                _finished.Dequeue();
+            }
+
+            _finished.Enqueue(turnId);
         }
     }
 }

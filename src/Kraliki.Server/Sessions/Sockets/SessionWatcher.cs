@@ -369,7 +369,15 @@ internal sealed partial class SessionWatcher(
         _page.Clear();
         if (!_feed.TryRead(_cursor, EventsPerRound, _page))
         {
-            _page.AddRange(await journal.EventsAsync(sessionId, _cursor, EventsPerRound, stop));
+            try
+            {
+                _page.AddRange(await journal.EventsAsync(sessionId, _cursor, EventsPerRound, stop));
+            }
+            catch (JournalUnavailableException)
+            {
+                // Later: what is fleeting goes on meanwhile, and whatever comes next wakes us to try again.
+                return false;
+            }
         }
 
         foreach (var happened in _page)

@@ -93,6 +93,18 @@ internal sealed class LocalConnection : IProviderConnection
     public void Greet() => Post(() =>
         Answer(SmallTalk.Literal(_setup.Instructions) is { } words ? new TalkReply(words) : SmallTalk.Next(_conversation)));
 
+    public void PickUp(string words, bool answer) => Post(() =>
+    {
+        if (answer && _conversation is [.., { Role: TalkRole.Assistant }])
+        {
+            // Cut off in the middle: it is given again, from its beginning.
+            _conversation.RemoveAt(_conversation.Count - 1);
+        }
+
+        var reply = answer ? SmallTalk.Next(_conversation) : new TalkReply("");
+        Answer(reply with { Text = $"{words} {reply.Text}".Trim() });
+    });
+
     public void CancelAnswer() => Post(() => _answers.ForEach(answer => answer.Cancelled = true));
 
     public void Truncate(string turnId, int heardMs) => Post(() =>

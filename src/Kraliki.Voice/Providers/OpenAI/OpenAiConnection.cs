@@ -70,6 +70,14 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     public void Greet() => Create(new ResponseCreate(new ResponseSettings($"{setup.Instructions}\nThe call has just been answered: greet the caller first, briefly.")));
 
+    public void PickUp(string words, bool answer)
+    {
+        const string broke = "The line was interrupted for a moment and the caller is back.";
+        Create(new ResponseCreate(words.Length == 0 && answer ? null : new ResponseSettings(answer
+            ? $"{setup.Instructions}\n{broke} Answer what the caller said last; if your answer was cut off, give it again. Begin with: {words}"
+            : $"{setup.Instructions}\n{broke} Answer nothing, and only say: {words}")));
+    }
+
     public void CancelAnswer()
     {
         if (_responseActive)

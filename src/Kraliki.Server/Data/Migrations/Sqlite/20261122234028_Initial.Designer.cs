@@ -8,10 +8,10 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 #nullable disable
 
-namespace Kraliki.Server.Data.Migrations
+namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122232011_Initial")]
+    [Migration("20261122234028_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -837,6 +837,14 @@ namespace Kraliki.Server.Data.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
+                    b.Property<long?>("InterruptedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("interrupted_at");
+
+                    b.Property<string>("InterruptedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("interrupted_by");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_seq");
@@ -923,6 +931,12 @@ namespace Kraliki.Server.Data.Migrations
                         .HasMaxLength(64)
                         .HasColumnType("TEXT")
                         .HasColumnName("call_sid");
+
+                    b.Property<string>("AccountSid")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("account_sid");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")

@@ -1,0 +1,40 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace Kraliki.Server.Data;
+
+/// <summary>
+/// What is made once for all nodes (tables, keys, first accounts, samples) one node makes at a time: those that start
+/// together find it done. On SQLite there is one node, and nothing to wait for.
+/// </summary>
+internal sealed class StartTurn(KralikiDbFactory databases)
+{
+    // "kraliki" in ASCII; advisory locks share one space of numbers in a database.
+    private const long LockNumber = 0x6B72616C696B69;
+
+    /// <summary>Waits for the turn and holds it until disposed; a node that dies gives it back with its connection.</summary>
+    public async Task<IAsyncDisposable> TakeAsync(CancellationToken cancellationToken)
+    {
+        var db = databases.OpenForSystem();
+        if (!db.Database.IsNpgsql())
+        {
+            return db;
+        }
+
+        try
+        {
+            await db.Database.OpenConnectionAsync(cancellationToken);
+
+            // It ends with the transaction: a pooled connection cannot take it along. The wait is for another node's
+            // migration, which may take longer than any statement of ours.
+            await db.Database.BeginTransactionAsync(cancellationToken);
+            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
+            await db.Database.ExecuteSqlAsync($"SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({LockNumber})", cancellationToken);
+            return db;
+        }
+        catch
+        {
+            await db.DisposeAsync();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,394 @@
+using Kraliki.Contracts;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Voice.Calls;
+
+namespace Kraliki.Server.Sessions;
+
+/// <content>
+/// The session's call: which media connection may speak for it, what its loss means, and how it ends. A connection that is
+/// lost is not an ended call: the session stays as it is and <see cref="Telephony.CallRecovery"/> brings the caller back (docs/adr/0021).
+/// </content>
+internal sealed partial class SessionGrain
+{
+    // For so long a carrier that was told to ask for new TwiML may still send the stop of the stream that it leaves for it.
+    private static readonly TimeSpan RedirectTakes = TimeSpan.FromSeconds(10);
+
+    // Last words are awaited for 2 s, closing takes up to 3 s more.
+    private static readonly TimeSpan ClosingTakes = TimeSpan.FromSeconds(9);
+
+    // The node that holds the call. Null: no call, or it has not been heard of yet since this activation began.
+    private INodeLink? _owner;
+    private DateTimeOffset _ownerSeenAt;
+
+    // Who asked for the end that the running call will report.
+    private string? _endingBy;
+
+    // The running call is closing for good: the carrier may ask what comes next before its last words are written.
+    private DateTimeOffset? _endingSince;
+
+    // The socket that attached last: an attachment whose answer got lost is not done twice.
+    private Guid _socket;
+    private Attachment? _attachment;
+
+    // The call that was taken over while it lived: its last words still count.
+    private FormerCall? _former;
+
+    // The carrier was asked to leave its stream; it may have stopped one that it had just opened by itself. Once it has
+    // answered, the next stream is the one that was asked for.
+    private DateTimeOffset? _redirectedAt;
+    private bool _redirectAnswered;
+
+    // The epoch since a stop that was taken for the answer to our redirect.
+    private long _doubtfulStop;
+
+    // The redirect was our wish (a node leaves), and nothing was cut.
+    private bool _moving;
+
+    public async Task CarrierEndedAsync(EndReason reason, string detail)
+    {
+        if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
+        {
+            return;
+        }
+
+        if (_owner is null || !await DeliverAsync(_owner, row.Epoch, new EndCall(reason, detail)))
+        {
+            await FinishAsync(reason, detail, "carrier");
+        }
+    }
+
+    public async Task<Attachment?> AttachAsync(INodeLink node, string life, Guid socket)
+    {
+        if (await CurrentAsync() is not { } row || row.State == SessionState.WrapUp || SessionStates.IsTerminal(row.State) || IsClosing(row))
+        {
+            return null;
+        }
+
+        if (socket == _socket && _attachment?.Epoch == row.Epoch)
+        {
+            return _attachment;
+        }
+
+        var now = time.GetUtcNow();
+        var continued = row.Epoch > 0;
+        var (before, moved) = (_owner, _moving);
+        var said = continued ? await reader.ConversationAsync(row.Id, CancellationToken.None) : [];
+        var draft = new JournalDraft(row, row with { Epoch = row.Epoch + 1, OwnerFacts = 0, Node = life, InterruptedAt = null, InterruptedBy = null });
+        if (continued)
+        {
+            draft.Add(
+                moved
+                    ? new CallResumed("The call was moved to another server.", 0)
+                    : new CallResumed("The call was interrupted and has come back; the conversation goes on.", (long)(now - (row.InterruptedAt ?? row.UpdatedAt)).TotalMilliseconds),
+                now);
+        }
+
+        await CommitAsync(draft);
+        Own(node);
+        (_endingBy, _endingSince, _moving) = (null, null, false);
+        _redirectedAt = _redirectAnswered ? null : _redirectedAt;
+        if (before is not null && row.Node is not null)
+        {
+            _former = new(row.Epoch, row.OwnerFacts, now + ClosingTakes);
+
+            // Best effort and not awaited, since its node may be dead: what it says to the caller reaches nobody any more.
+            DeliverAsync(before, row.Epoch, new EndCall(EndReason.TalkServerLost, "The call was taken over by a newer connection.")).Ignore();
+        }
+
+        _socket = socket;
+        return _attachment = new(
+            row.OrganisationId,
+            draft.Row.Epoch,
+            row.Provider,
+            [.. said.Select(happened => happened.Data).OfType<TurnFinished>()],
+            continued,
+            row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null)
+        {
+            Moved = moved,
+            Unfollowed = [.. said.Select(happened => happened.Data).Reverse().TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
+        };
+    }
+
+    public async Task<bool> RenewAsync(long epoch, INodeLink node)
+    {
+        if (await CurrentAsync() is not { } row || row.Epoch != epoch || SessionStates.IsTerminal(row.State))
+        {
+            return false;
+        }
+
+        Own(node);
+        return true;
+    }
+
+    public async Task<bool> AppendAsync(FactBatch batch)
+    {
+        if (await CurrentAsync() is not { } row)
+        {
+            return false;
+        }
+
+        if (row.Epoch != batch.Epoch)
+        {
+            return await AppendLastWordsAsync(row, batch);
+        }
+
+        // A batch that was sent again because its answer got lost: what is in the journal already is skipped.
+        var known = (int)Math.Clamp(row.OwnerFacts - batch.Before, 0, batch.Facts.Length);
+        if (known == batch.Facts.Length)
+        {
+            return true;
+        }
+
+        var draft = new JournalDraft(row, row with { OwnerFacts = batch.Before + batch.Facts.Length });
+        foreach (var (fact, at) in batch.Facts.AsSpan(known))
+        {
+            draft.Add(fact, at);
+        }
+
+        await CommitAsync(draft);
+        return true;
+    }
+
+    public async Task EndingAsync(long epoch)
+    {
+        if (await CurrentAsync() is { } row && row.Epoch == epoch)
+        {
+            _endingSince = time.GetUtcNow();
+        }
+    }
+
+    public async Task CompleteAsync(long epoch, CallOutcome outcome)
+    {
+        if (await CurrentAsync() is not { } row || row.Epoch != epoch)
+        {
+            return;
+        }
+
+        // A carrier that follows our redirect stops the old stream just as it does when the caller hangs up. When he has
+        // hung up indeed, its status says so.
+        var redirected = outcome.Reason == EndReason.CallerHungUp && _redirectedAt is { } at && time.GetUtcNow() - at < RedirectTakes;
+        if (row.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed || !(redirected || SessionRules.IsLoss(outcome.Reason)))
+        {
+            NobodyOwns();
+            await FinishAsync(outcome.Reason, outcome.Detail, outcome.Reason == EndReason.OperatorEnded ? _endingBy : null);
+        }
+        else if (redirected && _moving)
+        {
+            await LetGoAsync(new JournalDraft(row, row with
+            {
+                Epoch = row.Epoch + 1,
+                OwnerFacts = 0,
+                Node = null,
+                Media = MediaSides.None,
+                InterruptedAt = time.GetUtcNow(),
+                InterruptedBy = EndReason.TalkServerStopping,
+            }));
+        }
+        else
+        {
+            await InterruptAsync(
+                redirected ? EndReason.TalkCarrierLost : outcome.Reason,
+                redirected ? "The carrier left the stream to open another one." : outcome.Detail);
+            _doubtfulStop = redirected ? _row!.Epoch : 0;
+        }
+    }
+
+    public async Task<AfterStream> AfterStreamAsync()
+    {
+        var row = await CurrentAsync();
+        var next = SessionRules.AfterStream(row);
+        return next == AfterStream.ComeBack && IsClosing(row!) ? AfterStream.AskAgain : next;
+    }
+
+    public async Task<bool> RedirectingAsync(long epoch)
+    {
+        if (await CurrentAsync() is not { InterruptedAt: not null, State: not SessionState.WrapUp } row || row.Epoch != epoch)
+        {
+            return false;
+        }
+
+        (_redirectedAt, _redirectAnswered) = (time.GetUtcNow(), false);
+        return true;
+    }
+
+    public async Task RedirectedAsync(bool taken)
+    {
+        _redirectAnswered = true;
+        if (taken)
+        {
+            return;
+        }
+
+        _redirectedAt = null;
+        if (_doubtfulStop > 0 && await CurrentAsync() is { InterruptedAt: not null } row && row.Epoch == _doubtfulStop)
+        {
+            await FinishAsync(EndReason.CallerHungUp, "The caller hung up.", null);
+        }
+    }
+
+    public async Task<bool> MovingAsync(long epoch)
+    {
+        if (await CurrentAsync() is not { Node: not null, State: SessionState.Connecting or SessionState.Active or SessionState.OnHold } row || row.Epoch != epoch)
+        {
+            return false;
+        }
+
+        (_redirectedAt, _redirectAnswered) = (time.GetUtcNow(), false);
+        return _moving = true;
+    }
+
+    public async Task AbandonAsync(long epoch)
+    {
+        if (await CurrentAsync() is { InterruptedBy: { } reason } row && row.Epoch == epoch)
+        {
+            LogReaped(row.Id, row.State);
+            await FinishAsync(reason, $"{SessionRules.Lost(reason)}, and the call did not come back within {limits.RecoveryGrace.TotalSeconds:0} seconds.", null);
+        }
+    }
+
+    public async Task ReapAsync()
+    {
+        if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
+        {
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        if (row.Node is { } life)
+        {
+            if (row.State == SessionState.WrapUp && !nodes.IsLiving(life))
+            {
+                // Ended already; only the call that would have told so is gone. The caller still listens into the silence.
+                await FinishAsync(EndReason.TalkServerLost, "The server that held the call was lost.", "server");
+                recovery.HangUp(row.Id);
+            }
+            else if (!nodes.IsLiving(life))
+            {
+                await InterruptAsync(EndReason.TalkServerLost, "The server that held the call was lost.");
+            }
+            else if (now - _ownerSeenAt >= limits.OwnerExpires)
+            {
+                // The node lives and has not spoken for the call for long: it could not record its end.
+                await InterruptAsync(EndReason.TalkServerLost, "The server lost sight of the call.");
+            }
+        }
+        else if (row is { InterruptedAt: { } since, State: not SessionState.WrapUp })
+        {
+            recovery.Begin(row.Id, row.Epoch, since);
+        }
+        else if (row.State == SessionState.Created)
+        {
+            if (now - row.CreatedAt > limits.UnusedSessionLife)
+            {
+                await FinishAsync(EndReason.CancelledBeforeConnect, "No call came for this session.", "server");
+            }
+        }
+        else if (now - row.UpdatedAt >= limits.RecoveryGrace)
+        {
+            LogReaped(row.Id, row.State);
+            await FinishAsync(EndReason.TalkServerLost, "No call was left that could have ended the session.", "server");
+        }
+    }
+
+    private bool IsClosing(SessionRow row) => row.Node is not null && _endingSince is { } since && time.GetUtcNow() - since < ClosingTakes;
+
+    private void Own(INodeLink node)
+    {
+        ShowWatchers(node);
+        _owner = node;
+        _ownerSeenAt = time.GetUtcNow();
+    }
+
+    private void NobodyOwns()
+    {
+        (_owner, _endingSince, _former) = (null, null, null);
+        _ownerSeenAt = time.GetUtcNow();
+    }
+
+    /// <summary>What a call that was taken over still had to say. Connections and counters are left out: they are the newer call's by now.</summary>
+    private async Task<bool> AppendLastWordsAsync(SessionRow row, FactBatch batch)
+    {
+        if (_former is not { } former || former.Epoch != batch.Epoch || time.GetUtcNow() > former.Until)
+        {
+            return false;
+        }
+
+        var known = (int)Math.Clamp(former.Facts - batch.Before, 0, batch.Facts.Length);
+        var draft = new JournalDraft(row, row);
+        foreach (var (fact, at) in batch.Facts.AsSpan(known))
+        {
+            if (fact is not (CarrierConnected or ProviderConnected or MediaEnded))
+            {
+                draft.Add(fact, at);
+            }
+        }
+
+        if (draft.Events.Length > 0)
+        {
+            await CommitAsync(draft);
+        }
+
+        _former = former with { Facts = batch.Before + batch.Facts.Length };
+        return true;
+    }
+
+    private Task InterruptAsync(EndReason reason, string detail)
+    {
+        // A new epoch already now: whoever held the call can no longer write, be it dead or only asleep.
+        var draft = new JournalDraft(_row, _row! with { Epoch = _row.Epoch + 1, OwnerFacts = 0 });
+        draft.Add(new CallInterrupted(reason, detail), time.GetUtcNow());
+        return LetGoAsync(draft);
+    }
+
+    private async Task LetGoAsync(JournalDraft draft)
+    {
+        await CommitAsync(draft);
+        NobodyOwns();
+        recovery.Begin(draft.Row.Id, draft.Row.Epoch, draft.Row.InterruptedAt!.Value);
+    }
+
+    private async Task FinishAsync(EndReason reason, string detail, string? by)
+    {
+        var row = _row!;
+        var draft = new JournalDraft(row, row);
+        foreach (var move in SessionRules.Ending(row.State, reason, detail, by ?? SessionRules.By(reason)))
+        {
+            draft.Add(move, time.GetUtcNow());
+        }
+
+        if (draft.Events.Length > 0)
+        {
+            await CommitAsync(draft);
+        }
+    }
+
+    /// <returns>False when no call runs that will report its end.</returns>
+    private async Task<bool> StopCallAsync(string by, string detail)
+    {
+        if (_owner is not { } owner)
+        {
+            return false;
+        }
+
+        _endingBy = by;
+        return await DeliverAsync(owner, _row!.Epoch, new EndCall(EndReason.OperatorEnded, detail));
+    }
+
+    private async Task<bool> DeliverAsync(INodeLink node, long epoch, CallCommand command)
+    {
+        try
+        {
+            return await node.CommandAsync(this.GetPrimaryKey(), epoch, command);
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e))
+        {
+            // The node died; its sessions are recovered or reaped as such.
+            LogOwnerUnreachable(e, this.GetPrimaryKey());
+            return false;
+        }
+    }
+
+    /// <param name="Facts">How many of its facts are in the journal.</param>
+    private sealed record FormerCall(long Epoch, long Facts, DateTimeOffset Until);
+}

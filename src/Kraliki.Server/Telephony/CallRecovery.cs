@@ -1,0 +1,195 @@
+using System.Collections.Concurrent;
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.Sessions;
+using Kraliki.Server.Sessions.Calls;
+
+namespace Kraliki.Server.Telephony;
+
+/// <summary>Brings callers back whose call was interrupted (docs/adr/0021). Safe from any thread.</summary>
+/// <remarks>
+/// 1 the carrier may come by itself, through what follows the stream · 2 when it has not, it is told to by REST, again and
+/// again · 3 a call that is over there ends here too · 4 when <see cref="SessionLimits.RecoveryGrace"/> is over: one more try,
+/// an apology, the end. Whether the call has come back the grain says, before each step. Should this node die meanwhile, the
+/// sweep of another begins again from 1.
+/// </remarks>
+internal sealed partial class CallRecovery(
+    IGrainFactory grains,
+    KralikiDbFactory databases,
+    TwilioRest twilio,
+    PublicUrls urls,
+    SessionLimits limits,
+    TimeProvider time,
+    IHostApplicationLifetime lifetime,
+    ILogger<CallRecovery> log)
+{
+    // A carrier that goes on by itself does so at once; cutting the stream that it is just opening would help nobody.
+    private static readonly TimeSpan ByItself = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(2);
+
+    // The epochs that are being recovered here: at most one for each call that this installation runs.
+    private readonly ConcurrentDictionary<Guid, long> _running = new();
+
+    /// <summary>From now on the caller is brought back. Told again of the same interruption it does nothing.</summary>
+    /// <param name="epoch">The session's since the interruption.</param>
+    public void Begin(Guid session, long epoch, DateTimeOffset interruptedAt)
+    {
+        if (_running.TryGetValue(session, out var known) && known == epoch)
+        {
+            return;
+        }
+
+        _running[session] = epoch;
+
+        // Task.Run: who calls is a grain, whose turn must not wait for a carrier.
+        _ = Task.Run(() => RunAsync(session, epoch, interruptedAt));
+    }
+
+    /// <summary>The session ended while its caller had no media: the carrier lets him go.</summary>
+    public void HangUp(Guid session) => _ = Task.Run(async () =>
+    {
+        try
+        {
+            if (await CarrierCall.OfSessionAsync(databases, session, lifetime.ApplicationStopping) is { } call)
+            {
+                await twilio.HangUpAsync(call, lifetime.ApplicationStopping);
+            }
+        }
+        catch (Exception e) when (IsPassing(e))
+        {
+            // The carrier asks for what comes next at some time, and is told the same then.
+            LogNotBroughtBack(e, session);
+        }
+    });
+
+    /// <summary>The carrier leaves the stream of a living call for a new one, which may go to another node. The old call ends by itself, without a trace in the conversation.</summary>
+    /// <returns>False when the call could not be moved and goes on here.</returns>
+    public async Task<bool> MoveAsync(LiveCall call, CancellationToken cancellationToken) =>
+        await CarrierCall.OfSessionAsync(databases, call.SessionId, cancellationToken) is { } known
+        && await GrainCalls.RepeatAsync(() => Grain(call.SessionId).MovingAsync(call.Epoch), time, cancellationToken)
+        && await RedirectAsync(known, cancellationToken) == RestOutcome.Done;
+
+    private async Task RunAsync(Guid session, long epoch, DateTimeOffset interruptedAt)
+    {
+        try
+        {
+            // A server that has just started does not listen yet; there would be nothing to come back to.
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, lifetime.ApplicationStarted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await BringBackAsync(session, epoch, interruptedAt, lifetime.ApplicationStopping);
+        }
+        catch (Exception e) when (IsPassing(e))
+        {
+            LogNotBroughtBack(e, session);
+        }
+        finally
+        {
+            _running.TryRemove(new(session, epoch));
+        }
+    }
+
+    private async Task BringBackAsync(Guid session, long epoch, DateTimeOffset interruptedAt, CancellationToken cancellationToken)
+    {
+        var call = await CarrierCall.OfSessionAsync(databases, session, cancellationToken);
+        var deadline = interruptedAt + limits.RecoveryGrace;
+        for (var pause = ByItself; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        {
+            var left = deadline - time.GetUtcNow();
+            await Task.Delay(left < pause ? left > TimeSpan.Zero ? left : TimeSpan.Zero : pause, time, cancellationToken);
+            if (!await WantedAsync(session, epoch, cancellationToken))
+            {
+                return;
+            }
+
+            if (time.GetUtcNow() >= deadline)
+            {
+                break;
+            }
+
+            if (call is not null && await RedirectAsync(call, cancellationToken) == RestOutcome.NoLivingCall && await EndedAsync(call, cancellationToken))
+            {
+                return;
+            }
+        }
+
+        if (call is not null && !await LetGoAsync(call, session, epoch, cancellationToken))
+        {
+            return;
+        }
+
+        await GrainCalls.RepeatAsync(
+            async () =>
+            {
+                await Grain(session).AbandonAsync(epoch);
+                return true;
+            },
+            time,
+            cancellationToken);
+    }
+
+    /// <summary>The last step: one more try, and an apology.</summary>
+    /// <returns>False when there is nothing to give up: the call has come back, or the carrier says how it ended.</returns>
+    private async Task<bool> LetGoAsync(CarrierCall call, Guid session, long epoch, CancellationToken cancellationToken)
+    {
+        if (await EndedAsync(call, cancellationToken))
+        {
+            return false;
+        }
+
+        if (await RedirectAsync(call, cancellationToken) == RestOutcome.Done)
+        {
+            await Task.Delay(LastTry, time, cancellationToken);
+            if (!await WantedAsync(session, epoch, cancellationToken))
+            {
+                return false;
+            }
+
+            await twilio.ApologiseAsync(call, Twiml.Lost, cancellationToken);
+        }
+
+        return true;
+    }
+
+    /// <summary>A call that is over at the carrier is over here, for the carrier's reason.</summary>
+    private async Task<bool> EndedAsync(CarrierCall call, CancellationToken cancellationToken)
+    {
+        var (outcome, status) = await twilio.StatusAsync(call, cancellationToken);
+        if (outcome == RestOutcome.NoLivingCall)
+        {
+            status = "completed";
+        }
+
+        if (status is null || !CarrierCall.IsFinal(status))
+        {
+            return false;
+        }
+
+        await GrainCalls.RepeatAsync(
+            async () =>
+            {
+                await Grain(call.SessionId).CarrierEndedAsync(TwilioApi.EndOf(status), $"Twilio reports the call as {status}.");
+                return true;
+            },
+            time,
+            cancellationToken);
+        return true;
+    }
+
+    private async Task<RestOutcome> RedirectAsync(CarrierCall call, CancellationToken cancellationToken)
+    {
+        var outcome = await twilio.RedirectAsync(call, TwilioApi.ComeBackUrl(urls), cancellationToken);
+        await Grain(call.SessionId).RedirectedAsync(taken: outcome == RestOutcome.Done);
+        return outcome;
+    }
+
+    private Task<bool> WantedAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).RedirectingAsync(epoch), time, cancellationToken);
+
+    private ISessionGrain Grain(Guid session) => grains.GetGrain<ISessionGrain>(session);
+
+    /// <summary>Nobody waits for these tasks; what passes by itself is left to the next sweep.</summary>
+    private static bool IsPassing(Exception e) => e is OperationCanceledException || GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e);
+
+    [LoggerMessage(EventId = 330, Level = LogLevel.Warning, Message = "The caller of session {SessionId} could not be brought back for now")]
+    private partial void LogNotBroughtBack(Exception exception, Guid sessionId);
+}
