@@ -1,3 +1,4 @@
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.HotTier;
@@ -45,6 +46,7 @@ public static class KralikiServer
 
         var app = builder.Build();
         app.UseHosting(options);
+        app.UseNodeExit();
         app.UseUnversionedPaths();
         app.UseRouting();
         app.UseOrigins(options.Edges);

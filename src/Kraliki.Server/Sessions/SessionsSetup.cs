@@ -43,6 +43,7 @@ public static class SessionsSetup
         services.AddSingleton<SpentTokens>();
         services.AddSingleton<OneTimeTokens>();
         services.AddSingleton<SocketTickets>();
+        services.AddSingleton<OpenTabs>();
         services.AddSingleton<NodeLink>();
         services.AddSingleton(provider => new LiveCalls(
             provider.GetRequiredService<IGrainFactory>(),
@@ -76,6 +77,7 @@ public static class SessionsSetup
         services.AddHostedService<UnsavedFacts>();
         services.AddHostedService<NodePresence>();
         services.AddHostedService<SessionReaper>();
+        services.AddHostedService<MicrophoneSweep>();
         services.AddHostedService<DemoConversations>();
         services.AddSingleton<SessionsCheck>();
         services.AddHealthChecks().AddCheck<SessionsCheck>("sessions", tags: [HealthApi.Ready]);

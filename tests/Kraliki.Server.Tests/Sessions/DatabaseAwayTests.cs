@@ -280,7 +280,7 @@ public sealed class DatabaseAwayTests
             using (new WriteLock(server))
             {
                 await Assert.ThrowsAsync<JournalUnavailableException>(() => server.Get<IGrainFactory>().GetGrain<ISessionGrain>(session).UpdateAsync(
-                    new UpdateSession(PhoneNumber: "+420226259221"), "x@y.example", null));
+                    new UpdateSession(PhoneNumber: "+420226259221"), "x@y.example", null, Guid.NewGuid()));
             }
 
             await HealedAsync(server);

@@ -25,7 +25,7 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
 
     /// <summary>How far each of these sessions is.</summary>
     public Task<Dictionary<Guid, long>> LastSeqsAsync(IReadOnlyCollection<Guid> sessions, CancellationToken cancellationToken) =>
-        ReadAsync(null, db => db.Set<SessionRow>()
+        ReadAsync(db => db.Set<SessionRow>()
             .Where(row => sessions.Contains(row.Id))
             .Select(row => new { row.Id, row.LastSeq })
             .ToDictionaryAsync(row => row.Id, row => row.LastSeq, cancellationToken));
@@ -60,7 +60,7 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
     /// call is, or should be, part of, but of none of the nodes <paramref name="living"/>; with those of <paramref name="self"/> all the same, which knows better.
     /// </summary>
     public Task<List<(Guid Id, string? Node)>> UnattendedAsync(DateTimeOffset unusedSince, IReadOnlyCollection<string> living, string self, CancellationToken cancellationToken) =>
-        ReadAsync(null, async db =>
+        ReadAsync(async db =>
         {
             var rows = await db.Set<SessionRow>().AsNoTracking()
                 .Where(row => row.State != SessionState.Completed && row.State != SessionState.Failed)
@@ -72,8 +72,19 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
             return rows.ConvertAll(row => (row.Id, row.Node));
         });
 
+    /// <summary>Whose microphones are taken at present, in the whole installation.</summary>
+    public Task<List<(Guid Session, string User, string Client)>> MicrophonesAsync(CancellationToken cancellationToken) =>
+        ReadAsync(async db =>
+        {
+            var rows = await db.Set<SessionRow>().AsNoTracking()
+                .Where(row => row.MicrophoneUser != null)
+                .Select(row => new { row.Id, row.MicrophoneUser, row.MicrophoneClient })
+                .ToListAsync(cancellationToken);
+            return rows.ConvertAll(row => (row.Id, row.MicrophoneUser!, row.MicrophoneClient!));
+        });
+
     private Task<SessionRow?> RowAsync(Guid? organisation, Guid session, CancellationToken cancellationToken) => AnswerAsync(
-        stop => ReadAsync(organisation, db => db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, stop)),
+        stop => ReadAsync(db => db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == session, stop), organisation),
         async () => await hot.RowAsync(session) is { } row
             ? (true, organisation is null || organisation == row.OrganisationId ? row : null)
             : (false, null),
@@ -91,7 +102,7 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
         cancellationToken);
 
     private Task<List<SessionEvent>> ListAsync(Guid session, Func<IQueryable<SessionEventRow>, IQueryable<SessionEventRow>> which, CancellationToken cancellationToken) =>
-        ReadAsync(null, async db =>
+        ReadAsync(async db =>
         {
             var rows = await which(db.Set<SessionEventRow>().AsNoTracking().Where(row => row.SessionId == session)).ToListAsync(cancellationToken);
             return rows.ConvertAll(row => row.ToEvent());
@@ -127,7 +138,7 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
     }
 
     /// <summary>What a driver throws stays here: grains answer across nodes, where its exceptions mean nothing.</summary>
-    private async Task<T> ReadAsync<T>(Guid? organisation, Func<KralikiDb, Task<T>> read)
+    private async Task<T> ReadAsync<T>(Func<KralikiDb, Task<T>> read, Guid? organisation = null)
     {
         try
         {
