@@ -241,7 +241,7 @@ public sealed class SessionSocket : IAsyncDisposable
         {
             var ticket = await _ticket(limit.Token).ConfigureAwait(false);
             var connection = await SocketConnection.OpenAsync(
-                _url, new Identify(ticket, LastSeq), Listening, _options, _time, OnConnectionChanged, OnAudio, limit.Token).ConfigureAwait(false);
+                _url, new Identify(ticket, LastSeq, _options.ClientId), Listening, _options, _time, OnConnectionChanged, OnAudio, limit.Token).ConfigureAwait(false);
             _connection = connection;
             _serverAsks = TimeSpan.Zero;
             return connection;

@@ -99,7 +99,7 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
 
         Assert.Equal(SessionState.OnHold, (await api.UpdateSessionAsync(call.Id, new(SessionState.OnHold), cancellationToken: Cancelled)).State);
         Assert.Equal(SessionState.Active, (await api.UpdateSessionAsync(call.Id, new(SessionState.Active), cancellationToken: Cancelled)).State);
-        var ended = await api.EndSessionAsync(call.Id, "Enough", Cancelled);
+        var ended = await api.EndSessionAsync(call.Id, "Enough", cancellationToken: Cancelled);
 
         Assert.Equal(SessionState.WrapUp, ended.State);
         await call.CommandAsync(Cancelled);

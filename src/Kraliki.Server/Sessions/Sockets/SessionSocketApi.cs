@@ -24,6 +24,7 @@ internal static class SessionSocketApi
         SessionFeeds feeds,
         SessionCommands commands,
         OfferedFeatures features,
+        OpenTabs tabs,
         JournalReader journal,
         SessionLimits limits,
         TimeProvider time,
@@ -39,7 +40,7 @@ internal static class SessionSocketApi
         var url = urls.Socket($"/ws/sessions/{id}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(exit.Ended, context.RequestAborted);
-        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, journal, limits, time, log);
+        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, tabs, journal, limits, time, log);
         await watcher.RunAsync(exit.Draining, stopping.Token);
     }
 }

@@ -30,6 +30,7 @@ internal sealed partial class SessionWatcher(
     SessionFeeds feeds,
     SessionCommands commands,
     OfferedFeatures features,
+    OpenTabs tabs,
     JournalReader journal,
     SessionLimits limits,
     TimeProvider time,
@@ -47,6 +48,7 @@ internal sealed partial class SessionWatcher(
     private SocketPass? _pass;
     private IDisposable? _access;
     private IDisposable? _following;
+    private IDisposable? _tab;
     private Guid _organisation;
     private long _cursor;
     private bool _caughtUp;
@@ -77,6 +79,7 @@ internal sealed partial class SessionWatcher(
     {
         _access?.Dispose();
         _following?.Dispose();
+        _tab?.Dispose();
         if (_feed is not null)
         {
             feeds.Leave(_feed, _outbox);
@@ -243,6 +246,7 @@ internal sealed partial class SessionWatcher(
         Answer(new Ready(row.ToView(socketUrl), row.LastSeq, _cursor, requestId));
         _organisation = row.OrganisationId;
         _following = features.Follow(row.OrganisationId, now => _outbox.Put(new FeaturesChanged(now)));
+        _tab = identify.ClientId is { } tab ? tabs.Join(sessionId, pass.User, tab) : null;
         Volatile.Write(ref _pass, pass);
         _outbox.Wake();
     }
@@ -269,14 +273,21 @@ internal sealed partial class SessionWatcher(
             _ => (SuggestionDecision.Dismissed, (string?)null),
         };
         var outcome = await commands.DecideAsync(sessionId, action.SuggestionId, decision, words, by);
-        if (outcome == DeliveryOutcome.NoSuchSuggestion)
+        if (outcome.Result == DeliveryOutcome.NoSuchSuggestion)
         {
-            Answer(new SocketError("unknown_suggestion", $"There is no open suggestion {action.SuggestionId} in this session.", Fatal: false));
+            Answer(new SocketError("unknown_suggestion", WhyNotOpen(action.SuggestionId, outcome.Earlier), Fatal: false));
             return;
         }
 
-        AnswerTo(outcome);
+        AnswerTo(outcome.Result);
     }
+
+    private static string WhyNotOpen(string suggestion, SuggestionDecided? earlier) => earlier switch
+    {
+        null => $"There is no open suggestion {suggestion} in this session.",
+        { Decision: SuggestionDecision.Expired } => $"Suggestion {suggestion} is no longer open: it gave way to newer ones.",
+        _ => $"Suggestion {suggestion} is no longer open: {earlier.By} has {WireWord.Of(earlier.Decision)} it.",
+    };
 
     private void AnswerTo(DeliveryOutcome outcome)
     {
