@@ -13,7 +13,6 @@ internal static class PostgreSqlPool
     /// <summary>Below the server's own limit (<see cref="ServerLimits"/>), so that a statement that takes too long ends as ours, with our clean-up.</summary>
     public const int CommandSeconds = 10;
 
-<<<<<<< HEAD
     /// <summary>What the server does when we cannot any more: a node that froze or vanished must not hold others up with its locks.</summary>
     private const string ServerLimits =
         "-c statement_timeout=15s -c idle_in_transaction_session_timeout=5s -c client_connection_check_interval=2s";
@@ -66,20 +65,5 @@ internal static class PostgreSqlPool
         {
             NpgsqlConnection.ClearPool(pooled);
         }
-=======
-    private const string HostRecheck = "Host Recheck Seconds";
-
-    public static NpgsqlDataSource Open(DatabaseOptions options)
-    {
-        var builder = new NpgsqlDataSourceBuilder(options.ConnectionString!.Reveal());
-        // Npgsql's own builder contains every key that there is, written or not.
-        if (!new DbConnectionStringBuilder { ConnectionString = builder.ConnectionString }.ContainsKey(HostRecheck))
-        {
-            // A host that failed is not tried again for so long; Npgsql's 10 s would be added to every restart of the server.
-            builder.ConnectionStringBuilder.HostRecheckSeconds = 1;
-        }
-
-        return builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary);
->>>>>>> main
     }
 }
