@@ -48,8 +48,9 @@ internal static class PostgreSqlPool
         settings.TargetSessionAttributes = null;
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
 
-        // One host is asked whatever it was like a moment ago; of several, one that failed is left out until it is looked at again.
-        return severalHosts ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : builder.Build();
+        // One host is asked whatever it was like a moment ago; of several, one that failed is left out until it is looked at
+        // again. Primary that also writes: one may have been made read-only before another takes its place.
+        return severalHosts ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.ReadWrite) : builder.Build();
     }
 
     /// <exception cref="ArgumentException">It is not what Npgsql understands.</exception>

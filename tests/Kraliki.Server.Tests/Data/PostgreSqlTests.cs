@@ -70,7 +70,7 @@ public sealed class PostgreSqlTests(PostgreSqlTests.OwnPostgreSql own) : IClassF
         await first.ExecuteAsync("CREATE DATABASE kraliki", Cancel);
         await using var server = await StartAsync(
             first,
-            string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1:{second.Port},127.0.0.1:{first.Port};Database=kraliki"));
+            string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1:{first.Port},127.0.0.1:{second.Port};Database=kraliki"));
         using var user = await server.SignInAsync(Cancel);
         Assert.Equal(HttpStatusCode.Created, await CreateAsync(user));
         await UntilAsync(
