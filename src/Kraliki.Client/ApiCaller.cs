@@ -21,7 +21,8 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
     private volatile Tokens? _tokens;
     private int _refreshes;
 
-    public int MaxAttempts { get; set; } = 4;
+    /// <summary>Six make five waits, together about eight seconds: longer than the other nodes take to notice that one is dead.</summary>
+    public int MaxAttempts { get; set; } = 6;
 
     public string? AccessToken => _tokens?.Access;
 

@@ -1,12 +1,13 @@
 namespace Kraliki.Client;
 
-/// <summary>How long to wait before the next try: doubles from <see cref="First"/> to <see cref="Longest"/>, plus up to 30 % so that many clients do not come back at once.</summary>
+/// <summary>How long to wait before the next try: any time from nothing up to a limit that doubles from <see cref="First"/> to <see cref="Longest"/>.</summary>
+/// <remarks>
+/// The whole wait is random, the first one too ("full jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/):
+/// when a server dies all its clients notice at the same moment, and must not come to the next one at the same moment.
+/// </remarks>
 public sealed record Backoff(TimeSpan First, TimeSpan Longest)
 {
-    public static Backoff Default { get; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
-
-    /// <summary>The largest share of the plain delay that jitter adds.</summary>
-    public const double MaxJitter = 0.3;
+    public static Backoff Default { get; } = new(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(30));
 
     /// <param name="attempt">1 for the first wait.</param>
     /// <param name="jitter">A random number from 0 to 1.</param>
@@ -14,9 +15,8 @@ public sealed record Backoff(TimeSpan First, TimeSpan Longest)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(attempt, 1);
 
-        // 2^30 times any sensible first delay is beyond every cap; the limit keeps the shift from overflowing.
+        // 2^30 times any sensible first limit is beyond every cap; this keeps the shift from overflowing.
         var factor = 1L << Math.Min(attempt - 1, 30);
-        var plain = Math.Min(First.TotalMilliseconds * factor, Longest.TotalMilliseconds);
-        return TimeSpan.FromMilliseconds(plain * (1 + (MaxJitter * jitter)));
+        return Math.Min(First.TotalMilliseconds * factor, Longest.TotalMilliseconds) * jitter * TimeSpan.FromMilliseconds(1);
     }
 }

@@ -74,8 +74,24 @@ public sealed partial class KralikiClient : IDisposable
         _api.SendAsync(HttpMethod.Patch, $"api/v1/sessions/{id}", change, ContractsJson.Default.UpdateSession, ContractsJson.Default.SessionView, cancellationToken, ifVersion);
 
     /// <summary>Ends the session. The answer may still be <c>wrap_up</c> while the call's media stops.</summary>
-    public Task<SessionView> EndSessionAsync(Guid id, string? note = null, CancellationToken cancellationToken = default) =>
-        _api.SendAsync(HttpMethod.Post, $"api/v1/sessions/{id}/end", new EndSession(note), ContractsJson.Default.EndSession, ContractsJson.Default.SessionView, cancellationToken);
+    /// <param name="ifVersion">Null ends it in any version; else as in <see cref="UpdateSessionAsync"/>.</param>
+    public Task<SessionView> EndSessionAsync(Guid id, string? note = null, long? ifVersion = null, CancellationToken cancellationToken = default) =>
+        _api.SendAsync(HttpMethod.Post, $"api/v1/sessions/{id}/end", new EndSession(note), ContractsJson.Default.EndSession, ContractsJson.Default.SessionView, cancellationToken, ifVersion);
+
+    /// <summary>Takes the operator's microphone for one tab. Held by another one it is refused: <see cref="KralikiException.MicrophoneHolder"/>.</summary>
+    /// <param name="clientId">The <see cref="SessionSocketOptions.ClientId"/> of the tab's socket.</param>
+    public Task<SessionView> TakeMicrophoneAsync(Guid id, string clientId, CancellationToken cancellationToken = default) =>
+        TakeMicrophoneAsync(id, new TakeMicrophone(clientId), null, cancellationToken);
+
+    /// <summary>Takes it from whoever holds it.</summary>
+    /// <param name="ifVersion">Of the session in which that was decided; a newer one is refused with code <c>version_conflict</c>.</param>
+    public Task<SessionView> TakeOverMicrophoneAsync(Guid id, string clientId, long ifVersion, CancellationToken cancellationToken = default) =>
+        TakeMicrophoneAsync(id, new TakeMicrophone(clientId, TakeOver: true), ifVersion, cancellationToken);
+
+    /// <summary>Gives it back, when this tab holds it.</summary>
+    public Task<SessionView> ReleaseMicrophoneAsync(Guid id, string clientId, CancellationToken cancellationToken = default) =>
+        _api.SendAsync(
+            HttpMethod.Delete, $"api/v1/sessions/{id}/microphone?client_id={Uri.EscapeDataString(clientId)}", null, ContractsJson.Default.TakeMicrophone, ContractsJson.Default.SessionView, cancellationToken);
 
     /// <param name="limit">1 to 1000.</param>
     public Task<SessionEventPage> GetEventsAsync(Guid id, long afterSeq = 0, int limit = 200, CancellationToken cancellationToken = default) =>
@@ -128,4 +144,7 @@ public sealed partial class KralikiClient : IDisposable
 
     public Task ReportErrorAsync(ErrorReport report, CancellationToken cancellationToken = default) =>
         _api.SendAsync(HttpMethod.Post, "api/v1/error-reports", report, ContractsJson.Default.ErrorReport, cancellationToken);
+
+    private Task<SessionView> TakeMicrophoneAsync(Guid id, TakeMicrophone wish, long? ifVersion, CancellationToken cancellationToken) =>
+        _api.SendAsync(HttpMethod.Post, $"api/v1/sessions/{id}/microphone", wish, ContractsJson.Default.TakeMicrophone, ContractsJson.Default.SessionView, cancellationToken, ifVersion);
 }

@@ -40,6 +40,10 @@ public sealed class KralikiException : Exception
         where T : class =>
         Code == "version_conflict" ? Problem?.Current?.Deserialize(type) : null;
 
+    /// <summary>With code <c>microphone_held</c>: by whom, and since when. Otherwise null.</summary>
+    public MicrophoneHolder? MicrophoneHolder =>
+        Code == "microphone_held" ? Problem?.Current?.Deserialize(ContractsJson.Default.MicrophoneHolder) : null;
+
     internal static KralikiException Unreachable(Exception inner) =>
         new("unreachable", "The server cannot be reached. Check the connection and try again.", inner);
 

@@ -12,6 +12,8 @@ namespace Kraliki.Client;
 /// <item>Messages are handed to the reader; the last event's seq is remembered.</item>
 /// <item>A heartbeat runs beside it; two intervals without a pong count as a lost connection.</item>
 /// <item>After a loss it waits (<see cref="SessionSocketOptions.Backoff"/>) and begins again at 1, after the remembered seq.</item>
+/// <item>Asked by a server that is about to stop (<see cref="Reconnect"/>) it opens the next connection, which reaches another
+/// one, before it gives the old one up.</item>
 /// </list>
 /// One reader; the sending methods may be called from any thread. Works in .NET and in the browser.
 /// </remarks>
@@ -29,6 +31,7 @@ public sealed class SessionSocket : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _disposed = new();
     private SocketConnection? _connection;
+    private TimeSpan _serverAsks;
     private int _reading;
 
     /// <param name="ticket">Fetches a fresh single-use ticket for each connection.</param>
@@ -62,7 +65,8 @@ public sealed class SessionSocket : IAsyncDisposable
 
     /// <summary>
     /// All messages of the session, across reconnections. <see cref="Ready"/> comes once per connection; each
-    /// <see cref="EventMessage"/> comes once, in order of seq. Ends when the session is over and everything was read.
+    /// <see cref="EventMessage"/> comes once, in order of seq. Of <see cref="Unsaved"/> the newest counts, until the next
+    /// <see cref="Ready"/>. Ends when the session is over and everything was read.
     /// </summary>
     /// <exception cref="KralikiException">The ticket was refused for good (no such session, no permission, signed out).</exception>
     public async IAsyncEnumerable<ServerMessage> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -73,26 +77,36 @@ public sealed class SessionSocket : IAsyncDisposable
         }
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
+        SocketConnection? next = null;
         for (var attempt = 0; ; attempt++)
         {
-            if (attempt > 0)
+            if (attempt > 0 && next is null)
             {
-                var delay = _options.Backoff.Delay(attempt, Random.Shared.NextDouble());
+                var delay = _serverAsks + _options.Backoff.Delay(attempt, Random.Shared.NextDouble());
                 Report(Metrics with { ReconnectAttempts = attempt, RetryAt = _time.GetUtcNow() + delay });
                 await Task.Delay(delay, _time, stop.Token).ConfigureAwait(false);
                 Report(Metrics with { RetryAt = null });
             }
 
-            var connection = await ConnectAsync(stop.Token).ConfigureAwait(false);
+            var connection = next ?? await ConnectAsync(stop.Token).ConfigureAwait(false);
+            next = null;
             if (connection is null)
             {
                 continue;
             }
 
+            using var leaving = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+            Task<SocketConnection?>? moving = null;
             try
             {
                 while (await connection.ReceiveAsync(stop.Token).ConfigureAwait(false) is { } message)
                 {
+                    if (message is Reconnect { WithinMs: var within })
+                    {
+                        moving ??= MoveAsync(connection, TimeSpan.FromMilliseconds(Math.Max(within, 0)), leaving.Token);
+                        continue;
+                    }
+
                     if (message is Ready)
                     {
                         attempt = 0;
@@ -124,11 +138,18 @@ public sealed class SessionSocket : IAsyncDisposable
             }
             finally
             {
-                _connection = null;
+                await leaving.CancelAsync().ConfigureAwait(false);
+                next = moving is null ? null : await moving.ConfigureAwait(false);
+                Interlocked.CompareExchange(ref _connection, null, connection);
                 await connection.DisposeAsync().ConfigureAwait(false);
             }
 
             var over = connection.CloseDescription == SessionOver;
+            if (next is not null && !over)
+            {
+                continue;
+            }
+
             Report(Metrics with
             {
                 Quality = ConnectionQuality.Disconnected,
@@ -137,6 +158,11 @@ public sealed class SessionSocket : IAsyncDisposable
             });
             if (over)
             {
+                if (next is not null)
+                {
+                    await next.DisposeAsync().ConfigureAwait(false);
+                }
+
                 yield break;
             }
 
@@ -179,6 +205,33 @@ public sealed class SessionSocket : IAsyncDisposable
     private async Task<bool> SendAsync(ClientMessage message, CancellationToken cancellationToken) =>
         _connection is { } connection && await connection.SendAsync(message, cancellationToken).ConfigureAwait(false);
 
+    /// <summary>Make before break: what the old connection still brings is read until the new one is ready.</summary>
+    /// <param name="within">The others who are asked to leave do it in the same time; each takes a moment of its own.</param>
+    /// <param name="cancellationToken">The old connection has ended by itself.</param>
+    /// <returns>Null when the old one ended first.</returns>
+    private async Task<SocketConnection?> MoveAsync(SocketConnection old, TimeSpan within, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(within * Random.Shared.NextDouble(), _time, cancellationToken).ConfigureAwait(false);
+            for (var attempt = 1; ; attempt++)
+            {
+                if (await ConnectAsync(cancellationToken).ConfigureAwait(false) is { } next)
+                {
+                    old.Abandon();
+                    return next;
+                }
+
+                await Task.Delay(_serverAsks + _options.Backoff.Delay(attempt, Random.Shared.NextDouble()), _time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or KralikiException)
+        {
+            // A refusal for good is met again, and told, once the old connection is gone.
+            return null;
+        }
+    }
+
     /// <returns>Null when it did not work and another try may.</returns>
     private async Task<SocketConnection?> ConnectAsync(CancellationToken cancellationToken)
     {
@@ -188,12 +241,14 @@ public sealed class SessionSocket : IAsyncDisposable
         {
             var ticket = await _ticket(limit.Token).ConfigureAwait(false);
             var connection = await SocketConnection.OpenAsync(
-                _url, new Identify(ticket, LastSeq), Listening, _options, _time, OnConnectionChanged, OnAudio, limit.Token).ConfigureAwait(false);
+                _url, new Identify(ticket, LastSeq, _options.ClientId), Listening, _options, _time, OnConnectionChanged, OnAudio, limit.Token).ConfigureAwait(false);
             _connection = connection;
+            _serverAsks = TimeSpan.Zero;
             return connection;
         }
-        catch (KralikiException e) when (e.Status is null || (int)e.Status >= 500)
+        catch (KralikiException e) when (e.Status is null or HttpStatusCode.TooManyRequests || (int)e.Status >= 500)
         {
+            _serverAsks = e.RetryAfter ?? TimeSpan.Zero;
             return null;
         }
         catch (WebSocketException)

@@ -115,6 +115,9 @@ internal sealed class SocketConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Whoever reads gets no more messages; to be disposed by them.</summary>
+    public void Abandon() => _socket.Abort();
+
     public async ValueTask DisposeAsync()
     {
         await _closed.CancelAsync().ConfigureAwait(false);

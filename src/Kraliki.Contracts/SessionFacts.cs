@@ -109,7 +109,7 @@ public sealed record CallInterrupted(EndReason Reason, string Detail) : SessionF
 /// <param name="GapMs">Since the last thing that the journal knows of the earlier connection; 0 when it was still alive (a planned move).</param>
 public sealed record CallResumed(string Detail, long GapMs) : SessionFact;
 
-/// <summary>One browser tab of one person holds the operator's microphone from now on.</summary>
+/// <summary>One browser tab of one person holds the operator's microphone from now on, until it is released or the session comes to its end (wrap-up).</summary>
 /// <param name="User">E-mail address.</param>
 /// <param name="ClientId">Made up by the tab when it opened the session.</param>
 /// <param name="From">Whose it was until now; null when it was free.</param>

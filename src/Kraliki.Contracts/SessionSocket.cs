@@ -75,7 +75,8 @@ public abstract record ClientMessage;
 
 /// <param name="Ticket">From bootstrap or <c>POST /api/v1/sessions/{id}/ticket</c>; single use, 30 s.</param>
 /// <param name="AfterSeq">The last seq the client saw; 0 for all.</param>
-public sealed record Identify(string Ticket, long AfterSeq = 0) : ClientMessage;
+/// <param name="ClientId">The same as in <see cref="TakeMicrophone"/>: as long as a socket of this tab is open, its microphone is not taken for abandoned.</param>
+public sealed record Identify(string Ticket, long AfterSeq = 0, string? ClientId = null) : ClientMessage;
 
 public sealed record Ping(long Timestamp) : ClientMessage;
 

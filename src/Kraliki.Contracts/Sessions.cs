@@ -104,6 +104,11 @@ public sealed record UpdateSession(
 
 public sealed record EndSession(string? Note = null);
 
+/// <summary>Body of <c>POST /api/v1/sessions/{id}/microphone</c>.</summary>
+/// <param name="ClientId">The browser tab, by the id that it made up and also identifies its session socket with: 1 to 64 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>.</param>
+/// <param name="TakeOver">Take it even though another tab or person holds it; needs <c>If-Match</c>.</param>
+public sealed record TakeMicrophone(string ClientId, bool TakeOver = false);
+
 /// <param name="LastSeq">Sequence number of the newest committed event; 0 when there is none.</param>
 /// <param name="SocketUrl">Absolute <c>ws(s)://</c> URL of the session's socket.</param>
 /// <param name="EndReason">Set once the session has ended.</param>
@@ -148,6 +153,9 @@ public static class SessionFeatures
     public const string Sentiment = "sentiment";
     public const string Intents = "intents";
     public const string Suggestions = "suggestions";
+
+    /// <summary>An operator can speak to the caller: only then does a console offer a free microphone. No server offers it yet.</summary>
+    public const string OperatorAudio = "operator_audio";
 }
 
 /// <summary>Opens one socket once, within 30 seconds.</summary>

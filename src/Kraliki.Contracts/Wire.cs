@@ -51,7 +51,7 @@ public sealed record Page<T>(IReadOnlyList<T> Items, string? NextCursor);
 /// <param name="RequestId">The <c>X-Request-ID</c> under which the server logged this request.</param>
 /// <param name="Errors">Field name (snake_case) to the sentences that say what is wrong and what would be right.</param>
 /// <param name="AllowedStates">With code <c>illegal_transition</c>: where the session could go instead.</param>
-/// <param name="Current">With codes <c>version_conflict</c> and <c>illegal_transition</c>: what was to be changed, as it is now.</param>
+/// <param name="Current">With codes <c>version_conflict</c>, <c>illegal_transition</c> and <c>session_over</c>: what was to be changed, as it is now. With <c>microphone_held</c>: who holds it (<see cref="MicrophoneHolder"/>).</param>
 public sealed record Problem(
     string? Type,
     string Title,
@@ -99,6 +99,8 @@ public sealed record Problem(
 [JsonSerializable(typeof(CreateSession))]
 [JsonSerializable(typeof(UpdateSession))]
 [JsonSerializable(typeof(EndSession))]
+[JsonSerializable(typeof(TakeMicrophone))]
+[JsonSerializable(typeof(MicrophoneHolder))]
 [JsonSerializable(typeof(SessionView))]
 [JsonSerializable(typeof(SessionBootstrap))]
 [JsonSerializable(typeof(SocketTicket))]

@@ -1,3 +1,4 @@
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
@@ -43,6 +44,7 @@ public static class KralikiServer
 
         var app = builder.Build();
         app.UseHosting(options);
+        app.UseNodeExit();
         app.UseUnversionedPaths();
         app.UseRouting();
         app.UseOrigins(options.Edges);

@@ -29,6 +29,12 @@ public sealed class CallStory
 
     public CallMeters? Meters { get; private set; }
 
+    /// <summary>What has happened and is not in the database; null when all is.</summary>
+    public Unsaved? Unsaved { get; private set; }
+
+    /// <summary>Since when the caller's line is lost and is being brought back; null while it is open.</summary>
+    public DateTimeOffset? InterruptedSince { get; private set; }
+
     public long LastSeq { get; private set; }
 
     public void Apply(SessionView session)
@@ -45,10 +51,28 @@ public sealed class CallStory
 
     public void Apply(PartialTranscript partial)
     {
-        // Partials are not ordered against events: one may come after its turn is finished.
-        if (!_finished.Contains(partial.TurnId) && partial.Text.Length > 0)
+        // Partials are not ordered against events: one may come after its turn is finished, saved or not.
+        if (!_finished.Contains(partial.TurnId) && partial.Text.Length > 0 && !_entries.Exists(entry => entry is SpokenEntry { Saved: false } && entry.Key == TurnKey(partial.TurnId)))
         {
             Put(new SpokenEntry(TurnKey(partial.TurnId), partial.StartMs, partial.Speaker, partial.Text, Final: false));
+        }
+    }
+
+    /// <param name="unsaved">Replaces what was said before; null when nothing is known, after a break of the connection.</param>
+    public void Apply(Unsaved? unsaved)
+    {
+        Unsaved = unsaved is { Count: > 0 } ? unsaved : null;
+        if (Unsaved is null)
+        {
+            // What has not come as an event by now belonged to a call that lost its session.
+            _entries.RemoveAll(entry => entry is SpokenEntry { Saved: false });
+            return;
+        }
+
+        // Other facts have no name of their own, by which their event would find them again; they are counted.
+        foreach (var turn in Unsaved.Facts.OfType<TurnFinished>().Where(turn => !_finished.Contains(turn.TurnId)))
+        {
+            Finish(turn, saved: false);
         }
     }
 
@@ -62,12 +86,18 @@ public sealed class CallStory
 
         LastSeq = entry.Seq;
         _events.Add(entry);
+        InterruptedSince = entry.Data switch
+        {
+            CallInterrupted => entry.At,
+            CallResumed or StateChanged { To: SessionState.WrapUp or SessionState.Completed or SessionState.Failed } => null,
+            _ => InterruptedSince,
+        };
         Follow(entry);
         switch (entry.Data)
         {
             case TurnFinished turn:
                 _finished.Add(turn.TurnId);
-                Finish(turn);
+                Finish(turn, saved: true);
                 break;
             case OperatorText text:
                 Put(new SpokenEntry($"e{entry.Seq}", SinceStart(entry.At), LegRole.Operator, text.Text, Final: true));
@@ -103,7 +133,7 @@ public sealed class CallStory
     /// <summary>Unfinished words are over when the call is: nothing will finish them any more.</summary>
     private void DropPartials() => _entries.RemoveAll(entry => entry is SpokenEntry { Final: false });
 
-    private void Finish(TurnFinished turn)
+    private void Finish(TurnFinished turn, bool saved)
     {
         var key = TurnKey(turn.TurnId);
         if (turn.Text.Length == 0)
@@ -112,7 +142,7 @@ public sealed class CallStory
             return;
         }
 
-        Put(new SpokenEntry(key, turn.StartMs, turn.Speaker, turn.Text, Final: true, turn.Interrupted, turn.HeardMs));
+        Put(new SpokenEntry(key, turn.StartMs, turn.Speaker, turn.Text, Final: true, turn.Interrupted, turn.HeardMs, Saved: saved));
     }
 
     private void Annotate(string turnId, Func<SpokenEntry, SpokenEntry> change)
@@ -129,7 +159,15 @@ public sealed class CallStory
         var place = _entries.FindLastIndex(other => other.Key == entry.Key);
         if (place < 0)
         {
-            _entries.Add(entry);
+            // What is saved stands before what is not, as in the journal, and before words that began later and go on.
+            var end = _entries.Count;
+            while (end > 0 && _entries[end - 1] is SpokenEntry later
+                && (later.Final ? !later.Saved && entry is not SpokenEntry { Saved: false } : entry is not SpokenEntry { Final: false } && later.AtMs > entry.AtMs))
+            {
+                end--;
+            }
+
+            _entries.Insert(end, entry);
         }
         else
         {

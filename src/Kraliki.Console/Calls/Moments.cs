@@ -25,7 +25,9 @@ public static class Moments
         ToolCalled { Name: "end_call" } => null, // the ending itself follows
         ToolCalled fact => Quiet(entry, atMs, Glyphs.Tool, fact.Result is null ? $"The assistant asked for {fact.Name}" : $"The assistant used {fact.Name}"),
         ProviderNotice fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Info, $"{CallWords.Provider(fact.Provider)}: {fact.Message}"),
-        CallResumed fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Restart, fact.Detail),
+        CallInterrupted => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Warning, "The connection to the caller was lost"),
+        CallResumed { GapMs: > 0 } fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Restart, $"The caller is back after {CallWords.Seconds(fact.GapMs)} s"),
+        CallResumed => Quiet(entry, atMs, Glyphs.Restart, "The call was moved to another server"),
         StateChanged { To: SessionState.OnHold } => Quiet(entry, atMs, Glyphs.Clock, "The caller was put on hold"),
         StateChanged { From: SessionState.OnHold, To: SessionState.Active } => Quiet(entry, atMs, Glyphs.Clock, "The caller is back from hold"),
         StateChanged { To: SessionState.Failed } fact => new($"e{entry.Seq}", atMs, MomentTone.Fault, Glyphs.Warning, Ending(fact)),

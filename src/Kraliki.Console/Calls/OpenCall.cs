@@ -63,7 +63,7 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
         }
         finally
         {
-            reachability.LiveConnectionIs(reconnecting: false);
+            reachability.LiveConnectionIs(reconnecting: false, retryAt: null);
             Changed?.Invoke();
         }
     }
@@ -141,12 +141,16 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
                 Loaded = true;
                 Story.Apply(ready.Session);
                 Story.Apply(meters: null);
+                Story.Apply(unsaved: null);
                 break;
             case EventMessage entry:
                 Story.Apply(new SessionEvent(entry.Seq, entry.At, entry.Data));
                 break;
             case FeaturesChanged changed:
                 _features = changed.Features;
+                break;
+            case Unsaved unsaved:
+                Story.Apply(unsaved);
                 break;
             case PartialTranscript partial:
                 Story.Apply(partial);
@@ -160,7 +164,7 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
     private void OnMetrics(SocketMetrics metrics)
     {
         Connection = metrics;
-        reachability.LiveConnectionIs(reconnecting: metrics.Quality == ConnectionQuality.Disconnected && metrics.TotalDisconnections > 0);
+        reachability.LiveConnectionIs(reconnecting: metrics.Quality == ConnectionQuality.Disconnected && metrics.TotalDisconnections > 0, metrics.RetryAt);
         Changed?.Invoke();
     }
 }

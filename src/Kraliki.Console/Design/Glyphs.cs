@@ -39,6 +39,7 @@ public static class Glyphs
     public const string Sun = "M10 13.2a3.2 3.2 0 1 0 0-6.4 3.2 3.2 0 0 0 0 6.4ZM10 2.5v1.5M10 16v1.5M2.5 10H4M16 10h1.5M4.7 4.7l1 1M14.3 14.3l1 1M15.3 4.7l-1 1M5.7 14.3l-1 1";
     public const string Tool = "M12.5 4a3.8 3.8 0 0 0-4.3 5L3.8 13.4a1.6 1.6 0 0 0 2.3 2.3L10.5 11.3a3.8 3.8 0 0 0 5-4.3L13.3 9 11 8.5 10.5 6.2Z";
     public const string User = "M10 3.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM10 10.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4ZM6 15c.6-1.8 2.1-2.7 4-2.7s3.4.9 4 2.7";
+    public const string Unsaved = "M4.5 6c0-1.4 2.5-2.5 5.5-2.5s5.5 1.1 5.5 2.5-2.5 2.5-5.5 2.5S4.5 7.4 4.5 6ZM4.5 6v4c0 1.4 2.5 2.5 5.5 2.5M4.5 10v4c0 1.4 2.5 2.5 5.5 2.5M15.5 6v4M15.5 13v2.5M15.5 17.5v.1";
     public const string Warning = "M10 4 17 16H3ZM10 8.5v3.5M10 13.9v.1";
     public const string Wave = "M3.5 9v2M6.7 6.5v7M10 4v12M13.3 7v6M16.5 9v2";
 }

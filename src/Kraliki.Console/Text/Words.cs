@@ -37,6 +37,7 @@ public sealed partial record Words
     public string OfflineBanner { get; init; } = "Your browser is offline. Calls go on without it; this page catches up as soon as the network is back.";
     public string ServerUnreachableBanner { get; init; } = "The server does not answer. Trying again; what you see may be old.";
     public string ReconnectingBanner { get; init; } = "The live connection broke. Reconnecting; no line will be lost.";
+    public string ReconnectingIn { get; init; } = "Next try in {0} s.";
     public string PanelFaultTitle { get; init; } = "This part of the page stopped working";
     public string PanelFault { get; init; } = "The call is not affected. The fault was reported.";
     public string RequestIdLabel { get; init; } = "Request {0}";
@@ -85,6 +86,13 @@ public sealed partial record Words
     public string Started { get; init; } = "Started";
     public string CallFault { get; init; } = "This call could not be loaded.";
     public string CallMissing { get; init; } = "There is no such call, or it belongs to another organisation.";
+
+    public string CallInterrupted { get; init; } = "Connection to the caller lost, bringing the call back…";
+    public string NotYetSaved { get; init; } = "Not yet saved";
+    public string UnsavedNotice { get; init; } = "{0}: the call goes on.";
+    public string UnsavedOne { get; init; } = "1 entry waits to be saved.";
+    public string UnsavedMany { get; init; } = "{0} entries wait to be saved.";
+    public string UnsavedUnknown { get; init; } = "Nothing can be saved at present";
 
     // Call bar
     public string CallBar { get; init; } = "Call controls";

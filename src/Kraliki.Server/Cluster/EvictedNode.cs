@@ -20,7 +20,9 @@ internal sealed partial class EvictedNode(ILogger<EvictedNode> log) : IFatalErro
         LogFatal(exception, context);
 
         // The log is written by a task that may not get its turn any more.
-        Console.Error.WriteLine($"This node ends itself and has to be started again: {context ?? exception?.Message ?? "its part in the cluster failed"}");
+        Console.Error.WriteLine(
+            "This node ends itself: the other nodes have taken it for dead, because it was frozen or cannot be reached, or its part in the cluster failed. "
+            + "Its calls go on elsewhere. Start it again.");
         Environment.Exit(ExitCode);
     }
 

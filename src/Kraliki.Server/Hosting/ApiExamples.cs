@@ -67,6 +67,7 @@ internal static class ApiExamples
         new CreateSession("openai", VoiceStrategy.Realtime, "twilio", Number, new Dictionary<string, string> { ["order"] = "A-17" }),
         new UpdateSession(SessionState.OnHold),
         new EndSession("The caller was helped."),
+        new TakeMicrophone("tab-5f0c41d2"),
         Session,
         new SessionBootstrap(Session, Session.SocketUrl, Ticket, [], ["listen", "audio"]),
         Ticket,

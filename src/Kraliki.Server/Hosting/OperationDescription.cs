@@ -15,6 +15,7 @@ internal static class OperationDescription
 {
     private const string RequestId = "RequestId";
     private const string IfMatch = "IfMatch";
+    private const string OptionalIfMatch = "OptionalIfMatch";
     private const string Key = "IdempotencyKey";
     private const string Csrf = "CsrfHeader";
     private const string RetryAfter = "RetryAfter";
@@ -45,7 +46,7 @@ internal static class OperationDescription
         var open = metadata.OfType<IAllowAnonymous>().Any();
         var unsafeMethod = context.Description.HttpMethod is not ("GET" or "HEAD");
         string[] permissions = open ? [] : [.. metadata.OfType<IAuthorizeData>().Select(data => data.Policy).OfType<string>().Distinct()];
-        var versioned = metadata.OfType<VersionedRoute>().Any();
+        var versioned = metadata.OfType<VersionedRoute>().LastOrDefault();
         var idempotent = metadata.OfType<IdempotentRoute>().Any();
         var takesBody = operation.RequestBody is not null;
         var parameters = operation.Parameters ?? [];
@@ -56,12 +57,12 @@ internal static class OperationDescription
         errors.AddRange(parameters.Any(parameter => parameter.In == ParameterLocation.Path) ? [404] : []);
         errors.AddRange(open ? [] : [401]);
         errors.AddRange(permissions.Length > 0 || unsafeMethod ? [403] : []);
-        errors.AddRange(versioned ? [400, 412, 428] : []);
+        errors.AddRange(versioned switch { null => [], { Required: true } => [400, 412, 428], _ => [400, 412] });
         errors.AddRange(idempotent ? [400, 409, 422] : []);
 
         SetResponses(operation, context, errors);
         List<IOpenApiParameter> headers = [new OpenApiParameterReference(RequestId, document)];
-        headers.AddRange(versioned ? [new OpenApiParameterReference(IfMatch, document)] : []);
+        headers.AddRange(versioned is null ? [] : [new OpenApiParameterReference(versioned.Required ? IfMatch : OptionalIfMatch, document)]);
         headers.AddRange(idempotent ? [new OpenApiParameterReference(Key, document)] : []);
         headers.AddRange(unsafeMethod ? [new OpenApiParameterReference(Csrf, document)] : []);
         operation.Parameters = [.. parameters, .. headers];
@@ -89,6 +90,7 @@ internal static class OperationDescription
         {
             [RequestId] = Header(RequestIds.Header, "Your own id of this request, up to 64 letters, digits, `-`, `_` and `.`; it comes back and is in every log line. Any other is replaced.", "checkout-7f3a"),
             [IfMatch] = Header("If-Match", "The `ETag` of the version that the change was decided on; `*` means whatever it is now.", "\"3\"", required: true),
+            [OptionalIfMatch] = Header("If-Match", "The `ETag` of the version that this was decided on; refused when there is a newer one. Left out, it is done in any version.", "\"3\""),
             [Key] = Header(IdempotentRequests.Header, "1 to 200 visible ASCII characters, new for each new request. Repeated with the same body within 24 hours, the request creates nothing more and gets the same answer.", "9f0c4c1e-5a0b-4f0e-8a3c-2f9f2f1f7f55"),
             [Csrf] = Header("X-Kraliki-CSRF", "`1`, needed with sign-in cookies.", "1"),
         };

@@ -9,12 +9,18 @@ public static class Preconditions
 {
     /// <param name="version">The version that the change was decided on; null for <c>*</c> (whatever it is now).</param>
     /// <param name="refusal">428 without If-Match, 400 when it is no ETag of ours.</param>
-    public static bool TryRead(HttpRequest request, out long? version, [NotNullWhen(false)] out IResult? refusal)
+    /// <param name="required">Without it, no If-Match is the same as <c>*</c>.</param>
+    public static bool TryRead(HttpRequest request, out long? version, [NotNullWhen(false)] out IResult? refusal, bool required = true)
     {
         version = null;
         refusal = null;
         if (request.Headers.IfMatch.Count == 0)
         {
+            if (!required)
+            {
+                return true;
+            }
+
             refusal = Problems.Result(
                 StatusCodes.Status428PreconditionRequired, "precondition_required", "Send If-Match with the ETag of the version that you saw, so that nobody else's change is lost.");
             return false;
@@ -37,7 +43,10 @@ public static class Preconditions
     }
 
     /// <summary>Says in the API's description that the route calls <see cref="TryRead"/>: every PATCH and PUT does.</summary>
-    public static RouteHandlerBuilder Versioned(this RouteHandlerBuilder route) => route.WithMetadata(VersionedRoute.Instance);
+    public static RouteHandlerBuilder Versioned(this RouteHandlerBuilder route) => route.WithMetadata(VersionedRoute.Always);
+
+    /// <summary>The same of a route where If-Match may be left out.</summary>
+    public static RouteHandlerBuilder VersionedIfAsked(this RouteHandlerBuilder route) => route.WithMetadata(VersionedRoute.IfAsked);
 
     /// <summary>The answer with the ETag of what it shows.</summary>
     public static IResult Tagged(HttpContext http, long version, IResult result)
@@ -47,8 +56,9 @@ public static class Preconditions
     }
 }
 
-/// <summary>Marks a route that wants If-Match.</summary>
-internal sealed class VersionedRoute
+/// <summary>Marks a route that takes If-Match.</summary>
+internal sealed record VersionedRoute(bool Required)
 {
-    public static readonly VersionedRoute Instance = new();
+    public static readonly VersionedRoute Always = new(Required: true);
+    public static readonly VersionedRoute IfAsked = new(Required: false);
 }

@@ -80,7 +80,7 @@ internal sealed partial class RehearsalRunner(
         finally
         {
             // A call that never reached us leaves its session waiting for it. One that has ended stays as it is.
-            await sessions.EndAsync(session.Id, "server", "The practice call is over.", CancellationToken.None);
+            await sessions.EndAsync(session.Id, "server", "The practice call is over.", ifVersion: null, CancellationToken.None);
         }
 
         var turns = await journal.TurnsAsync(session.Id, cancellationToken);

@@ -18,10 +18,25 @@ internal interface ISessionGrain : IGrainWithGuidKey
     Task<SessionRow> CreateAsync(Guid organisation, SessionCreated facts);
 
     /// <param name="ifVersion">Null changes it in any version.</param>
-    Task<ChangeOutcome> UpdateAsync(UpdateSession change, string by, long? ifVersion);
+    /// <param name="request">The same when it is called again.</param>
+    Task<ChangeOutcome> UpdateAsync(UpdateSession change, string by, long? ifVersion, Guid request);
 
     /// <summary>Ends the session as wanted; a running call is told to stop and its end completes the session.</summary>
-    Task<ChangeOutcome> EndAsync(string by, string? note);
+    /// <inheritdoc cref="UpdateAsync"/>
+    Task<ChangeOutcome> EndAsync(string by, string? note, long? ifVersion, Guid request);
+
+    /// <summary>A browser tab takes the operator's microphone. Taken already by the same one, nothing changes.</summary>
+    /// <param name="takeOver">From whoever holds it.</param>
+    /// <param name="ifVersion">Null takes it in any version.</param>
+    Task<ChangeOutcome> TakeMicrophoneAsync(string user, string clientId, bool takeOver, long? ifVersion);
+
+    /// <summary>Gives it back. Free already, nothing changes.</summary>
+    /// <param name="clientId">Null for whichever tab of this person holds it.</param>
+    Task<ChangeOutcome> ReleaseMicrophoneAsync(string user, string? clientId);
+
+    /// <summary>Comes again and again from every node, about the holder that it read. Releases the microphone when no node has seen that tab for <see cref="SessionLimits.MicrophoneGrace"/>.</summary>
+    /// <param name="here">The tab has a socket on the asking node.</param>
+    Task TendMicrophoneAsync(string user, string clientId, bool here);
 
     /// <summary>The carrier says that the call is over: a running call is told so and its end completes the session; without one the session ends here.</summary>
     Task CarrierEndedAsync(EndReason reason, string detail);
@@ -74,7 +89,7 @@ internal interface ISessionGrain : IGrainWithGuidKey
 
     /// <summary>The operator decided about a suggestion. An accepted reply goes to the AI.</summary>
     /// <param name="text">The operator's own words; null takes the suggestion's.</param>
-    Task<DeliveryOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by);
+    Task<DecisionOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by);
 
     /// <summary>Committed events go to the node from now on, for a while: call it again before <see cref="SessionLimits.OwnerExpires"/>.</summary>
     /// <returns>The newest seq; -1 when there is no such session.</returns>
@@ -153,11 +168,21 @@ internal enum ChangeResult
 
     /// <summary>The state machine does not allow it; the row is the current one.</summary>
     IllegalMove,
+
+    /// <summary>Another tab or person holds the microphone, as the row says.</summary>
+    MicrophoneHeld,
+
+    /// <summary>The conversation has ended; the row is the current one.</summary>
+    SessionOver,
 }
 
 /// <param name="Row">The session as it is now; null when there is none.</param>
 [GenerateSerializer, Immutable]
 internal sealed record ChangeOutcome(ChangeResult Result, SessionRow? Row);
+
+/// <param name="Earlier">With <see cref="DeliveryOutcome.NoSuchSuggestion"/>: who was faster; null when it was never made or that is long ago.</param>
+[GenerateSerializer, Immutable]
+internal readonly record struct DecisionOutcome(DeliveryOutcome Result, SuggestionDecided? Earlier = null);
 
 /// <summary>What a carrier whose stream is over is told.</summary>
 [GenerateSerializer]

@@ -28,11 +28,17 @@ public sealed class SessionCommands
         GrainCalls.RepeatAsync(() => Grain(session).CreateAsync(organisation, Traced(facts)), _time, cancellationToken);
 
     internal Task<ChangeOutcome> UpdateAsync(Guid session, UpdateSession change, string by, long? ifVersion, CancellationToken cancellationToken) =>
-        GrainCalls.RepeatAsync(() => Grain(session).UpdateAsync(change, by, ifVersion), _time, cancellationToken);
+        RepeatAsync(request => Grain(session).UpdateAsync(change, by, ifVersion, request), cancellationToken);
 
     /// <summary>Ends it as wanted: a running call is told to stop. Harmless when it has ended.</summary>
-    internal Task<ChangeOutcome> EndAsync(Guid session, string by, string? note, CancellationToken cancellationToken) =>
-        GrainCalls.RepeatAsync(() => Grain(session).EndAsync(by, note), _time, cancellationToken);
+    internal Task<ChangeOutcome> EndAsync(Guid session, string by, string? note, long? ifVersion, CancellationToken cancellationToken) =>
+        RepeatAsync(request => Grain(session).EndAsync(by, note, ifVersion, request), cancellationToken);
+
+    internal Task<ChangeOutcome> TakeMicrophoneAsync(Guid session, string user, string clientId, bool takeOver, long? ifVersion, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).TakeMicrophoneAsync(user, clientId, takeOver, ifVersion), _time, cancellationToken);
+
+    internal Task<ChangeOutcome> ReleaseMicrophoneAsync(Guid session, string user, string? clientId, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).ReleaseMicrophoneAsync(user, clientId), _time, cancellationToken);
 
     /// <summary>Ends it because the caller is gone, whoever of us noticed. Harmless when it has ended.</summary>
     internal Task CarrierEndedAsync(Guid session, EndReason reason, string detail, CancellationToken cancellationToken) =>
@@ -58,7 +64,7 @@ public sealed class SessionCommands
     internal Task RecordAsync(Guid session, SessionFact[] found) => Grain(session).RecordAsync(found);
 
     /// <summary>Not repeated by itself: the AI might be told twice.</summary>
-    internal Task<DeliveryOutcome> DecideAsync(Guid session, string suggestionId, SuggestionDecision decision, string? text, string by) =>
+    internal Task<DecisionOutcome> DecideAsync(Guid session, string suggestionId, SuggestionDecision decision, string? text, string by) =>
         Grain(session).DecideAsync(suggestionId, decision, text, by);
 
     /// <summary>Committed events of the session come to this node's feed.</summary>
@@ -67,6 +73,12 @@ public sealed class SessionCommands
 
     private static SessionCreated Traced(SessionCreated facts) =>
         RequestTrace.Current is { } trace ? facts with { RequestId = trace.RequestId, TraceParent = trace.Parent } : facts;
+
+    private Task<ChangeOutcome> RepeatAsync(Func<Guid, Task<ChangeOutcome>> call, CancellationToken cancellationToken)
+    {
+        var request = Guid.CreateVersion7(_time.GetUtcNow());
+        return GrainCalls.RepeatAsync(() => call(request), _time, cancellationToken);
+    }
 
     private ISessionGrain Grain(Guid session) => _grains.GetGrain<ISessionGrain>(session);
 }

@@ -34,22 +34,23 @@ internal sealed partial class SessionGrain
         }
     }
 
-    public async Task<DeliveryOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by)
+    public async Task<DecisionOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by)
     {
         if (await CurrentAsync() is not { } row)
         {
-            return DeliveryOutcome.NoSuchSession;
+            return new(DeliveryOutcome.NoSuchSession);
         }
 
-        if ((await SuggestionsAsync()).Find(suggestionId) is not { } suggestion)
+        var suggestions = await SuggestionsAsync();
+        if (suggestions.Find(suggestionId) is not { } suggestion)
         {
-            return DeliveryOutcome.NoSuchSuggestion;
+            return new(DeliveryOutcome.NoSuchSuggestion, suggestions.FindDecision(suggestionId));
         }
 
         var line = suggestion.Category == SuggestionCategory.Reply && decision != SuggestionDecision.Dismissed ? text ?? suggestion.Text : null;
         if (line is not null && _owner is null)
         {
-            return DeliveryOutcome.NoCall;
+            return new(DeliveryOutcome.NoCall);
         }
 
         var draft = new JournalDraft(row, row);
@@ -61,8 +62,8 @@ internal sealed partial class SessionGrain
 
         await CommitAsync(draft);
         return line is null || (_owner is { } owner && await DeliverAsync(owner, row.Epoch, new InstructProvider(line)))
-            ? DeliveryOutcome.Delivered
-            : DeliveryOutcome.NoCall;
+            ? new(DeliveryOutcome.Delivered)
+            : new(DeliveryOutcome.NoCall);
     }
 
     private async ValueTask<OpenSuggestions> SuggestionsAsync()

@@ -49,14 +49,14 @@ internal sealed partial class SessionGrain(
         return draft.Row;
     }
 
-    public async Task<ChangeOutcome> UpdateAsync(UpdateSession change, string by, long? ifVersion)
+    public async Task<ChangeOutcome> UpdateAsync(UpdateSession change, string by, long? ifVersion, Guid request)
     {
         if (await CurrentAsync() is not { } row)
         {
             return new(ChangeResult.NoSuchSession, null);
         }
 
-        if (ifVersion is { } version && version != row.Version)
+        if (IsStale(row, ifVersion, request))
         {
             return new(ChangeResult.VersionConflict, row);
         }
@@ -68,7 +68,7 @@ internal sealed partial class SessionGrain(
         }
 
         var now = time.GetUtcNow();
-        var draft = new JournalDraft(row, row);
+        var draft = new JournalDraft(row, row with { ChangedByRequest = request });
         if (change.PhoneNumber is not null || change.Metadata is not null)
         {
             draft.Add(new SessionUpdated(change.PhoneNumber, change.Metadata), now);
@@ -92,17 +92,22 @@ internal sealed partial class SessionGrain(
         return new(ChangeResult.Done, draft.Row);
     }
 
-    public async Task<ChangeOutcome> EndAsync(string by, string? note)
+    public async Task<ChangeOutcome> EndAsync(string by, string? note, long? ifVersion, Guid request)
     {
         if (await CurrentAsync() is not { } row)
         {
             return new(ChangeResult.NoSuchSession, null);
         }
 
+        if (IsStale(row, ifVersion, request))
+        {
+            return new(ChangeResult.VersionConflict, row);
+        }
+
         var detail = string.IsNullOrWhiteSpace(note) ? $"Ended by {by}." : $"Ended by {by}: {note.Trim()}";
         if (row.State is SessionState.Active or SessionState.OnHold)
         {
-            var draft = new JournalDraft(row, row);
+            var draft = new JournalDraft(row, row with { ChangedByRequest = request });
             draft.Add(new StateChanged(row.State, SessionState.WrapUp, by, EndReason.OperatorEnded, detail), time.GetUtcNow());
             await CommitAsync(draft);
         }
@@ -151,6 +156,8 @@ internal sealed partial class SessionGrain(
             ? DeliveryOutcome.Delivered
             : DeliveryOutcome.NoCall;
     }
+
+    private static bool IsStale(SessionRow row, long? ifVersion, Guid request) => ifVersion is { } version && version != row.Version && row.ChangedByRequest != request;
 
     private static StateChanged MoveByHand(SessionRow row, SessionState to, string by) => to switch
     {

@@ -18,6 +18,12 @@ public sealed class SessionLimits
     /// <summary>After this long without a repetition a node is taken for dead.</summary>
     public TimeSpan OwnerExpires => RenewInterval * 3;
 
+    /// <summary>How often each node looks after the operators' microphones that are held.</summary>
+    public TimeSpan MicrophoneSweep { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>A microphone is released when its holder's last socket has been gone for so long, found out at the second round after it at the latest. Longer than a reload or a node's death keeps a tab away.</summary>
+    public TimeSpan MicrophoneGrace { get; set; } = TimeSpan.FromSeconds(15);
+
     /// <summary>How often a node asks the journal how far the sessions are that it watches: what a lost message, or a grain that woke up elsewhere, did not bring comes so late at most.</summary>
     public TimeSpan FeedPollInterval { get; set; } = TimeSpan.FromSeconds(2);
 

@@ -10,6 +10,9 @@ internal static class SessionRules
     public static bool IsWanted(EndReason reason) => reason
         is EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect;
 
+    /// <summary>There is nothing left to steer: the conversation has ended, or is about to.</summary>
+    public static bool IsOver(SessionState state) => state == SessionState.WrapUp || SessionStates.IsTerminal(state);
+
     /// <summary>What the state alone says about a carrier whose stream is over.</summary>
     public static AfterStream AfterStream(SessionRow? row) => row?.State switch
     {

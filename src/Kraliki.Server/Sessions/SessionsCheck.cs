@@ -1,9 +1,10 @@
+using Kraliki.Server.Cluster;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Kraliki.Server.Sessions;
 
 /// <summary>Ready once this node is an active member of its cluster and a session grain answers: the first call after a start is slow, and no caller shall be the one who waits.</summary>
-internal sealed class SessionsCheck(IGrainFactory grains, ISiloStatusOracle silo, TimeProvider time) : IHealthCheck
+internal sealed class SessionsCheck(IGrainFactory grains, ISiloStatusOracle silo, NodeExit exit, TimeProvider time) : IHealthCheck
 {
     // An answer that takes longer comes from a node that has just died; the next question finds another.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -14,6 +15,11 @@ internal sealed class SessionsCheck(IGrainFactory grains, ISiloStatusOracle silo
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
+        if (exit.Draining.IsCancellationRequested)
+        {
+            return HealthCheckResult.Unhealthy("The node is leaving.");
+        }
+
         if (silo.CurrentStatus != SiloStatus.Active)
         {
             return HealthCheckResult.Unhealthy($"The node is {silo.CurrentStatus}.");

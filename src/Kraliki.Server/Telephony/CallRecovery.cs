@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions;
@@ -21,6 +22,7 @@ internal sealed partial class CallRecovery(
     SessionLimits limits,
     TimeProvider time,
     IHostApplicationLifetime lifetime,
+    NodeExit exit,
     ILogger<CallRecovery> log)
 {
     // A carrier that goes on by itself does so at once; cutting the stream that it is just opening would help nobody.
@@ -51,9 +53,9 @@ internal sealed partial class CallRecovery(
     {
         try
         {
-            if (await CarrierCall.OfSessionAsync(databases, session, lifetime.ApplicationStopping) is { } call)
+            if (await CarrierCall.OfSessionAsync(databases, session, exit.Ended) is { } call)
             {
-                await twilio.HangUpAsync(call, lifetime.ApplicationStopping);
+                await twilio.HangUpAsync(call, exit.Ended);
             }
         }
         catch (Exception e) when (IsPassing(e))
@@ -76,7 +78,11 @@ internal sealed partial class CallRecovery(
         {
             // A server that has just started does not listen yet; there would be nothing to come back to.
             await Task.Delay(Timeout.InfiniteTimeSpan, time, lifetime.ApplicationStarted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await BringBackAsync(session, epoch, interruptedAt, lifetime.ApplicationStopping);
+            await BringBackAsync(session, epoch, interruptedAt, exit.Ended);
+        }
+        catch (OperationCanceledException)
+        {
+            // This node stops; the sweep of another goes on.
         }
         catch (Exception e) when (IsPassing(e))
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Kraliki.Contracts;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Providers;
@@ -22,7 +23,7 @@ internal sealed partial class MediaCalls(
     CallOptions options,
     Refusals refusals,
     TimeProvider time,
-    IHostApplicationLifetime lifetime,
+    NodeExit exit,
     ILogger<CallLoop> logger)
 {
     public const string Path = "/telephony/twilio/media";
@@ -38,7 +39,7 @@ internal sealed partial class MediaCalls(
         Activity? span = null;
         CallLoop? loop = null;
         loop = new CallLoop(socket, AdmitAsync, options, time, log);
-        var outcome = await loop.RunAsync(lifetime.ApplicationStopping);
+        var outcome = await loop.RunAsync(exit.Ended);
         try
         {
             if (call is not null)

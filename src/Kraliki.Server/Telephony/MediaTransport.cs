@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Kraliki.Server.Cluster;
 using Kraliki.Voice.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -13,7 +14,7 @@ namespace Kraliki.Server.Telephony;
 /// The web server's way to listen, with the <see cref="MediaDoor"/> before it: media sockets go to the call path, every other
 /// connection to Kestrel as always. Where the door is not supported the web server listens by itself.
 /// </summary>
-internal sealed partial class MediaTransport(MediaCalls calls, IOptions<SocketTransportOptions> options, TimeProvider time, ILoggerFactory logs)
+internal sealed partial class MediaTransport(MediaCalls calls, NodeExit exit, IOptions<SocketTransportOptions> options, TimeProvider time, ILoggerFactory logs)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     public bool CanBind(EndPoint endpoint) => MediaDoor.Supported && endpoint is IPEndPoint;
@@ -24,7 +25,7 @@ internal sealed partial class MediaTransport(MediaCalls calls, IOptions<SocketTr
         {
             var socket = options.Value.CreateBoundListenSocket(endpoint);
             socket.Listen(options.Value.Backlog);
-            return ValueTask.FromResult<IConnectionListener>(new Listener(socket, calls, time, logs));
+            return ValueTask.FromResult<IConnectionListener>(new Listener(socket, calls, exit, time, logs));
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
@@ -46,15 +47,17 @@ internal sealed partial class MediaTransport(MediaCalls calls, IOptions<SocketTr
         private readonly Socket _socket;
         private readonly MediaDoor _door;
         private readonly MediaCalls _calls;
+        private readonly NodeExit _exit;
         private readonly ILogger _log;
         private readonly TimeProvider _time;
         private volatile bool _stopped;
         private readonly Task _accepting;
 
-        public Listener(Socket socket, MediaCalls calls, TimeProvider time, ILoggerFactory logs)
+        public Listener(Socket socket, MediaCalls calls, NodeExit exit, TimeProvider time, ILoggerFactory logs)
         {
             _socket = socket;
             _calls = calls;
+            _exit = exit;
             _time = time;
             _log = logs.CreateLogger<MediaTransport>();
             EndPoint = socket.LocalEndPoint!;
@@ -104,7 +107,15 @@ internal sealed partial class MediaTransport(MediaCalls calls, IOptions<SocketTr
                 {
                     var connection = await _socket.AcceptAsync();
                     connection.NoDelay = true;
-                    _door.Enter(connection);
+                    if (_exit.Draining.IsCancellationRequested)
+                    {
+                        // The web server refuses media sockets with an answer, which sends a proxy to the next node.
+                        OnOther(connection);
+                    }
+                    else
+                    {
+                        _door.Enter(connection);
+                    }
                 }
                 catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException)
                 {

@@ -81,6 +81,63 @@ public sealed class CallStoryTests
     }
 
     [Fact]
+    public void Words_that_are_not_saved_stand_in_their_place_and_become_the_saved_ones()
+    {
+        _story.Apply(new PartialTranscript("a", LegRole.Ai, "We are", 100));
+        _story.Apply(new PartialTranscript("c", LegRole.Caller, "Wait", 900));
+        var ai = new TurnFinished("a", LegRole.Ai, "We are open.", 100, 900);
+        _story.Apply(new Unsaved([ai], 3, Start, "the database does not answer"));
+        _story.Apply(new PartialTranscript("a", LegRole.Ai, "We", 100));
+
+        Assert.Equal(3, _story.Unsaved?.Count);
+        Assert.Equal([("We are open.", true, false), ("Wait", false, true)], _story.Entries.Cast<SpokenEntry>().Select(spoken => (spoken.Text, spoken.Final, spoken.Saved)));
+
+        Happens(ai);
+        _story.Apply(new Unsaved([ai], 1, Start, "the database does not answer"));
+        Assert.Equal([("We are open.", true, true), ("Wait", false, true)], _story.Entries.Cast<SpokenEntry>().Select(spoken => (spoken.Text, spoken.Final, spoken.Saved)));
+        _story.Apply(new Unsaved([], 0, null, null));
+        Assert.Null(_story.Unsaved);
+        Assert.Equal(2, _story.Entries.Count);
+    }
+
+    [Fact]
+    public void What_is_saved_late_stands_where_it_happened()
+    {
+        _story.Apply(new PartialTranscript("c2", LegRole.Caller, "For the", 3000));
+        _story.Apply(new Unsaved([new TurnFinished("c1", LegRole.Caller, "Hello.", 100, 900), new TurnFinished("a1", LegRole.Ai, "Which day?", 1000, 1900)], 3, Start, "slow"));
+        Happens(new TurnFinished("c1", LegRole.Caller, "Hello.", 100, 900));
+        Happens(new DtmfReceived("1", 950));
+
+        Assert.Equal(
+            ["Hello.", "The caller pressed 1", "Which day?", "For the"],
+            _story.Entries.Select(entry => entry is SpokenEntry spoken ? spoken.Text : ((MomentEntry)entry).Sentence));
+    }
+
+    [Fact]
+    public void Words_that_will_never_be_saved_go_when_the_server_says_that_nothing_waits()
+    {
+        _story.Apply(new Unsaved([new TurnFinished("a", LegRole.Ai, "Lost.", 100, 900)], 1, Start, "the disk is full"));
+        _story.Apply(new Unsaved([], 0, null, null));
+
+        Assert.Empty(_story.Entries);
+    }
+
+    [Fact]
+    public void A_lost_line_is_known_until_the_caller_is_back_or_the_call_is_over()
+    {
+        _story.Apply(Session(SessionState.Active));
+        Happens(new CallInterrupted(EndReason.TalkServerLost, "Gone."), 5);
+        Assert.Equal(Start.AddSeconds(5), _story.InterruptedSince);
+        Happens(new CallResumed("Back.", 2300), 7);
+        Assert.Null(_story.InterruptedSince);
+        Assert.Contains(_story.Entries, entry => entry is MomentEntry { Sentence: "The caller is back after 2.3 s" });
+
+        Happens(new CallInterrupted(EndReason.TalkCarrierLost, "Gone again."), 8);
+        Happens(new StateChanged(SessionState.Active, SessionState.Failed, "server", EndReason.TalkCarrierLost, "Not back."), 28);
+        Assert.Null(_story.InterruptedSince);
+    }
+
+    [Fact]
     public void The_session_follows_its_events_and_words_left_open_go_at_the_end()
     {
         _story.Apply(Session(SessionState.Connecting));

@@ -69,7 +69,7 @@ public sealed class SessionSocketTests : IAsyncLifetime
         var lost = await UntilAsync(changes, metrics => metrics.Quality == ConnectionQuality.Disconnected, "disconnected");
         Assert.Equal((1, null), (lost.TotalDisconnections, lost.ConnectedAt));
 
-        _time.Advance(TimeSpan.FromSeconds(1.3));
+        _time.Advance(TimeSpan.FromSeconds(0.5));
         await AcceptAsync(lastSeq: 0);
         Assert.Equal(0, (await UntilAsync(changes, metrics => metrics.ConnectedAt is not null, "connected again")).ReconnectAttempts);
         await socket.DisposeAsync();
@@ -90,7 +90,7 @@ public sealed class SessionSocketTests : IAsyncLifetime
         await ReceiveAsync<Listen>(first);
         first.Abort();
         await UntilAsync(changes, metrics => metrics.RetryAt is not null, "waiting for the next try");
-        _time.Advance(TimeSpan.FromSeconds(1.3));
+        _time.Advance(TimeSpan.FromSeconds(0.5));
 
         var second = await AcceptAsync(lastSeq: 3, expectAfterSeq: 2);
         Assert.True((await ReceiveAsync<Listen>(second)).Enabled);
@@ -112,13 +112,13 @@ public sealed class SessionSocketTests : IAsyncLifetime
         await SendAsync(first, Happened(1));
         await SendAsync(first, Happened(4));
         await UntilAsync(changes, metrics => metrics.RetryAt is not null, "waiting after the gap");
-        _time.Advance(TimeSpan.FromSeconds(1.3));
+        _time.Advance(TimeSpan.FromSeconds(0.5));
 
         var second = await AcceptAsync(lastSeq: 5, expectAfterSeq: 1);
         await SendAsync(second, Happened(2));
         await SendAsync(second, new Resync(5));
         await UntilAsync(changes, metrics => metrics.TotalDisconnections == 2 && metrics.RetryAt is not null, "waiting after the resync");
-        _time.Advance(TimeSpan.FromSeconds(1.3));
+        _time.Advance(TimeSpan.FromSeconds(0.5));
 
         var third = await AcceptAsync(lastSeq: 5, expectAfterSeq: 2);
         foreach (var seq in (long[])[3, 4, 5])
@@ -128,6 +128,86 @@ public sealed class SessionSocketTests : IAsyncLifetime
 
         await third.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "session_over", Cancelled);
         Assert.Equal([1, 2, 3, 4, 5], (await reading.WaitAsync(Sessions.SessionServer.Patience, Cancelled)).OfType<EventMessage>().Select(message => message.Seq));
+    }
+
+    [Fact]
+    public async Task Asked_to_leave_it_opens_the_next_connection_before_it_gives_the_old_one_up()
+    {
+        await using var socket = Open();
+        var changes = Watch(socket);
+        var reading = ReadAllAsync(socket);
+        var first = await AcceptAsync(lastSeq: 3);
+        await SendAsync(first, Happened(1));
+        await SendAsync(first, new Reconnect(10_000));
+        await SendAsync(first, Happened(2));
+        await UntilAsync(changes, metrics => metrics.ConnectedAt is not null, "connected");
+        await UntilSeqAsync(socket, 2);
+
+        _time.Advance(TimeSpan.FromSeconds(10));
+        var second = await _connections.Reader.ReadAsync(Cancelled);
+
+        // The next one is not ready: what comes on the old one counts, and comes again on the next.
+        await SendAsync(first, Happened(3));
+        await UntilSeqAsync(socket, 3);
+
+        await EnterAsync(second, lastSeq: 4, expectAfterSeq: 2);
+        await SendAsync(second, Happened(3));
+        await SendAsync(second, Happened(4));
+        await second.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "session_over", Cancelled);
+
+        Assert.Equal([1, 2, 3, 4], (await reading.WaitAsync(Sessions.SessionServer.Patience, Cancelled)).OfType<EventMessage>().Select(message => message.Seq));
+        Assert.Equal(0, socket.Metrics.TotalDisconnections);
+    }
+
+    [Fact]
+    public async Task Asked_to_leave_by_a_server_that_is_gone_before_it_comes_back_as_after_any_loss()
+    {
+        await using var socket = Open();
+        var changes = Watch(socket);
+        var reading = ReadAllAsync(socket);
+        var first = await AcceptAsync(lastSeq: 1);
+        await SendAsync(first, new Reconnect(10_000));
+        await SendAsync(first, Happened(1));
+        await UntilSeqAsync(socket, 1);
+
+        first.Abort();
+        await UntilAsync(changes, metrics => metrics.RetryAt is not null, "waiting for the next try");
+        _time.Advance(TimeSpan.FromSeconds(0.5));
+        var second = await AcceptAsync(lastSeq: 1, expectAfterSeq: 1);
+        await second.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "session_over", Cancelled);
+
+        Assert.Equal([1], (await reading.WaitAsync(Sessions.SessionServer.Patience, Cancelled)).OfType<EventMessage>().Select(message => message.Seq));
+        Assert.Equal(1, socket.Metrics.TotalDisconnections);
+    }
+
+    [Fact]
+    public async Task It_comes_no_earlier_than_a_server_with_too_much_to_do_asks_for()
+    {
+        var busy = new KralikiException(System.Net.HttpStatusCode.TooManyRequests, new Problem(null, "Too Many Requests", 429, null, "rate_limited", null), TimeSpan.FromSeconds(7));
+        var asked = 0;
+        await using var socket = Open(_ => asked++ == 0 ? Task.FromException<string>(busy) : Task.FromResult("ticket"));
+        var changes = Watch(socket);
+        var reading = ReadAllAsync(socket);
+        var waiting = await UntilAsync(changes, metrics => metrics.RetryAt is not null, "waiting for the next try");
+        Assert.InRange(waiting.RetryAt!.Value - _time.GetUtcNow(), TimeSpan.FromSeconds(7), TimeSpan.FromSeconds(7.5));
+
+        _time.Advance(TimeSpan.FromSeconds(7.5));
+        var server = await AcceptAsync(lastSeq: 0);
+        await server.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "session_over", Cancelled);
+        await reading.WaitAsync(Sessions.SessionServer.Patience, Cancelled);
+    }
+
+    [Fact]
+    public async Task What_is_not_saved_yet_reaches_the_reader()
+    {
+        await using var socket = Open();
+        var reading = ReadAllAsync(socket);
+        var server = await AcceptAsync(lastSeq: 0);
+        await SendAsync(server, new Unsaved([new TurnFinished("t1", LegRole.Caller, "Hello?", 0, 900)], 1, DateTimeOffset.UnixEpoch, "The database does not answer."));
+        await server.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "session_over", Cancelled);
+
+        var unsaved = Assert.Single((await reading.WaitAsync(Sessions.SessionServer.Patience, Cancelled)).OfType<Unsaved>());
+        Assert.Equal("Hello?", Assert.IsType<TurnFinished>(Assert.Single(unsaved.Facts)).Text);
     }
 
     [Fact]
@@ -185,6 +265,16 @@ public sealed class SessionSocketTests : IAsyncLifetime
         throw new TimeoutException($"The socket was never {what}.");
     }
 
+    private static async Task UntilSeqAsync(SessionSocket socket, long seq)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (socket.LastSeq < seq)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Sessions.SessionServer.Patience, $"Event {seq} did not reach the reader.");
+            await Task.Yield();
+        }
+    }
+
     private static Task SendAsync(WebSocket socket, ServerMessage message) =>
         socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(message, ContractsJson.Default.ServerMessage), WebSocketMessageType.Text, true, Cancelled);
 
@@ -198,9 +288,9 @@ public sealed class SessionSocketTests : IAsyncLifetime
         return Assert.IsType<T>(JsonSerializer.Deserialize(buffer.AsSpan(0, part.Count), ContractsJson.Default.ClientMessage));
     }
 
-    private SessionSocket Open() => new(
+    private SessionSocket Open(Func<CancellationToken, Task<string>>? ticket = null) => new(
         new Uri($"{_server.Urls.First().Replace("http", "ws", StringComparison.Ordinal)}/ws"),
-        _ => Task.FromResult("ticket"),
+        ticket ?? (_ => Task.FromResult("ticket")),
         options: new SessionSocketOptions { HeartbeatInterval = TimeSpan.FromSeconds(10) },
         time: _time);
 
@@ -223,12 +313,17 @@ public sealed class SessionSocketTests : IAsyncLifetime
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         limit.CancelAfter(Sessions.SessionServer.Patience);
         var socket = await _connections.Reader.ReadAsync(limit.Token);
+        await EnterAsync(socket, lastSeq, expectAfterSeq);
+        return socket;
+    }
+
+    private async Task EnterAsync(WebSocket socket, long lastSeq, long? expectAfterSeq)
+    {
         await SendAsync(socket, new Hello(Id, 10_000, 10_000, _time.GetUtcNow()));
         var identify = await ReceiveAsync<Identify>(socket);
         Assert.Equal(expectAfterSeq ?? 0, identify.AfterSeq);
         var view = new SessionView(
             Id, SessionState.Active, "local", VoiceStrategy.Realtime, "twilio", null, new Dictionary<string, string>(), _time.GetUtcNow(), _time.GetUtcNow(), null, null, null, null, lastSeq, "ws://x");
         await SendAsync(socket, new Ready(view, lastSeq, identify.AfterSeq));
-        return socket;
     }
 }

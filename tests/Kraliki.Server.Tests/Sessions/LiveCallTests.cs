@@ -73,7 +73,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
             SessionRow.Born(row.Id, row.OrganisationId, (SessionCreated)events[0].Data, row.CreatedAt), (sum, happened) => sum.Apply(happened));
         Assert.Equal("280", folded.Metadata["i"]);
         Assert.Equal(row.Metadata, folded.Metadata);
-        Assert.Equal(row, folded with { Metadata = row.Metadata, UpdatedAt = row.UpdatedAt, Epoch = row.Epoch, OwnerFacts = row.OwnerFacts });
+        Assert.Equal(row, folded with { Metadata = row.Metadata, UpdatedAt = row.UpdatedAt, Epoch = row.Epoch, OwnerFacts = row.OwnerFacts, ChangedByRequest = row.ChangedByRequest });
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
     {
         var call = await _server.StartCallAsync(Cancelled);
 
-        var outcome = await _server.Commands.EndAsync(call.Id, "operator@test.example", "Wrong number", Cancelled);
+        var outcome = await _server.Commands.EndAsync(call.Id, "operator@test.example", "Wrong number", null, Cancelled);
 
         Assert.Equal(SessionState.WrapUp, outcome.Row!.State);
         Assert.Equal(EndReason.OperatorEnded, Assert.IsType<EndCall>(await call.CommandAsync(Cancelled)).Reason);
@@ -136,7 +136,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
     {
         var row = await _server.CreateAsync(Cancelled);
 
-        var outcome = await _server.Commands.EndAsync(row.Id, "operator@test.example", null, Cancelled);
+        var outcome = await _server.Commands.EndAsync(row.Id, "operator@test.example", null, null, Cancelled);
 
         Assert.Equal((SessionState.Failed, EndReason.CancelledBeforeConnect), (outcome.Row!.State, outcome.Row.EndReason!.Value));
         Assert.Null(await _server.Calls.AttachAsync(row.Id, Cancelled));

@@ -166,11 +166,11 @@ public sealed class SessionServer : IAsyncDisposable
 
     internal Uri SocketUrl(Guid session) => new($"ws://{Url.Authority}/ws/sessions/{session}");
 
-    internal SessionSocket Watch(Guid session, long afterSeq = 0, bool maySteer = true) => new(
+    internal SessionSocket Watch(Guid session, long afterSeq = 0, bool maySteer = true, string? clientId = null) => new(
         SocketUrl(session),
         _ => Task.FromResult(Ticket(session, maySteer)),
         afterSeq,
-        new SessionSocketOptions { Backoff = new Backoff(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(100)) });
+        new SessionSocketOptions { Backoff = new Backoff(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(100)), ClientId = clientId });
 
     /// <summary>Earlier than disposal, for restarts.</summary>
     public async ValueTask DisposeAsync()

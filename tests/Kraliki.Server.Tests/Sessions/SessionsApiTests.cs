@@ -99,7 +99,7 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
 
         Assert.Equal(SessionState.OnHold, (await api.UpdateSessionAsync(call.Id, new(SessionState.OnHold), cancellationToken: Cancelled)).State);
         Assert.Equal(SessionState.Active, (await api.UpdateSessionAsync(call.Id, new(SessionState.Active), cancellationToken: Cancelled)).State);
-        var ended = await api.EndSessionAsync(call.Id, "Enough", Cancelled);
+        var ended = await api.EndSessionAsync(call.Id, "Enough", cancellationToken: Cancelled);
 
         Assert.Equal(SessionState.WrapUp, ended.State);
         await call.CommandAsync(Cancelled);
@@ -292,6 +292,11 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
         Assert.Equal(
             ["hello", "ready", "event", "transcript_partial", "meters", "features", "pong", "error", "resync", "unsaved", "reconnect", "identify", "ping", "text", "function_result", "suggestion-action", "listen", "audio"],
             messages.EnumerateObject().Select(message => message.Name));
+        var closures = document.RootElement.GetProperty("channels").GetProperty("session").GetProperty("x-close-codes").EnumerateArray().ToList();
+        Assert.Equal(
+            [(1000, "session_over"), (4004, "signed_out")],
+            closures.Where(end => !end.GetProperty("reconnect").GetBoolean()).Select(end => (end.GetProperty("code").GetInt32(), end.GetProperty("reason").GetString())));
+        Assert.Contains((1001, "server_stopping"), closures.Select(end => (end.GetProperty("code").GetInt32(), end.GetProperty("reason").GetString())));
         var partial = messages.GetProperty("transcript_partial").GetProperty("payload");
         Assert.Equal("transcript_partial", partial.GetProperty("properties").GetProperty("type").GetProperty("const").GetString());
         Assert.Equal(["caller", "ai", "operator", "supervisor"], partial.GetProperty("properties").GetProperty("speaker").GetProperty("enum").EnumerateArray().Select(word => word.GetString()));

@@ -87,7 +87,7 @@ public sealed class CallTests(SharedTelephonyServer shared)
         await using var _ = stream;
         using var api = await _server.Sessions.SignInAsync(Cancelled);
 
-        await api.EndSessionAsync(session, "Wrong number", Cancelled);
+        await api.EndSessionAsync(session, "Wrong number", cancellationToken: Cancelled);
 
         Assert.Equal(1000, (await stream.ClosedAsync(Cancelled)).Code);
         Assert.Equal(["Hangup"], (await carrier.AfterStreamAsync(Cancelled)).Verbs);

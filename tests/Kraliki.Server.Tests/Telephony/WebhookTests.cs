@@ -81,7 +81,7 @@ public sealed class WebhookTests(SharedTelephonyServer shared)
 
         using var late = _server.Carrier();
         var session = await _server.Sessions.CreateAsync(Cancelled);
-        await _server.Sessions.Commands.EndAsync(session.Id, "operator@test.example", null, Cancelled);
+        await _server.Sessions.Commands.EndAsync(session.Id, "operator@test.example", null, null, Cancelled);
         Assert.Equal(["Reject"], (await late.RingAsync(Cancelled, session.Id)).Verbs);
     }
 
@@ -205,7 +205,7 @@ public sealed class WebhookTests(SharedTelephonyServer shared)
         using var carrier = _server.Carrier();
         await carrier.RingAsync(Cancelled);
         Assert.Equal(["Connect"], (await carrier.AfterStreamAsync(Cancelled)).Verbs);
-        await _server.Sessions.Commands.EndAsync(await _server.SessionOfAsync(carrier, Cancelled), "operator@test.example", null, Cancelled);
+        await _server.Sessions.Commands.EndAsync(await _server.SessionOfAsync(carrier, Cancelled), "operator@test.example", null, null, Cancelled);
         var lost = await carrier.AfterStreamAsync(Cancelled);
         Assert.Equal(["Say", "Hangup"], lost.Verbs);
         Assert.Contains("sorry", lost.Said, StringComparison.Ordinal);

@@ -75,6 +75,8 @@ internal static class Expectations
         new("GET /api/v1/sessions/{id}", Permissions.SessionsRead, 200, Session),
         new("PATCH /api/v1/sessions/{id}", Permissions.SessionsManage, 200, Session, """{"metadata":{"changed":"yes"}}""", Versioned: true),
         new("POST /api/v1/sessions/{id}/end", Permissions.SessionsManage, 200, Session, "{}"),
+        new("POST /api/v1/sessions/{id}/microphone", Permissions.SessionsManage, 200, Session, """{"client_id":"tab-1"}"""),
+        new("DELETE /api/v1/sessions/{id}/microphone", Permissions.SessionsManage, 200, Session),
         new("POST /api/v1/sessions/{id}/ticket", Permissions.SessionsRead, 201, Session),
         new("GET /api/v1/sessions/{id}/events", Permissions.SessionsRead, 200, Session),
         new("GET /api/v1/sessions/{id}/transcript", Permissions.SessionsRead, 200, Session),

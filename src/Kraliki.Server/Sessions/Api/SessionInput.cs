@@ -21,6 +21,9 @@ internal static partial class SessionInput
 {
     public const int LongestNote = 500;
 
+    /// <summary>How the sentence goes on after the name of the field.</summary>
+    public const string ClientIdRule = "must have 1 to 64 letters, digits, -, _ or .";
+
     private const int MostMetadata = 16;
     private const int LongestKey = 64;
     private const int LongestValue = 500;
@@ -42,6 +45,8 @@ internal static partial class SessionInput
         CheckMetadata(errors, body.Metadata);
         return errors;
     }
+
+    public static bool IsClientId(string? id) => id is not null && ClientId().IsMatch(id);
 
     private static void OneOf(Dictionary<string, string[]> errors, string field, string? value, IReadOnlyList<string> known)
     {
@@ -89,6 +94,9 @@ internal static partial class SessionInput
             errors["metadata"] = [.. complaints.Distinct()];
         }
     }
+
+    [GeneratedRegex("^[A-Za-z0-9._-]{1,64}$", RegexOptions.CultureInvariant)]
+    private static partial Regex ClientId();
 
     // ITU-T E.164: at most 15 digits, the first not 0.
     [GeneratedRegex("^\\+[1-9][0-9]{6,14}$", RegexOptions.CultureInvariant)]

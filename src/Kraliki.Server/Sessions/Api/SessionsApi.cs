@@ -13,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Kraliki.Server.Sessions.Api;
 
 /// <summary><c>/api/v1/sessions</c>. Reads come from the database, through the organisation's filter; changes go to the session's grain.</summary>
-internal static class SessionsApi
+internal static partial class SessionsApi
 {
     private const int MostEvents = 1_000;
 
@@ -38,7 +38,9 @@ internal static class SessionsApi
             .Produces<SessionView>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status412PreconditionFailed);
         manage.MapPost("/{id:guid}/end", EndAsync).WithName("EndSession").WithSummary("Ends a session; harmless when it has ended")
+            .WithDescription("An end is urgent, so If-Match may be left out: then the session ends in whatever state it is.").VersionedIfAsked()
             .Produces<SessionView>().Produces<SessionView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status404NotFound);
+        MapMicrophone(manage);
         read.MapPost("/{id:guid}/ticket", IssueTicketAsync).WithName("IssueSocketTicket").WithSummary("A single-use ticket for the session's socket")
             .Produces<SocketTicket>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status404NotFound);
         read.MapGet("/{id:guid}/events", EventsAsync).WithName("ListSessionEvents").WithSummary("The session's journal after a sequence number")
@@ -129,7 +131,7 @@ internal static class SessionsApi
         return outcome switch
         {
             { Result: ChangeResult.Done, Row: { } row } => Ok(http, row, urls),
-            { Result: ChangeResult.VersionConflict, Row: { } row } => Preconditions.Tagged(http, row.Version, Problems.Conflict(View(row, urls), ContractsJson.Default.SessionView)),
+            { Result: ChangeResult.VersionConflict, Row: { } row } => Conflict(http, row, urls),
             { Result: ChangeResult.IllegalMove, Row: { } row } => Preconditions.Tagged(http, row.Version, Problems.Result(
                 StatusCodes.Status409Conflict,
                 "illegal_transition",
@@ -155,15 +157,25 @@ internal static class SessionsApi
             return NotFound(id);
         }
 
+        if (!Preconditions.TryRead(http.Request, out var ifVersion, out var refusal, required: false))
+        {
+            return refusal;
+        }
+
         if (body?.Note is { Length: > SessionInput.LongestNote })
         {
             return Problems.Invalid("note", $"note must have at most {SessionInput.LongestNote} characters.");
         }
 
-        var outcome = await commands.EndAsync(id, user.Email, body?.Note, cancellationToken);
+        var outcome = await commands.EndAsync(id, user.Email, body?.Note, ifVersion, cancellationToken);
         if (outcome.Row is not { } row)
         {
             return NotFound(id);
+        }
+
+        if (outcome.Result == ChangeResult.VersionConflict)
+        {
+            return Conflict(http, row, urls);
         }
 
         // 202: the call's media is being stopped, the end follows as an event.
@@ -277,6 +289,9 @@ internal static class SessionsApi
     private static IResult NotFound(Guid id) => Problems.NotFound($"There is no session {id}.");
 
     private static IResult Ok(HttpContext http, SessionRow row, PublicUrls urls) => Preconditions.Tagged(http, row.Version, TypedResults.Ok(View(row, urls)));
+
+    private static IResult Conflict(HttpContext http, SessionRow row, PublicUrls urls) =>
+        Preconditions.Tagged(http, row.Version, Problems.Conflict(View(row, urls), ContractsJson.Default.SessionView));
 
     private static IResult Created<T>(HttpContext http, SessionRow row, T body) => Preconditions.Tagged(http, row.Version, TypedResults.Created($"/api/v1/sessions/{row.Id}", body));
 

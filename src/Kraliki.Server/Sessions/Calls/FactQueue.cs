@@ -120,11 +120,14 @@ internal sealed class FactQueue(FactBudget budget)
         budget.Remove(count);
     }
 
-    public Unsaved Show(string reason)
+    /// <summary>The newest of what waits; null when nothing does.</summary>
+    public Unsaved? Show(string reason)
     {
         lock (_gate)
         {
-            return new([.. _facts.Skip(_facts.Count - Shown).Select(timed => timed.Fact)], _facts.Count, _facts.Peek().At, reason);
+            return _facts.TryPeek(out var oldest)
+                ? new([.. _facts.Skip(_facts.Count - Shown).Select(timed => timed.Fact)], _facts.Count, oldest.At, reason)
+                : null;
         }
     }
 }

@@ -51,9 +51,10 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private CallCommand? _early;
     private bool _completed;
     private volatile bool _lost;
+    private volatile bool _speaking;
     private volatile bool _overflowed;
     private int _missing;
-    private volatile string? _carrierCall;
+    private int _roundsSaved;
 
     internal LiveCall(
         Guid sessionId,
@@ -111,6 +112,12 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>The media is being closed for good; the session's end is not written yet.</summary>
     internal bool Closing { get; private set; }
 
+    /// <summary>The carrier was asked to take the call to another node.</summary>
+    internal bool Moving { get; set; }
+
+    /// <summary>Nobody speaks, as of the last half second.</summary>
+    internal bool IsQuiet => !_speaking;
+
     /// <summary>Of the request that created the session, if it was one.</summary>
     public RequestTrace? Trace { get; }
 
@@ -122,8 +129,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>When the first fact that is not in the journal happened; null when all are.</summary>
     internal DateTimeOffset? UnsavedSince => _facts.Since;
 
+    /// <summary>The carrier's own id, once its stream is open.</summary>
+    internal string? CarrierCall { get; private set; }
+
     /// <summary>Whether it was ended because it could not be written down any longer, and its caller is to be told so.</summary>
-    internal bool IsApologised(string carrierCall) => _overflowed && _carrierCall == carrierCall;
+    internal bool IsApologised(string carrierCall) => _overflowed && CarrierCall == carrierCall;
 
     /// <summary>From now on commands reach the loop. Call it before the loop runs.</summary>
     public void Bind(CallLoop loop) => Bind(loop.Post, listening => loop.Listening = listening);
@@ -185,12 +195,18 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     {
         if (fact is CarrierConnected connected)
         {
-            _carrierCall = connected.CallSid;
+            CarrierCall = connected.CallSid;
         }
 
         if (_lost)
         {
             return;
+        }
+
+        // A carrier that follows our wish stops the old stream as it does when the caller hangs up.
+        if (Moving && fact is MediaEnded { Reason: EndReason.CallerHungUp } ended)
+        {
+            fact = ended with { Reason = EndReason.TalkServerStopping, Detail = "The call goes on on another server." };
         }
 
         switch (_facts.Add(new TimedFact(fact, _time.GetUtcNow())))
@@ -219,7 +235,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     void ICallSink.Partial(PartialTranscript partial) => _feeds.Find(SessionId)?.Partial(partial);
 
-    void ICallSink.Meters(CallMeters meters) => _feeds.Find(SessionId)?.Meters(meters);
+    void ICallSink.Meters(CallMeters meters)
+    {
+        _speaking = meters.AiSpeaking || meters.CallerSpeaking;
+        _feeds.Find(SessionId)?.Meters(meters);
+    }
 
     void ICallSink.Audio(LegRole leg, AudioFrameKind kind, uint mediaMs, ReadOnlySpan<byte> mulaw) =>
         _feeds.Find(SessionId)?.Audio(new AudioFrameHeader(leg, kind, mediaMs), mulaw);
@@ -275,8 +295,16 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>Brings watchers up to date about what is not in the journal. Called now and then; nothing is said about moments.</summary>
     internal void TellUnsaved()
     {
-        var late = _facts.Since is { } since && _time.GetUtcNow() - since >= _limits.UnsavedNotice;
-        _feeds.Find(SessionId)?.Tell(late ? _facts.Show(_database.Fault?.Words ?? "the database is slow to answer") : null);
+        if (_facts.Since is { } since && _time.GetUtcNow() - since >= _limits.UnsavedNotice)
+        {
+            _roundsSaved = 0;
+            _feeds.Find(SessionId)?.Tell(_facts.Show(_database.Fault?.Words ?? "the database is slow to answer"));
+        }
+        else if (++_roundsSaved > 1)
+        {
+            // A round later: what was just committed comes to watchers as events first, so that no line goes and comes again.
+            _feeds.Find(SessionId)?.Tell(unsaved: null);
+        }
     }
 
     private async Task DeliverAsync()
@@ -294,11 +322,6 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
             delivered += batch.Length;
             _facts.Remove(batch.Length);
-            if (_facts.Since is null)
-            {
-                _feeds.Find(SessionId)?.Tell(unsaved: null);
-            }
-
             // Only now: what is found out about a turn must stand after it.
             foreach (var said in batch.Select(timed => timed.Fact).OfType<TurnFinished>().Where(turn => turn is { Speaker: LegRole.Caller, Text.Length: > 0 }))
             {

@@ -59,6 +59,17 @@ internal sealed class JournalReader(KralikiDbFactory databases, DatabaseWatch da
             return rows.ConvertAll(row => (row.Id, row.Node));
         });
 
+    /// <summary>Whose microphones are taken at present, in the whole installation.</summary>
+    public Task<List<(Guid Session, string User, string Client)>> MicrophonesAsync(CancellationToken cancellationToken) =>
+        ReadAsync(async db =>
+        {
+            var rows = await db.Set<SessionRow>().AsNoTracking()
+                .Where(row => row.MicrophoneUser != null)
+                .Select(row => new { row.Id, row.MicrophoneUser, row.MicrophoneClient })
+                .ToListAsync(cancellationToken);
+            return rows.ConvertAll(row => (row.Id, row.MicrophoneUser!, row.MicrophoneClient!));
+        });
+
     private Task<List<SessionEvent>> OfKindsAsync(Guid session, string[] kinds, CancellationToken cancellationToken) =>
         ReadAsync(async db =>
         {
@@ -72,6 +83,11 @@ internal sealed class JournalReader(KralikiDbFactory databases, DatabaseWatch da
     /// <summary>What a driver throws stays here: grains answer across nodes, where its exceptions mean nothing.</summary>
     private async Task<T> ReadAsync<T>(Func<KralikiDb, Task<T>> read)
     {
+        if (database is { InVain: true, Fault.Kind: DatabaseFaultKind.Away })
+        {
+            throw new JournalUnavailableException("The database does not answer.");
+        }
+
         try
         {
             await using var db = databases.OpenForSystem();

@@ -57,7 +57,7 @@ public sealed record SessionRow : IOwned
     /// <summary>Sequence number of the newest event.</summary>
     [Id(14)] public long LastSeq { get; init; }
 
-    /// <summary>Counts changes that people make or decide by: state, phone number, metadata. The <c>ETag</c>.</summary>
+    /// <summary>Counts changes that people make or decide by: state, phone number, metadata, microphone. The <c>ETag</c>.</summary>
     [Id(15)] public long Version { get; init; }
 
     /// <summary>Counts media sockets that took the session over or lost it; what an earlier one still sends is refused.</summary>
@@ -81,6 +81,18 @@ public sealed record SessionRow : IOwned
 
     [Id(23)] public EndReason? InterruptedBy { get; init; }
 
+    /// <summary>E-mail address of who holds the operator's microphone; null when it is free.</summary>
+    [Id(24)] public string? MicrophoneUser { get; init; }
+
+    [Id(25)] public string? MicrophoneClient { get; init; }
+
+    [Id(26)] public DateTimeOffset? MicrophoneSince { get; init; }
+
+    /// <summary>The request that made this <see cref="Version"/>: sent again because its answer got lost, it is not a conflict with itself.</summary>
+    [Id(27)] public Guid? ChangedByRequest { get; init; }
+
+    public MicrophoneHolder? Microphone => MicrophoneUser is { } user && MicrophoneClient is { } client ? new(user, client, MicrophoneSince) : null;
+
     /// <summary>The row after one more event. Pure: the same events always give the same row.</summary>
     public SessionRow Apply(SessionEvent happened)
     {
@@ -95,6 +107,8 @@ public sealed record SessionRow : IOwned
             StateChanged move => Moved(move, happened.At),
             CarrierConnected => this with { Media = Media | MediaSides.Carrier },
             ProviderConnected => this with { Media = Media | MediaSides.Provider },
+            MicrophoneTaken taken => Held(taken.User, taken.ClientId, happened.At),
+            MicrophoneReleased => Held(null, null, null),
             CallInterrupted cut => this with { Media = MediaSides.None, Node = null, InterruptedAt = happened.At, InterruptedBy = cut.Reason },
             MediaEnded or CallResumed => this with { Media = MediaSides.None },
             _ => this,
@@ -123,9 +137,17 @@ public sealed record SessionRow : IOwned
     public SessionView ToView(string socketUrl) => new(
         Id, State, Provider, Strategy, TelephonyProvider, PhoneNumber, Metadata, CreatedAt, UpdatedAt, StartedAt, EndedAt,
         EndReason, EndDetail,
-        LastSeq, socketUrl, Version);
+        LastSeq, socketUrl, Version, Microphone);
 
-    private SessionRow Moved(StateChanged move, DateTimeOffset at) => this with
+    private SessionRow Held(string? user, string? client, DateTimeOffset? since) => this with
+    {
+        MicrophoneUser = user,
+        MicrophoneClient = client,
+        MicrophoneSince = since,
+        Version = Version + 1,
+    };
+
+    private SessionRow Moved(StateChanged move, DateTimeOffset at) => (SessionRules.IsOver(move.To) ? Held(null, null, null) : this) with
     {
         State = move.To,
         Version = Version + 1,
@@ -182,6 +204,10 @@ internal sealed class SessionRowTable : IEntityTypeConfiguration<SessionRow>
         builder.HasIndex(row => new { row.OrganisationId, row.Id });
         builder.HasIndex(row => new { row.OrganisationId, row.UpdatedAt, row.Id });
         builder.HasIndex(row => row.State);
+
+        // Looked through again and again for tabs that are gone; few sessions have a holder.
+        builder.HasIndex(row => row.MicrophoneUser).HasFilter("microphone_user IS NOT NULL");
+        builder.Ignore(row => row.Microphone);
     }
 }
 

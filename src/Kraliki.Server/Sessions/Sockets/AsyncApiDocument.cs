@@ -58,8 +58,9 @@ internal static class AsyncApiDocument
                 ["title"] = "Kraliki session socket",
                 ["version"] = "1",
                 ["description"] = "Life: hello from the server, identify from the client (single-use ticket), ready, events after after_seq, then live. "
-                    + "Reconnect and resume with the last seq. Close codes: 1000 session_over (do not reconnect), 1001 the server restarts, "
-                    + "1009 message too large, 4004 not authenticated (signed_out: do not reconnect but sign in again; access_changed: reconnect with a new ticket), 4008 too fast or too slow, 4009 idle.",
+                    + "After any loss reconnect, to whichever node, with a new ticket and the last seq, after a random time up to 0.5 s, then 1, 2, 4 … 30 s. "
+                    + "x-close-codes says which closures are final. Asked to reconnect, connect anew at a random moment of the time given and then close the old socket. "
+                    + "Partials, meters and unsaved are told anew after each ready; audio is off until the client listens again.",
             },
             ["channels"] = new JsonObject
             {
@@ -67,6 +68,13 @@ internal static class AsyncApiDocument
                 {
                     ["address"] = "/ws/sessions/{id}",
                     ["parameters"] = new JsonObject { ["id"] = new JsonObject { ["description"] = "The session's id." } },
+                    ["x-close-codes"] = new JsonArray([.. SocketEnd.Told.Select(end => new JsonObject
+                    {
+                        ["code"] = (int)end.Status,
+                        ["reason"] = end.Code,
+                        ["description"] = end.Message,
+                        ["reconnect"] = end.Reconnect,
+                    })]),
                     ["messages"] = new JsonObject(messages.Select(message => KeyValuePair.Create(message.Key, (JsonNode?)Reference($"#/components/messages/{message.Key}")))),
                 },
             },

@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kraliki.Contracts;
+using Kraliki.Server.Sessions.Api;
 
 namespace Kraliki.Server.Sessions.Sockets;
 
@@ -54,6 +55,7 @@ internal static class ClientMessages
     private static string? FaultOf(ClientMessage message) => message switch
     {
         Identify { Ticket: null } => "\"ticket\" is missing.",
+        Identify { ClientId: { } id } when !SessionInput.IsClientId(id) => $"\"client_id\" {SessionInput.ClientIdRule}",
         Identify { AfterSeq: < 0 } => "\"after_seq\" must be 0 or more.",
         TextMessage { Text: var text } when string.IsNullOrWhiteSpace(text) => "\"text\" is missing or empty.",
         TextMessage { Text.Length: > LongestText } => $"\"text\" must have at most {LongestText} characters.",

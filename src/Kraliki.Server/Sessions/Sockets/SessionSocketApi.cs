@@ -1,3 +1,4 @@
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
@@ -23,10 +24,11 @@ internal static class SessionSocketApi
         SessionFeeds feeds,
         SessionCommands commands,
         OfferedFeatures features,
+        OpenTabs tabs,
         JournalReader journal,
         SessionLimits limits,
         TimeProvider time,
-        IHostApplicationLifetime lifetime,
+        NodeExit exit,
         ILogger<SessionWatcher> log)
     {
         if (!context.WebSockets.IsWebSocketRequest)
@@ -37,8 +39,8 @@ internal static class SessionSocketApi
 
         var url = urls.Socket($"/ws/sessions/{id}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
-        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, context.RequestAborted);
-        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, journal, limits, time, log);
-        await watcher.RunAsync(stopping.Token);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(exit.Ended, context.RequestAborted);
+        await using var watcher = new SessionWatcher(id, url, context.TraceIdentifier, socket, tickets, signIns, feeds, commands, features, tabs, journal, limits, time, log);
+        await watcher.RunAsync(exit.Draining, stopping.Token);
     }
 }

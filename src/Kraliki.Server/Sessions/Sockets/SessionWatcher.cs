@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
@@ -29,6 +30,7 @@ internal sealed partial class SessionWatcher(
     SessionFeeds feeds,
     SessionCommands commands,
     OfferedFeatures features,
+    OpenTabs tabs,
     JournalReader journal,
     SessionLimits limits,
     TimeProvider time,
@@ -46,6 +48,7 @@ internal sealed partial class SessionWatcher(
     private SocketPass? _pass;
     private IDisposable? _access;
     private IDisposable? _following;
+    private IDisposable? _tab;
     private Guid _organisation;
     private long _cursor;
     private bool _caughtUp;
@@ -53,10 +56,12 @@ internal sealed partial class SessionWatcher(
     private long _windowStart;
     private int _messagesInWindow;
 
+    /// <param name="leaving">The server is about to stop: the client is asked to go to another node.</param>
     /// <param name="stopping">The server stops, or the connection is gone.</param>
-    public async Task RunAsync(CancellationToken stopping)
+    public async Task RunAsync(CancellationToken leaving, CancellationToken stopping)
     {
         await using var silence = time.CreateTimer(_ => _end.TrySetResult(_pass is null ? SocketEnd.IdentifyTimeout : SocketEnd.IdleTimeout), null, limits.SocketIdentifyWithin, Timeout.InfiniteTimeSpan);
+        await using var leave = leaving.Register(() => _outbox.Put(new Reconnect((int)NodeExit.ConsolesLeaveWithin.TotalMilliseconds)));
         await using var stop = stopping.Register(() => _end.TrySetResult(SocketEnd.ServerStopping));
 
         _windowStart = time.GetTimestamp();
@@ -74,6 +79,7 @@ internal sealed partial class SessionWatcher(
     {
         _access?.Dispose();
         _following?.Dispose();
+        _tab?.Dispose();
         if (_feed is not null)
         {
             feeds.Leave(_feed, _outbox);
@@ -240,6 +246,7 @@ internal sealed partial class SessionWatcher(
         Answer(new Ready(row.ToView(socketUrl), row.LastSeq, _cursor, requestId));
         _organisation = row.OrganisationId;
         _following = features.Follow(row.OrganisationId, now => _outbox.Put(new FeaturesChanged(now)));
+        _tab = identify.ClientId is { } tab ? tabs.Join(sessionId, pass.User, tab) : null;
         Volatile.Write(ref _pass, pass);
         _outbox.Wake();
     }
@@ -266,14 +273,21 @@ internal sealed partial class SessionWatcher(
             _ => (SuggestionDecision.Dismissed, (string?)null),
         };
         var outcome = await commands.DecideAsync(sessionId, action.SuggestionId, decision, words, by);
-        if (outcome == DeliveryOutcome.NoSuchSuggestion)
+        if (outcome.Result == DeliveryOutcome.NoSuchSuggestion)
         {
-            Answer(new SocketError("unknown_suggestion", $"There is no open suggestion {action.SuggestionId} in this session.", Fatal: false));
+            Answer(new SocketError("unknown_suggestion", WhyNotOpen(action.SuggestionId, outcome.Earlier), Fatal: false));
             return;
         }
 
-        AnswerTo(outcome);
+        AnswerTo(outcome.Result);
     }
+
+    private static string WhyNotOpen(string suggestion, SuggestionDecided? earlier) => earlier switch
+    {
+        null => $"There is no open suggestion {suggestion} in this session.",
+        { Decision: SuggestionDecision.Expired } => $"Suggestion {suggestion} is no longer open: it gave way to newer ones.",
+        _ => $"Suggestion {suggestion} is no longer open: {earlier.By} has {WireWord.Of(earlier.Decision)} it.",
+    };
 
     private void AnswerTo(DeliveryOutcome outcome)
     {

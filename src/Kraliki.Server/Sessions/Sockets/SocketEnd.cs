@@ -5,7 +5,8 @@ namespace Kraliki.Server.Sessions.Sockets;
 /// <summary>How a session socket ends. Closed set.</summary>
 /// <param name="Code">Goes into the fatal error message and the close frame's description.</param>
 /// <param name="Message">For people; null when the client needs no explanation.</param>
-internal sealed record SocketEnd(WebSocketCloseStatus Status, string Code, string? Message)
+/// <param name="Reconnect">Whether the client should come back, with a new ticket and the last seq it saw.</param>
+internal sealed record SocketEnd(WebSocketCloseStatus Status, string Code, string? Message, bool Reconnect = true)
 {
     /// <summary>Bytes of one client message.</summary>
     public const int LargestMessage = 64 * 1024;
@@ -17,12 +18,13 @@ internal sealed record SocketEnd(WebSocketCloseStatus Status, string Code, strin
     private const WebSocketCloseStatus TimedOut = (WebSocketCloseStatus)4009;
 
     /// <summary>Nothing will ever follow: clients do not reconnect.</summary>
-    public static readonly SocketEnd SessionOver = new(WebSocketCloseStatus.NormalClosure, "session_over", null);
+    public static readonly SocketEnd SessionOver = new(WebSocketCloseStatus.NormalClosure, "session_over", null, Reconnect: false);
 
-    public static readonly SocketEnd ClientLeft = new(WebSocketCloseStatus.NormalClosure, "bye", null);
+    public static readonly SocketEnd ClientLeft = new(WebSocketCloseStatus.NormalClosure, "bye", null, Reconnect: false);
 
     public static readonly SocketEnd ClientLost = new(WebSocketCloseStatus.NormalClosure, "client_lost", null);
 
+    /// <summary>1001 and not 1012, which says the same: .NET's client takes 1012 for a violation of the protocol and loses the reason.</summary>
     public static readonly SocketEnd ServerStopping = new(
         WebSocketCloseStatus.EndpointUnavailable, "server_stopping", "The server restarts; reconnect and resume.");
 
@@ -34,7 +36,7 @@ internal sealed record SocketEnd(WebSocketCloseStatus Status, string Code, strin
         NotAuthenticated, "invalid_ticket", "The ticket is unknown, used up, too old, or for another session; fetch a new one.");
 
     /// <summary>Clients do not reconnect: the person signs in again first.</summary>
-    public static readonly SocketEnd SignedOut = new(NotAuthenticated, "signed_out", "This sign-in has ended; sign in again.");
+    public static readonly SocketEnd SignedOut = new(NotAuthenticated, "signed_out", "This sign-in has ended; sign in again.", Reconnect: false);
 
     public static readonly SocketEnd AccessChanged = new(
         NotAuthenticated, "access_changed", "Your role was changed; reconnect with a new ticket, which tells what it allows.");
@@ -50,4 +52,8 @@ internal sealed record SocketEnd(WebSocketCloseStatus Status, string Code, strin
 
     public static readonly SocketEnd SessionUnreachable = new(
         WebSocketCloseStatus.EndpointUnavailable, "session_unreachable", "The session cannot be reached at present; reconnect and resume.");
+
+    /// <summary>What a client can be told, for the description of the socket.</summary>
+    public static IReadOnlyList<SocketEnd> Told { get; } =
+        [SessionOver, ServerStopping, SessionUnreachable, MessageTooLarge, IdentifyTimeout, NotIdentified, InvalidTicket, SignedOut, AccessChanged, TooManyMessages, TooSlow, IdleTimeout];
 }

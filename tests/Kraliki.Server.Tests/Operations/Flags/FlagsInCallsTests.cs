@@ -86,7 +86,8 @@ public sealed class FlagsInCallsTests(FlagsInCallsTests.Shared shared) : IClassF
         Assert.Equal(new SuggestionDecided(made.SuggestionId, SuggestionDecision.Accepted, null, "operator@test.example"), await FactAsync<SuggestionDecided>(socket));
         Assert.Equal(made.Text, (await FactAsync<OperatorText>(socket)).Text);
         await socket.SendAsync(new SuggestionAction(made.SuggestionId, "dismiss"), Cancelled);
-        Assert.Equal("unknown_suggestion", (await socket.ReceiveAsync<SocketError>(Cancelled)).Code);
+        var late = await socket.ReceiveAsync<SocketError>(Cancelled);
+        Assert.Equal(("unknown_suggestion", $"Suggestion {made.SuggestionId} is no longer open: operator@test.example has accepted it."), (late.Code, late.Message));
 
         var second = await NextAsync<SuggestionMade>(socket, stream);
         await SwitchAsync("enable_suggestion_panels", false);

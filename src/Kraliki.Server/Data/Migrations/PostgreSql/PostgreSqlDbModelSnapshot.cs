@@ -854,6 +854,10 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<Guid?>("ChangedByRequest")
+                        .HasColumnType("uuid")
+                        .HasColumnName("changed_by_request");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
@@ -895,6 +899,20 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("metadata");
+
+                    b.Property<string>("MicrophoneClient")
+                        .HasColumnType("text")
+                        .HasColumnName("microphone_client")
+                        .UseCollation("C");
+
+                    b.Property<long?>("MicrophoneSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("microphone_since");
+
+                    b.Property<string>("MicrophoneUser")
+                        .HasColumnType("text")
+                        .HasColumnName("microphone_user")
+                        .UseCollation("C");
 
                     b.Property<string>("Node")
                         .HasColumnType("text")
@@ -959,6 +977,9 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnName("version");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("MicrophoneUser")
+                        .HasFilter("microphone_user IS NOT NULL");
 
                     b.HasIndex("State");
 

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261122234028_Initial")]
+    [Migration("20261122234620_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -817,6 +817,10 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<Guid?>("ChangedByRequest")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_by_request");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -857,6 +861,18 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("metadata");
+
+                    b.Property<string>("MicrophoneClient")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("microphone_client");
+
+                    b.Property<long?>("MicrophoneSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("microphone_since");
+
+                    b.Property<string>("MicrophoneUser")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("microphone_user");
 
                     b.Property<string>("Node")
                         .HasColumnType("TEXT")
@@ -915,6 +931,9 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnName("version");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("MicrophoneUser")
+                        .HasFilter("microphone_user IS NOT NULL");
 
                     b.HasIndex("State");
 

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Kraliki.Server.Data.Migrations.PostgreSql
 {
     [DbContext(typeof(PostgreSqlDb))]
-    [Migration("20261122234030_Initial")]
+    [Migration("20261122234622_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -857,6 +857,10 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<Guid?>("ChangedByRequest")
+                        .HasColumnType("uuid")
+                        .HasColumnName("changed_by_request");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
@@ -898,6 +902,20 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("metadata");
+
+                    b.Property<string>("MicrophoneClient")
+                        .HasColumnType("text")
+                        .HasColumnName("microphone_client")
+                        .UseCollation("C");
+
+                    b.Property<long?>("MicrophoneSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("microphone_since");
+
+                    b.Property<string>("MicrophoneUser")
+                        .HasColumnType("text")
+                        .HasColumnName("microphone_user")
+                        .UseCollation("C");
 
                     b.Property<string>("Node")
                         .HasColumnType("text")
@@ -962,6 +980,9 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnName("version");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("MicrophoneUser")
+                        .HasFilter("microphone_user IS NOT NULL");
 
                     b.HasIndex("State");
 

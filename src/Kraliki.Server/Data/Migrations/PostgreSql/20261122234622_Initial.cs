@@ -240,7 +240,11 @@ public partial class Initial : Migration
                 trace_parent = table.Column<string>(type: "text", nullable: true, collation: "C"),
                 node = table.Column<string>(type: "text", nullable: true, collation: "C"),
                 interrupted_at = table.Column<long>(type: "bigint", nullable: true),
-                interrupted_by = table.Column<string>(type: "text", nullable: true)
+                interrupted_by = table.Column<string>(type: "text", nullable: true),
+                microphone_user = table.Column<string>(type: "text", nullable: true, collation: "C"),
+                microphone_client = table.Column<string>(type: "text", nullable: true, collation: "C"),
+                microphone_since = table.Column<long>(type: "bigint", nullable: true),
+                changed_by_request = table.Column<Guid>(type: "uuid", nullable: true)
             },
             constraints: table =>
             {
@@ -508,6 +512,12 @@ public partial class Initial : Migration
             name: "IX_revoked_tokens_expires_at",
             table: "revoked_tokens",
             column: "expires_at");
+
+        migrationBuilder.CreateIndex(
+            name: "IX_sessions_microphone_user",
+            table: "sessions",
+            column: "microphone_user",
+            filter: "microphone_user IS NOT NULL");
 
         migrationBuilder.CreateIndex(
             name: "IX_sessions_organisation_id_id",

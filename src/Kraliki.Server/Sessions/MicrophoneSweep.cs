@@ -1,0 +1,35 @@
+using Kraliki.Server.Data;
+using Kraliki.Server.Sessions.Journal;
+using Kraliki.Server.Sessions.Live;
+
+namespace Kraliki.Server.Sessions;
+
+/// <summary>Sees to it that no microphone stays with a tab that is gone: every node says of each one that is held whether it has the holder's socket.</summary>
+/// <remarks>The session's grain puts the answers together, wherever it lives.</remarks>
+internal sealed partial class MicrophoneSweep(
+    JournalReader journal, IGrainFactory grains, OpenTabs tabs, SessionLimits limits, TimeProvider time, ILogger<MicrophoneSweep> log) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(limits.MicrophoneSweep, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            await SweepAsync(stoppingToken);
+        }
+    }
+
+    private async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach (var (session, user, client) in await journal.MicrophonesAsync(cancellationToken))
+            {
+                await grains.GetGrain<ISessionGrain>(session).TendMicrophoneAsync(user, client, tabs.Has(session, user, client));
+            }
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
+        {
+            LogSweepFailed(e);
+        }
+    }
+}
