@@ -32,8 +32,8 @@ internal sealed class CarrierServer : IAsyncDisposable
 
     public SessionServer Sessions { get; }
 
-    public static Task<TwilioSimulator> StartTwilioAsync(string lostStream, CancellationToken cancellationToken) => TwilioSimulator.StartAsync(
-        new TwilioSimulatorOptions { LostStream = LostStream.Read(lostStream), Speak = (_, _) => TestTone.Pcm(400), WebhookRetryPause = TimeSpan.FromSeconds(1) }, cancellationToken);
+    public static Task<TwilioSimulator> StartTwilioAsync(string lostStream, CancellationToken cancellationToken, TimeSpan retryPause = default) => TwilioSimulator.StartAsync(
+        new TwilioSimulatorOptions { LostStream = LostStream.Read(lostStream), Speak = (_, _) => TestTone.Pcm(400), WebhookRetryPause = retryPause }, cancellationToken);
 
     public static IReadOnlyDictionary<string, string> Settings(TwilioSimulator twilio, ScriptedOpenAI openAI, Uri? api = null) => new Dictionary<string, string>(openAI.Settings())
     {

@@ -106,7 +106,7 @@ public sealed class RecoveryTests
         await server.Sessions.UntilFactAsync<CallInterrupted>(session, _ => true, "the interruption was not written", Cancelled);
         using var api = await server.Sessions.SignInAsync(Cancelled);
 
-        await api.EndSessionAsync(session, "Enough", Cancelled);
+        await api.EndSessionAsync(session, "Enough", cancellationToken: Cancelled);
 
         var row = await server.Sessions.UntilAsync(session, row => row.State == SessionState.Completed, "the session did not end", Cancelled);
         Assert.Equal(EndReason.OperatorEnded, row.EndReason);
