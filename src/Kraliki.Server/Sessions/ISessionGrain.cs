@@ -95,6 +95,9 @@ internal interface ISessionGrain : IGrainWithGuidKey
     /// <returns>The newest seq; -1 when there is no such session.</returns>
     Task<long> WatchAsync(INodeLink node);
 
+    /// <summary>The node holds no call of this session, which names it.</summary>
+    Task DisownAsync(string life);
+
     /// <summary>Looks after a session that no call speaks for any more: interrupted when its node is gone, brought back, or brought to its end.</summary>
     Task ReapAsync();
 }
