@@ -20,13 +20,13 @@ public sealed class RepeatedCommandsTests(SharedSessionServer shared)
         var grain = Grain(call.Id);
         Assert.Equal(DeliveryOutcome.Delivered, await grain.InstructAsync("Be brief.", "o@x.example", _request));
         Assert.Equal(DeliveryOutcome.Delivered, await grain.InstructAsync("Be brief.", "o@x.example", _request));
+        Assert.Equal(DeliveryOutcome.Delivered, await grain.InstructAsync("Be kind.", "o@x.example", Guid.CreateVersion7()));
+        Assert.Equal(new InstructProvider("Be brief."), await call.CommandAsync(Cancel));
+        Assert.Equal(new InstructProvider("Be kind."), await call.CommandAsync(Cancel));
+
         await ForgetAsync(grain);
         Assert.Equal(DeliveryOutcome.Delivered, await grain.InstructAsync("Be brief.", "o@x.example", _request));
-        Assert.Single(await FactsAsync<OperatorText>(call.Id));
-
-        Assert.Equal(new InstructProvider("Be brief."), await call.CommandAsync(Cancel));
-        await _server.Commands.EndAsync(call.Id, "o@x.example", null, null, Cancel);
-        Assert.IsType<EndCall>(await call.CommandAsync(Cancel));
+        Assert.Equal(["Be brief.", "Be kind."], (await FactsAsync<OperatorText>(call.Id)).Select(line => line.Text));
         await call.EndAsync(EndReason.OperatorEnded);
     }
 
@@ -35,13 +35,13 @@ public sealed class RepeatedCommandsTests(SharedSessionServer shared)
     {
         var row = await _server.CreateAsync(Cancel);
         var grain = Grain(row.Id);
-        await grain.RecordAsync([new SentimentMeasured("t1", 0.5, "positive", "test")], _request);
-        await grain.RecordAsync([new SentimentMeasured("t1", 0.5, "positive", "test")], _request);
+        await grain.RecordAsync([new SentimentMeasured("t1", 0.5, Mood.Positive, "test")], _request);
+        await grain.RecordAsync([new SentimentMeasured("t1", 0.5, Mood.Positive, "test")], _request);
         await ForgetAsync(grain);
-        await grain.RecordAsync([new SentimentMeasured("t1", 0.5, "positive", "test")], _request);
+        await grain.RecordAsync([new SentimentMeasured("t1", 0.5, Mood.Positive, "test")], _request);
         Assert.Single(await FactsAsync<SentimentMeasured>(row.Id));
 
-        await grain.RecordAsync([new SentimentMeasured("t2", 0.1, "neutral", "test")], Guid.CreateVersion7());
+        await grain.RecordAsync([new SentimentMeasured("t2", 0.1, Mood.Neutral, "test")], Guid.CreateVersion7());
         Assert.Equal(2, (await FactsAsync<SentimentMeasured>(row.Id)).Count);
     }
 
