@@ -57,6 +57,7 @@ public sealed partial class WaysRoundTheFilterTests
     {
         ["Data/DataSetup.cs"] = "the request's context",
         ["Data/KralikiDb.cs"] = "the factory",
+        ["Sessions/Journal/JournalReader.cs"] = "a session that a user asks for, of the organisation that the request names",
     };
 
     [Fact]
