@@ -52,7 +52,7 @@ public sealed class RevocationTests
         Assert.Null(await RefusalAsync(server, token));
 
         var databases = server.Services.GetRequiredService<KralikiDbFactory>();
-        using var sockets = new LiveSignIns(databases, _time, NullLogger<LiveSignIns>.Instance);
+        using var sockets = ActivatorUtilities.CreateInstance<LiveSignIns>(server.Services, _time);
         var otherNode = new SignIns(databases, ActivatorUtilities.CreateInstance<Revocations>(server.Services, _time), sockets, _time);
         Assert.True(await otherNode.EndAsync(Guid.Parse(new JsonWebToken(token).GetClaim("sid").Value), SignInEnd.EndedByUser, Cancel));
 
