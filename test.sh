@@ -3,7 +3,7 @@
 # Last line: "N passed, N failed, N skipped". Exit code 0 only when something ran and nothing failed.
 #
 #   ./test.sh                                 everything
-#   ./test.sh voice|server|browser|conformance ...  only these parts, without the format check
+#   ./test.sh voice|server|browser|cluster|conformance ...  only these parts, without the format check
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
@@ -11,7 +11,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 NO_COLOR=1
 configuration=Debug
 passed=0 failed=0 skipped=0
 
-all=(voice server browser conformance)
+all=(voice server browser cluster conformance)
 parts=("$@")
 ((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do
@@ -27,6 +27,7 @@ install_missing() {
   done
   command -v redis-server >/dev/null || missing+=(redis-server)
   compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || missing+=(postgresql)
+  if wanted cluster && ! PATH=$PATH:/usr/sbin command -v nginx >/dev/null; then missing+=(nginx-light); fi
   if wanted browser && ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then missing+=(chromium); fi
   if wanted conformance && ! command -v npm >/dev/null; then missing+=(nodejs npm); fi
   ((${#missing[@]})) || return 0
@@ -95,5 +96,6 @@ step "build ($configuration)" dotnet build Kraliki.slnx -c "$configuration" --no
 wanted voice && dotnet_tests Kraliki.Voice.Tests
 wanted server && dotnet_tests Kraliki.Server.Tests
 wanted browser && dotnet_tests Kraliki.Browser.Tests
+wanted cluster && dotnet_tests Kraliki.Cluster.Tests
 wanted conformance && conformance_tests
 finish

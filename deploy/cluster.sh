@@ -6,6 +6,8 @@
 #   deploy/cluster.sh call [script]        a simulated person calls; watch it in the console (default script: deploy/endless.yaml)
 #   deploy/cluster.sh kill 2               kill -9, as a power cut; also: stop (SIGTERM), pause, resume, start
 #   deploy/cluster.sh kill postgres        the same words for postgres, redis, proxy, simulators
+#   deploy/cluster.sh crash proxy          its worker only: all connections are cut, and it begins anew
+#   deploy/cluster.sh flush redis          FLUSHALL: as if it had never known anything
 #   deploy/cluster.sh status | logs 2 | down
 #
 # Options, after the word: --dir D (where it all lives; default /tmp/kraliki-cluster-<user>), and for up:
@@ -29,7 +31,7 @@ while (($#)); do
     --carrier) carrier=$2; shift 2 ;;
     --provider) provider=$2; shift 2 ;;
     --set) extra+=("$2"); shift 2 ;;
-    -h | --help | help) sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help | help) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) echo "Unknown option $1." >&2; exit 2 ;;
     *) words+=("$1"); shift ;;
   esac
@@ -170,13 +172,13 @@ start_simulators() {
 }
 
 start_proxy() {
-  local servers="" port
-  for port in "${node_ports[@]}"; do servers+="server 127.0.0.1:$port max_fails=1 fail_timeout=2s; "; done
+  local servers="" always="" port
+  for port in "${node_ports[@]}"; do servers+="server 127.0.0.1:$port max_fails=1 fail_timeout=2s; "; always+="server 127.0.0.1:$port max_fails=0; "; done
   mkdir -p "$dir/nginx"
   { printf 'worker_processes 1;\npid %s/nginx/nginx.pid;\nerror_log stderr warn;\ndaemon off;\n' "$dir"
     printf 'events { worker_connections 8192; }\nhttp {\n access_log off;\n'
     local kind; for kind in client_body proxy fastcgi uwsgi scgi; do printf ' %s_temp_path %s/nginx/%s;\n' "$kind" "$dir" "$kind"; done
-    sed -e "s#\${KRALIKI_NODES}#$servers#" -e "s#\${KRALIKI_LISTEN}#127.0.0.1:$proxy_port#" "$here/nginx.conf"
+    sed -e "s#\${KRALIKI_NODES}#$servers#" -e "s#\${KRALIKI_NODES_ALWAYS}#$always#" -e "s#\${KRALIKI_LISTEN}#127.0.0.1:$proxy_port#" "$here/nginx.conf"
     printf '}\n'
   } >"$dir/nginx/nginx.conf"
   launch proxy "$nginx" -p "$dir/nginx" -c "$dir/nginx/nginx.conf"
@@ -359,6 +361,8 @@ case $verb in
   down) recall; down; echo "Stopped. What it wrote is in $dir until the next up." ;;
   status) recall; status ;;
   call) recall; place_call ;;
+  crash) recall; pid=$(pid_of proxy) || fail "The proxy does not run."; pkill -KILL -P "$pid" ;;
+  flush) recall; REDISCLI_AUTH=$redis_password redis-cli -h 127.0.0.1 -p "$redis_port" flushall ;;
   kill | stop | pause | resume | start | logs)
     recall
     name=$(member) || true

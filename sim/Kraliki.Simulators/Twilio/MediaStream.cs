@@ -110,6 +110,8 @@ internal sealed class MediaStream : IDisposable
     {
         ReturnMarks(played: true);
         _playback.Play(heard);
+        if (Seen.FirstHeardMs is null && Mulaw.IsAudible(heard))
+            Seen = Seen with { FirstHeardMs = _call.NowMs };
     }
 
     /// <summary>20 ms of the caller, under the call's gate.</summary>

@@ -55,7 +55,11 @@ public sealed record StreamSeen(
     int AudioReceivedMs,
     string? ClosedBy,
     int? CloseCode,
-    string? CloseReason);
+    string? CloseReason)
+{
+    /// <summary>When the caller heard the agent through this stream for the first time; null as long as he did not.</summary>
+    public long? FirstHeardMs { get; init; }
+}
 
 /// <summary>A stream ended and the call went on.</summary>
 /// <param name="By">As in <see cref="StreamSeen.ClosedBy"/>.</param>

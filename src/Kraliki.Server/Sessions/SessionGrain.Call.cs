@@ -112,6 +112,12 @@ internal sealed partial class SessionGrain
 
     public async Task<bool> RenewAsync(long epoch, INodeLink node)
     {
+        if (_row?.Epoch == epoch)
+        {
+            // Before the row is read again: the call lives, also while the database is away.
+            _ownerSeenAt = time.GetUtcNow();
+        }
+
         if (await CurrentAsync() is not { } row || row.Epoch != epoch || SessionStates.IsTerminal(row.State))
         {
             return false;

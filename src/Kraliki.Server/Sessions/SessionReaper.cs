@@ -47,6 +47,10 @@ internal sealed partial class SessionReaper(
                 new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
                 async (session, _) => await grains.GetGrain<ISessionGrain>(session.Id).ReapAsync());
         }
+        catch (JournalUnavailableException)
+        {
+            // The outage itself is logged, once.
+        }
         catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
             LogSweepFailed(e);

@@ -33,11 +33,7 @@ public static class SessionsSetup
         services.AddSingleton<FactBudget>();
         services.AddSingleton<DatabaseWatch>();
         services.AddSingleton(provider => new NewCalls(
-            provider.GetRequiredService<DatabaseWatch>(),
-            provider.GetRequiredService<FactBudget>(),
-            provider.GetRequiredService<SessionLimits>(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<NewCalls>>()));
+            provider.GetRequiredService<DatabaseWatch>(), provider.GetRequiredService<FactBudget>(), provider.GetRequiredService<SessionLimits>()));
         services.AddSingleton<SessionFeeds>();
         services.AddSingleton<FeedRelays>();
         services.AddSingleton<SpentTokens>();
@@ -95,6 +91,9 @@ public static class SessionsSetup
         silo.ConfigureMembership(cluster);
         silo.AddIncomingGrainCallFilter<TracedGrainCalls>();
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
+        // The database's and the hot tier's exceptions inside ours too: one that cannot be carried to another node would
+        // arrive there as a missing codec, which no caller expects.
+        silo.Configure<Orleans.Serialization.ExceptionSerializationOptions>(exceptions => exceptions.SupportedExceptionTypeFilter = _ => true);
         silo.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
             isSupported: type => type.Assembly == typeof(SessionFact).Assembly || type.IsAssignableTo(typeof(CallCommand)) || type == typeof(CallOutcome),
             jsonSerializerOptions: new JsonSerializerOptions(ContractsJson.Default.Options)

@@ -22,6 +22,9 @@ internal static class TwilioApi
     private static readonly TimeSpan LongestClosing = TimeSpan.FromSeconds(9);
     private static readonly TimeSpan ClosingStep = TimeSpan.FromMilliseconds(150);
 
+    // About a minute with the words and the wait for the database; who would hold the line longer is better off calling again.
+    private const int MostHolds = 9;
+
     // A grain whose node has just died answers after some seconds; the caller should not spend them in a webhook.
     private static readonly TimeSpan GrainAnswers = TimeSpan.FromSeconds(1.5);
 
@@ -136,10 +139,11 @@ internal static class TwilioApi
     /// The stream ended and the caller is still there. We ended the call: say goodbye or apologise. We did not (a connection
     /// or a server died, or a server is stopping): the session is still open and the caller comes back to it.
     /// </summary>
-    /// <remarks>While the database is away it answers 503, and is asked again.</remarks>
+    /// <remarks>While the database is away the caller holds the line: what is known without it is used, and the rest is asked again.</remarks>
     private static async Task<IResult> AfterStreamAsync(
         HttpContext http,
         TwilioWebhooks guard,
+        DatabaseWatch database,
         KralikiDbFactory databases,
         SessionCommands sessions,
         StreamTokens tokens,
@@ -153,11 +157,38 @@ internal static class TwilioApi
             return guard.Refusal;
         }
 
-        if (live.IsApologised(form["CallSid"].ToString()))
+        string callSid = form["CallSid"].ToString();
+        if (live.IsApologised(callSid))
         {
             return Twiml.Apologise("We are sorry, a fault on our side ends this call. Please call us again in a few minutes. Goodbye.");
         }
 
+        var answer = Twiml.Hangup();
+        if (await database.AskAsync(async stop => answer = await ContinueAsync(form, guard, databases, sessions, tokens, live, urls, time, stop), cancellationToken))
+        {
+            return answer;
+        }
+
+        if (live.HasEnded(callSid))
+        {
+            return Twiml.Hangup();
+        }
+
+        int held = int.TryParse(http.Request.Query["held"], out int times) ? times + 1 : 1;
+        return held > MostHolds ? Twiml.Apologise(Twiml.Lost) : Twiml.Hold(urls.FixedHttp($"{AfterStreamPath}?held={held}") + AskAgain);
+    }
+
+    private static async Task<IResult> ContinueAsync(
+        IFormCollection form,
+        TwilioWebhooks guard,
+        KralikiDbFactory databases,
+        SessionCommands sessions,
+        StreamTokens tokens,
+        LiveCalls live,
+        PublicUrls urls,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
         if (await CarrierCall.FindAsync(databases, form["CallSid"].ToString(), cancellationToken) is not { } call || !guard.Covers(call.OrganisationId))
         {
             return Twiml.Hangup();

@@ -5,6 +5,9 @@ namespace Kraliki.Server.Telephony;
 /// <summary>The TwiML documents that we answer with.</summary>
 internal static class Twiml
 {
+    /// <summary>Of silence between two questions.</summary>
+    public const int HoldSeconds = 3;
+
     /// <summary>What a caller is told whose call cannot go on.</summary>
     public const string Lost = "We are sorry, the connection to our assistant was lost. Please call us again in a moment. Goodbye.";
 
@@ -24,6 +27,12 @@ internal static class Twiml
 
     /// <inheritdoc cref="Apologise"/>
     public static string ApologyText(string sentence) => Document(new XElement("Say", sentence), new XElement("Hangup"));
+
+    /// <summary>A word instead of silence, a pause, and then the question again.</summary>
+    public static IResult Hold(string askUrl) => Response(
+        new XElement("Say", "Please hold the line for a moment."),
+        new XElement("Pause", new XAttribute("length", HoldSeconds)),
+        new XElement("Redirect", new XAttribute("method", "POST"), askUrl));
 
     public static IResult Reject() => Response(new XElement("Reject", new XAttribute("reason", "rejected")));
 

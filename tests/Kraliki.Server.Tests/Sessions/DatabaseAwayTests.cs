@@ -219,6 +219,66 @@ public sealed class DatabaseAwayTests
         Assert.Null(server.Get<NewCalls>().Refusal);
     }
 
+    [Fact]
+    public async Task A_caller_whose_stream_ends_while_the_database_is_gone_holds_the_line_and_is_taken_up_again()
+    {
+        var gone = new Unreachable();
+        await using var server = await SessionServer.StartAsync(
+            Cancelled, settings: new Dictionary<string, string>(TestCarrier.Settings) { ["Logging:Console:LogLevel:Default"] = "None" }, change: gone.Install);
+        using var carrier = new TestCarrier(server.Url);
+        Assert.Equal(["Connect"], (await carrier.RingAsync(Cancelled)).Verbs);
+        using var polite = new TestCarrier(server.Url);
+        var call = await server.StartCallAsync(Cancelled);
+        call.Sink.Fact(new CarrierConnected("twilio", polite.CallSid, "MZ1"));
+
+        gone.Yes = true;
+        var hold = await carrier.AfterStreamAsync(Cancelled);
+        Assert.Equal(["Say", "Pause", "Redirect"], hold.Verbs);
+        Assert.Equal("Please hold the line for a moment.", hold.Said);
+        Assert.EndsWith("/telephony/twilio/after-stream?held=1#rc=5&rp=ct,rt,5xx&ct=1000", hold.Response.Element("Redirect")!.Value, StringComparison.Ordinal);
+        using var last = await carrier.PostAsync("telephony/twilio/after-stream?held=9", Cancelled);
+        Assert.Equal(["Say", "Hangup"], (await TwimlAnswer.ReadAsync(last, Cancelled)).Verbs);
+
+        // What this node knows by itself needs no database: the assistant has said goodbye.
+        call.Sink.Ending(new CallOutcome(EndReason.AssistantEnded, "Goodbye."));
+        Assert.Equal(["Hangup"], (await polite.AfterStreamAsync(Cancelled)).Verbs);
+
+        gone.Yes = false;
+        await HealedAsync(server);
+        Assert.Equal(["Connect"], (await carrier.AfterStreamAsync(Cancelled)).Verbs);
+        await call.EndAsync(EndReason.AssistantEnded);
+    }
+
+    [Fact]
+    public async Task A_call_that_outlives_a_long_absence_of_the_database_is_not_taken_for_lost()
+    {
+        var gone = new Unreachable();
+        await using var server = await SessionServer.StartAsync(
+            Cancelled,
+            limits: new() { RenewInterval = TimeSpan.FromMilliseconds(200), SweepInterval = TimeSpan.FromMilliseconds(100) },
+            settings: RunningServer.Silent,
+            change: gone.Install);
+        var call = await server.StartCallAsync(Cancelled);
+
+        using (new WriteLock(server))
+        {
+            gone.Yes = true;
+            call.Say(LegRole.Caller, "Hello?");
+            await OutageAsync(server);
+
+            // Three renewals unheard are the end of patience.
+            await UntilAsync(() => server.Get<DatabaseWatch>().Lasting > server.Limits.OwnerExpires * 3, "time stood still");
+        }
+
+        gone.Yes = false;
+        await server.UntilFactAsync<TurnFinished>(call.Id, turn => turn.Text == "Hello?", "the turn was not saved", Cancelled);
+        await server.Get<IGrainFactory>().GetGrain<ISessionGrain>(call.Id).ReapAsync();
+        await call.EndAsync(EndReason.CallerHungUp);
+        var events = await server.Journal.EventsAsync(call.Id, 0, 100, Cancelled);
+        Assert.DoesNotContain(events, happened => happened.Data is CallInterrupted);
+        Assert.Equal(SessionState.Completed, (await server.RowAsync(call.Id, Cancelled)).State);
+    }
+
     private static Task OutageAsync(SessionServer server) => UntilAsync(() => server.Get<DatabaseWatch>().Fault is not null, "the outage was not noticed");
 
     private static Task HealedAsync(SessionServer server) => UntilAsync(() => server.Get<DatabaseWatch>().Fault is null, "the end of the outage was not noticed");
@@ -256,6 +316,28 @@ public sealed class DatabaseAwayTests
             command.CommandText = sql;
             command.ExecuteNonQuery();
         }
+    }
+
+    /// <summary>No connection opens any more, as when another machine has the database and is gone.</summary>
+    private sealed class Unreachable : DbConnectionInterceptor
+    {
+        private volatile bool _yes;
+
+        public bool Yes
+        {
+            get => _yes;
+            set => _yes = value;
+        }
+
+        public void Install(IServiceCollection services)
+        {
+            var options = (DbContextOptions<KralikiDb>)services.Single(service => service.ServiceType == typeof(DbContextOptions<KralikiDb>)).ImplementationInstance!;
+            services.Replace(ServiceDescriptor.Singleton(new DbContextOptionsBuilder<KralikiDb>(options).AddInterceptors(this).Options));
+        }
+
+        public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
+            System.Data.Common.DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
+            _yes ? throw new SqliteException("The test has taken the database away.", 5) : ValueTask.FromResult(result);
     }
 
     /// <summary>A disk of which the database may have so much: SQLITE_FULL comes from PRAGMA max_page_count as from a full disk.</summary>

@@ -55,7 +55,6 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private volatile bool _overflowed;
     private int _missing;
     private int _roundsSaved;
-    private volatile string? _carrierCall;
 
     internal LiveCall(
         Guid sessionId,
@@ -130,8 +129,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>When the first fact that is not in the journal happened; null when all are.</summary>
     internal DateTimeOffset? UnsavedSince => _facts.Since;
 
+    /// <summary>The carrier's own id, once its stream is open.</summary>
+    internal string? CarrierCall { get; private set; }
+
     /// <summary>Whether it was ended because it could not be written down any longer, and its caller is to be told so.</summary>
-    internal bool IsApologised(string carrierCall) => _overflowed && _carrierCall == carrierCall;
+    internal bool IsApologised(string carrierCall) => _overflowed && CarrierCall == carrierCall;
 
     /// <summary>From now on commands reach the loop. Call it before the loop runs.</summary>
     public void Bind(CallLoop loop) => Bind(loop.Post, listening => loop.Listening = listening);
@@ -193,7 +195,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     {
         if (fact is CarrierConnected connected)
         {
-            _carrierCall = connected.CallSid;
+            CarrierCall = connected.CallSid;
         }
 
         if (_lost)

@@ -64,6 +64,10 @@ public sealed class LiveCalls
     /// <param name="carrierCall">The carrier's own id.</param>
     public bool IsApologised(string carrierCall) => _calls.Values.Any(call => call.IsApologised(carrierCall));
 
+    /// <summary>The carrier's call was ended on this node and its end is not written yet.</summary>
+    /// <param name="carrierCall">The carrier's own id.</param>
+    public bool HasEnded(string carrierCall) => _calls.Values.Any(call => call.Closing && call.CarrierCall == carrierCall);
+
     /// <summary>What the assistant may use in this call, as the organisation has it now. Changes are told to the call's loop; ask after it is bound.</summary>
     public IReadOnlyList<CallTool> ToolsOf(LiveCall call) => _flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? CallTool.All : [];
 

@@ -83,7 +83,10 @@ internal sealed partial class NodePresence(
             catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
             {
                 failed = true;
-                LogCatchingUpFailed(e);
+                if (e is not JournalUnavailableException)
+                {
+                    LogCatchingUpFailed(e);
+                }
             }
         }
     }
@@ -119,8 +122,11 @@ internal sealed partial class NodePresence(
         }
         catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
-            // The next round comes well before the grain loses patience.
-            LogRenewalFailed(e, call.SessionId);
+            // The next round comes well before the grain loses patience. An outage of the database is logged once, as such.
+            if (e is not JournalUnavailableException)
+            {
+                LogRenewalFailed(e, call.SessionId);
+            }
         }
     }
 
@@ -132,7 +138,10 @@ internal sealed partial class NodePresence(
         }
         catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
-            LogRenewalFailed(e, feed.SessionId);
+            if (e is not JournalUnavailableException)
+            {
+                LogRenewalFailed(e, feed.SessionId);
+            }
         }
     }
 

@@ -29,6 +29,13 @@ internal sealed partial class DatabaseWatch : BackgroundService
     // So that an idle node knows, too: its first caller shall not be the one who finds out.
     private static readonly TimeSpan IdleInterval = TimeSpan.FromSeconds(5);
 
+    // Carriers give up on a webhook after some 15 s, and people on a silent line much sooner.
+    private static readonly TimeSpan LongestTry = TimeSpan.FromSeconds(2.5);
+
+    // Without a sign that the database is away it is only slow: then an answer that comes late is better than none.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(500);
+
     private readonly KralikiDbFactory _databases;
     private readonly FactBudget _budget;
     private readonly TimeProvider _time;
@@ -131,6 +138,49 @@ internal sealed partial class DatabaseWatch : BackgroundService
         }
     }
 
+    /// <summary>Does something with the database for somebody who waits on the telephone: the answer comes within three seconds when it is away.</summary>
+    /// <param name="ask">Told to stop when nobody waits for it any longer.</param>
+    /// <returns>False when it did not work because the database, or a session's node, is away.</returns>
+    public async Task<bool> AskAsync(Func<CancellationToken, Task> ask, CancellationToken cancellationToken)
+    {
+        // Not disposed: who asks may look at it after we have left. It holds nothing.
+        var stop = new CancellationTokenSource();
+
+        // On a thread of its own, because SQLite waits for a locked file on the thread that asks.
+        var asking = Task.Run(() => ask(stop.Token), CancellationToken.None);
+        for (var began = _time.GetTimestamp(); ;)
+        {
+            await asking.WaitAsync(Step, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (asking.IsCompleted)
+            {
+                break;
+            }
+
+            var waited = _time.GetElapsedTime(began);
+            if (cancellationToken.IsCancellationRequested || waited > LongestWait || (waited >= LongestTry && _fault is not null))
+            {
+                await stop.CancelAsync();
+                cancellationToken.ThrowIfCancellationRequested();
+                LogTooSlow(waited.TotalSeconds);
+                return false;
+            }
+
+            Suspect();
+        }
+
+        try
+        {
+            await asking;
+            return true;
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
+        {
+            Failed(e);
+            LogNotAnswered(e);
+            return false;
+        }
+    }
+
     /// <summary>A connection of SQLite waits for a locked file, on the thread that asks, for as long as all others; one on which much depends must know sooner.</summary>
     public static void Hurry(DbConnection connection)
     {
@@ -205,6 +255,12 @@ internal sealed partial class DatabaseWatch : BackgroundService
 
     [LoggerMessage(EventId = 2093, Level = LogLevel.Warning, Message = "The database can be written again after {Seconds:0.0} s and {Failures} failures; {Facts} facts waited")]
     private partial void LogEnded(double seconds, int failures, int facts);
+
+    [LoggerMessage(EventId = 2094, Level = LogLevel.Warning, Message = "The carrier was answered without the database, which did not within {Seconds:0.0} s")]
+    private partial void LogTooSlow(double seconds);
+
+    [LoggerMessage(EventId = 2095, Level = LogLevel.Warning, Message = "The carrier was answered without the database")]
+    private partial void LogNotAnswered(Exception exception);
 
     private sealed class NoAnswerException() : DbException("The database did not answer in time.");
 }

@@ -1,0 +1,43 @@
+namespace Kraliki.Chaos;
+
+public enum ClusterFault
+{
+    /// <summary><c>kill -9</c> of a node that has calls; it is started again once its calls are elsewhere.</summary>
+    KillNode,
+
+    /// <summary>SIGSTOP for 3 to 10 s, then SIGCONT: a node that wakes up believing that its calls are still its own.</summary>
+    FreezeNode,
+
+    /// <summary>SIGTERM for one node after the other, each started again before the next.</summary>
+    RollingRestart,
+
+    /// <summary><c>kill -9</c> of PostgreSQL with all its connections; it is started again after 1 to 4 s.</summary>
+    KillPostgres,
+
+    KillRedis,
+
+    FreezeRedis,
+
+    FlushRedis,
+
+    /// <summary>
+    /// <c>kill -9</c> of what serves connections in nginx: every connection of every caller and console is cut at once, and
+    /// nginx begins anew. A proxy that stays away is not survived by any call: the carrier reaches nobody who could take it.
+    /// </summary>
+    CrashProxy,
+
+    /// <summary>The carrier's side of one media connection is reset.</summary>
+    ResetMedia,
+}
+
+/// <summary>One fault and what came of it.</summary>
+/// <param name="Calls">That it struck.</param>
+/// <param name="HeardAgainMs">Per call: from the fault to the agent's next sound at the caller's ear. For a fault that cuts no media: to the next answer that begins.</param>
+/// <param name="SilenceMs">Per call: how long nobody had been heard on the line then.</param>
+/// <param name="LostCalls">Ended by it, or not back within 40 s.</param>
+public sealed record FaultResult(
+    ClusterFault Kind, string Target, DateTimeOffset At, int Calls, IReadOnlyList<int> HeardAgainMs, IReadOnlyList<int> SilenceMs, int LostCalls);
+
+/// <summary>Some faults in a row upon the same calls, and the comparison of all histories at the end.</summary>
+public sealed record BatchResult(
+    int Seed, IReadOnlyList<FaultResult> Faults, int Calls, int Events, int Writes, int AcknowledgedWrites, IReadOnlyList<Finding> Findings, double Seconds);

@@ -1,0 +1,45 @@
+using System.Collections.Concurrent;
+using Kraliki.Chaos;
+
+namespace Kraliki.Cluster.Tests;
+
+/// <summary>Three nodes with PostgreSQL, Redis and nginx for all tests of a class; a fault in one test finds the cluster well, and leaves it well.</summary>
+public sealed class ClusterFixture : IAsyncLifetime
+{
+    private readonly string _directory = Path.Combine(Path.GetTempPath(), $"kraliki-cluster-tests-{Environment.ProcessId}");
+    private readonly ConcurrentQueue<string> _told = new();
+    private ChaosRun? _run;
+
+    internal ChaosRun Run => _run!;
+
+    /// <summary>What the run said since this was asked last; for the text of a failure.</summary>
+    internal string Told
+    {
+        get
+        {
+            var lines = new List<string>();
+            while (_told.TryDequeue(out var line))
+            {
+                lines.Add(line);
+            }
+
+            return string.Join('\n', lines);
+        }
+    }
+
+    public async ValueTask InitializeAsync() =>
+        _run = await ChaosRun.StartAsync(_directory, nodes: 3, ports: null, _told.Enqueue, TestContext.Current.CancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_run is not null)
+        {
+            await _run.DisposeAsync();
+        }
+
+        if (TestContext.Current.TestState?.Result != TestResult.Failed && Directory.Exists(_directory))
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
+    }
+}
