@@ -28,6 +28,9 @@ public sealed class SpentToken
 /// </remarks>
 internal sealed class SpentTokens(KralikiDbFactory databases, RedisConnection redis, HotTierLimits limits, DatabaseWatch database, TimeProvider time)
 {
+    // Redis refuses entries that have no life left.
+    private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
+
     // Two parameters each, far below what a database takes in one statement.
     private const int LargestBatch = 256;
 
@@ -41,8 +44,9 @@ internal sealed class SpentTokens(KralikiDbFactory databases, RedisConnection re
     public async Task<bool> SpendAsync(Guid id, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
         var away = database.Fault is not null;
+        var life = expiresAt - time.GetUtcNow();
         var (known, first) = await redis.AskAsync(
-            shared => shared.StringSetAsync(redis.Key($"spent:{id:N}"), 1, expiresAt - time.GetUtcNow(), When.NotExists), away ? limits.LastResortPatience : limits.RequestPatience);
+            shared => shared.StringSetAsync(redis.Key($"spent:{id:N}"), 1, life > Least ? life : Least, When.NotExists), away ? limits.LastResortPatience : limits.RequestPatience);
         if (known && (!first || away))
         {
             return first;

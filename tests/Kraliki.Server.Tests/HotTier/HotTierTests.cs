@@ -5,8 +5,6 @@ using Kraliki.Server.Data;
 using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations.Flags;
-using Kraliki.Server.Sessions;
-using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Tests.Sessions;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -168,7 +166,7 @@ public sealed class HotTierTests : IAsyncLifetime
         using var view = await client.GetAsync($"api/v1/sessions/{mine.Id}", Cancel);
         Assert.Equal(mine.Id, (await view.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancel))!.Id);
         using var page = await client.GetAsync($"api/v1/sessions/{mine.Id}/events", Cancel);
-        Assert.Single((await page.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(ContractsJson.Default.SessionEventPage, Cancel))!.Events);
+        Assert.Single((await page.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(ContractsJson.Default.SessionEventPage, Cancel))!.Items);
         using var ticket = await client.PostAsync($"api/v1/sessions/{mine.Id}/ticket", content: null, Cancel);
         Assert.Equal(HttpStatusCode.Created, ticket.StatusCode);
         await using (var socket = server.Watch(mine.Id))
