@@ -32,6 +32,9 @@ public static class OperationsSetup
         builder.Services.AddHostedService(services => services.GetRequiredService<FeatureFlags>());
         builder.Services.AddSingleton<DiskSpace>();
         builder.Services.AddHostedService(services => services.GetRequiredService<DiskSpace>());
+
+        // Load balancers ask every second; an outage is logged once, by who finds it out.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
 
         // Nobody to send to: then nothing is measured, and the start does not load any of it.
