@@ -12,6 +12,7 @@
 #
 # Options, after the word: --dir D (where it all lives; default /tmp/kraliki-cluster-<user>), and for up:
 #   --nodes N  --ports FROM-TO (default 21000-28999)  --configuration Release|Debug  --no-build
+#   --server DIR                           the nodes' binaries, as dotnet publish left them; default: the build here
 #   --carrier URL --provider URL           simulators that run elsewhere (a test's own); then none is started here
 #   --set Key=Value                        one more setting for every node, below Kraliki: (may be repeated)
 # D/cluster.json tells programs: addresses, ports, keys. Only processes that this script started are ever touched: each is
@@ -20,7 +21,7 @@ set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(dirname "$here")
 
-nodes=3 ports=21000-28999 configuration=Release build=1 carrier="" provider="" dir=/tmp/kraliki-cluster-$(id -un) words=() extra=()
+nodes=3 ports=21000-28999 configuration=Release build=1 server="" carrier="" provider="" dir=/tmp/kraliki-cluster-$(id -un) words=() extra=()
 while (($#)); do
   case $1 in
     --dir) dir=$2; shift 2 ;;
@@ -28,10 +29,11 @@ while (($#)); do
     --ports) ports=$2; shift 2 ;;
     --configuration) configuration=$2; shift 2 ;;
     --no-build) build=0; shift ;;
+    --server) server=$2; shift 2 ;;
     --carrier) carrier=$2; shift 2 ;;
     --provider) provider=$2; shift 2 ;;
     --set) extra+=("$2"); shift 2 ;;
-    -h | --help | help) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help | help) sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) echo "Unknown option $1." >&2; exit 2 ;;
     *) words+=("$1"); shift ;;
   esac
@@ -202,7 +204,7 @@ launch_node() {
   for setting in "${node_settings[@]}"; do
     settings+=("KRALIKI__$(tr '[:lower:]' '[:upper:]' <<<"${setting%%=*}" | sed 's/:/__/g')=${setting#*=}")
   done
-  launch "node$n" env "${settings[@]}" "$repository/src/Kraliki.Server/bin/$configuration/net10.0/Kraliki.Server" \
+  launch "node$n" env --chdir="$server" "${settings[@]}" "$server/Kraliki.Server" \
     --urls "http://127.0.0.1:${node_ports[n - 1]}"
 }
 
@@ -212,7 +214,7 @@ node_ready() { wait_for 60 "node$1" answers "http://127.0.0.1:${node_ports[$1 - 
 
 remember() {
   (umask 077
-    declare -p configuration carrier provider url master_key pg_port pg_password redis_port redis_password sim_twilio_port sim_openai_port \
+    declare -p configuration server carrier provider url master_key pg_port pg_password redis_port redis_password sim_twilio_port sim_openai_port \
       account_sid auth_token openai_key proxy_port node_ports silo_ports node_settings password nginx | sed -e 's/^declare -- /declare -g -- /' -e 's/^declare -a /declare -ga /' >"$dir/state"
     list() { local IFS=,; echo "$*"; }
     cat >"$dir/cluster.json" <<JSON
@@ -261,6 +263,8 @@ up() {
   # The user postgres passes through to its own folder; the rest is not for it to see.
   chmod 711 "$dir"; chmod 700 "$dir/run" "$dir/logs"
 
+  server=${server:-$repository/src/Kraliki.Server/bin/$configuration/net10.0}
+  [[ -x $server/Kraliki.Server ]] || fail "There is no Kraliki.Server in $server."
   local n taken=() drawn
   node_ports=() silo_ports=() node_settings=("${extra[@]}")
   free_port; proxy_port=$drawn; free_port; pg_port=$drawn; free_port; redis_port=$drawn

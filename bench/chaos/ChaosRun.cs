@@ -37,13 +37,13 @@ public sealed class ChaosRun : IAsyncDisposable
     }
 
     /// <param name="tell">Progress, one line each.</param>
-    public static async Task<ChaosRun> StartAsync(string directory, int nodes, string? ports, Action<string> tell, CancellationToken cancellationToken)
+    public static async Task<ChaosRun> StartAsync(string directory, ClusterShape shape, Action<string> tell, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var telephone = await Telephone.StartAsync(cancellationToken);
         try
         {
-            var cluster = await LocalCluster.StartAsync(directory, nodes, ports, telephone, cancellationToken);
+            var cluster = await LocalCluster.StartAsync(directory, shape, telephone, cancellationToken);
             var run = new ChaosRun(cluster, telephone, time, tell);
             await run._client.LoginAsync(cluster.File.Users[^1], cluster.File.Password, TokenTransport.Body, cancellationToken);
             return run;

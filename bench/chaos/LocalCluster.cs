@@ -29,9 +29,9 @@ public sealed class LocalCluster : IAsyncDisposable
 
     /// <summary>PostgreSQL, Redis, nodes and proxy, all ready. Binaries must be built in this configuration.</summary>
     /// <param name="directory">Emptied when it holds an earlier cluster; logs stay in it.</param>
-    /// <param name="ports">As <c>--ports</c>; null is the script's own range.</param>
-    public static async Task<LocalCluster> StartAsync(string directory, int nodes, string? ports, Telephone telephone, CancellationToken cancellationToken)
+    public static async Task<LocalCluster> StartAsync(string directory, ClusterShape shape, Telephone telephone, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(shape);
         ArgumentNullException.ThrowIfNull(telephone);
         var cluster = new LocalCluster(directory, new Dictionary<string, string>
         {
@@ -43,14 +43,19 @@ public sealed class LocalCluster : IAsyncDisposable
         });
         List<string> words =
         [
-            "up", "--nodes", $"{nodes}", "--no-build", "--configuration", Configuration,
+            "up", "--nodes", $"{shape.Nodes}", "--no-build", "--configuration", Configuration,
             "--carrier", telephone.Carrier.BaseUrl.GetLeftPart(UriPartial.Authority), "--provider", telephone.Provider.BaseUrl.AbsoluteUri,
             // One machine plays all callers and all operators here.
             "--set", "Limits:UserPerMinute=100000", "--set", "Limits:AddressPerMinute=100000", "--set", "Limits:SignInPerMinute=1000",
         ];
-        if (ports is not null)
+        if (shape.Ports is not null)
         {
-            words.AddRange(["--ports", ports]);
+            words.AddRange(["--ports", shape.Ports]);
+        }
+
+        if (shape.Server is not null)
+        {
+            words.AddRange(["--server", shape.Server]);
         }
 
         await cluster.RunAsync(words, cancellationToken);
@@ -124,6 +129,10 @@ public sealed class LocalCluster : IAsyncDisposable
         throw new ClusterException("This must run inside the repository: deploy/cluster.sh is needed.");
     }
 }
+
+/// <param name="Ports">As <c>--ports</c>; null is the script's own range.</param>
+/// <param name="Server">Directory of a published server; null takes the build of this configuration.</param>
+public sealed record ClusterShape(int Nodes, string? Ports = null, string? Server = null);
 
 /// <summary>The script refused or failed.</summary>
 public sealed class ClusterException(string message) : Exception(message);

@@ -4,7 +4,7 @@ using Kraliki.Chaos;
 using Kraliki.Simulators;
 
 // Breaks a cluster under live calls and compares what everybody was told.
-//   Kraliki.Chaos 500 [--seed S] [--others N] [--only kind,kind] [--nodes 4] [--calls 6] [--batch 25] [--out FILE] [--dir D] [--ports FROM-TO]
+//   Kraliki.Chaos 500 [--seed S] [--others N] [--only kind,kind] [--nodes 5] [--calls 6] [--batch 25] [--out FILE] [--dir D] [--ports FROM-TO] [--server DIR]
 //   Kraliki.Chaos report FILE
 SimulatorArguments arguments;
 try
@@ -44,7 +44,8 @@ using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 try
 {
     var directory = arguments.Text("dir") ?? Path.Combine(Path.GetTempPath(), "kraliki-chaos");
-    await using var run = await ChaosRun.StartAsync(directory, arguments.Number("nodes") ?? 4, arguments.Text("ports"), Console.WriteLine, stop.Token);
+    await using var run = await ChaosRun.StartAsync(
+        directory, new(arguments.Number("nodes") ?? 5, arguments.Text("ports"), arguments.Text("server")), Console.WriteLine, stop.Token);
     for (var at = done.Count; at < plan.Count; at++)
     {
         Console.WriteLine($"batch {at + 1} of {plan.Count}");

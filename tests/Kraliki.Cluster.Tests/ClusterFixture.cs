@@ -3,7 +3,7 @@ using Kraliki.Chaos;
 
 namespace Kraliki.Cluster.Tests;
 
-/// <summary>Three nodes with PostgreSQL, Redis and nginx for all tests of a class; a fault in one test finds the cluster well, and leaves it well.</summary>
+/// <summary>Four nodes (so that one may be starting while the next is killed) with PostgreSQL, Redis and nginx for all tests of a class; a fault in one test finds the cluster well, and leaves it well.</summary>
 public sealed class ClusterFixture : IAsyncLifetime
 {
     private readonly string _directory = Path.Combine(Path.GetTempPath(), $"kraliki-cluster-tests-{Environment.ProcessId}");
@@ -28,7 +28,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 
     public async ValueTask InitializeAsync() =>
-        _run = await ChaosRun.StartAsync(_directory, nodes: 3, ports: null, _told.Enqueue, TestContext.Current.CancellationToken);
+        _run = await ChaosRun.StartAsync(_directory, new(Nodes: 4), _told.Enqueue, TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
