@@ -3,7 +3,7 @@
 # Last line: "N passed, N failed, N skipped". Exit code 0 only when something ran and nothing failed.
 #
 #   ./test.sh                                 everything
-#   ./test.sh voice|server|browser|cluster|conformance ...  only these parts, without the format check
+#   ./test.sh voice|server|browser|cluster|conformance ...  only these parts, without the format check; server runs on both databases
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
@@ -59,9 +59,10 @@ step() {
 # "<name>  Total: N, Errors: N, Failed: N, Skipped: N, Not Run: N, Time: …", and it prints each failure's text.
 dotnet_tests() {
   local project=$1 log total errors bad skips
-  heading "$project"
+  shift
+  heading "$project${KRALIKI_TEST_DATABASE:+ on $KRALIKI_TEST_DATABASE}"
   log=$(mktemp)
-  timeout --kill-after=30 900 "tests/$project/bin/$configuration/net10.0/$project" -noColor -noLogo -longRunning 60 2>&1 | tee "$log"
+  timeout --kill-after=30 900 "tests/$project/bin/$configuration/net10.0/$project" -noColor -noLogo -longRunning 60 "$@" 2>&1 | tee "$log"
   local code=${PIPESTATUS[0]}
   if read -r total errors bad skips < <(sed -nE "s/.*$project +Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p" "$log" | tail -n 1); then
     passed=$((passed + total - bad - skips)); failed=$((failed + bad + errors)); skipped=$((skipped + skips))
@@ -94,7 +95,9 @@ step "build ($configuration)" dotnet build Kraliki.slnx -c "$configuration" --no
 (($# > 0)) || step "format" dotnet format Kraliki.slnx --verify-no-changes --no-restore
 
 wanted voice && dotnet_tests Kraliki.Voice.Tests
+# The same servers, tests and expectations on either database; what needs a PostgreSQL of its own has had it in the first round.
 wanted server && dotnet_tests Kraliki.Server.Tests
+wanted server && KRALIKI_TEST_DATABASE=postgresql dotnet_tests Kraliki.Server.Tests -class- "*.PostgreSqlTests"
 wanted browser && dotnet_tests Kraliki.Browser.Tests
 wanted cluster && dotnet_tests Kraliki.Cluster.Tests
 wanted conformance && conformance_tests

@@ -1,6 +1,7 @@
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Mail;
@@ -31,6 +32,7 @@ public static class KralikiServer
         var options = builder.AddKralikiOptions();
         builder.AddHosting(options);
         builder.AddData(options);
+        builder.AddHotTier(options);
         builder.AddMail(options);
         builder.AddIdentity();
         builder.AddIdempotency();

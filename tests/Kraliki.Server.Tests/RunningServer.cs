@@ -74,6 +74,14 @@ public sealed class RunningServer : IAsyncDisposable
             settings[$"Kraliki:Limits:{limit.Name}"] = "1000000";
         }
 
+        if (setup.Settings?.ContainsKey("Kraliki:Database:Provider") != true)
+        {
+            foreach (var (key, value) in await TestDatabase.SettingsAsync(directory, cancellationToken))
+            {
+                settings[key] = value;
+            }
+        }
+
         foreach (var (key, value) in setup.Settings ?? new Dictionary<string, string>())
         {
             settings[key] = value;
@@ -129,7 +137,7 @@ public sealed class RunningServer : IAsyncDisposable
         await _app.DisposeAsync();
         if (_ownsData)
         {
-            Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+            await TestDatabase.DeleteAsync(DataDirectory);
             Directory.Delete(DataDirectory, recursive: true);
         }
     }

@@ -35,7 +35,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static async Task<ServerProcess> StartAsync(Uri url, string directory, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "Kraliki.Server")) { RedirectStandardOutput = true };
-        foreach (var (key, value) in new Dictionary<string, string>(settings)
+        foreach (var (key, value) in new Dictionary<string, string>([.. await TestDatabase.SettingsAsync(directory, cancellationToken), .. settings])
         {
             ["urls"] = url.GetLeftPart(UriPartial.Authority),
             ["Kraliki:DataDirectory"] = directory,

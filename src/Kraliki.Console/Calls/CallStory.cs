@@ -189,6 +189,8 @@ public sealed class CallStory
             StateChanged change => session with
             {
                 State = change.To,
+                Version = session.Version + 1,
+                Microphone = change.To is SessionState.WrapUp || SessionStates.IsTerminal(change.To) ? null : session.Microphone,
                 StartedAt = change.To == SessionState.Active ? session.StartedAt ?? entry.At : session.StartedAt,
                 EndedAt = change.To is SessionState.WrapUp || SessionStates.IsTerminal(change.To) ? session.EndedAt ?? entry.At : session.EndedAt,
                 EndReason = change.Reason ?? session.EndReason,
@@ -196,9 +198,12 @@ public sealed class CallStory
             },
             SessionUpdated update => session with
             {
+                Version = session.Version + 1,
                 PhoneNumber = update.PhoneNumber ?? session.PhoneNumber,
                 Metadata = update.Metadata ?? session.Metadata,
             },
+            MicrophoneTaken taken => session with { Version = session.Version + 1, Microphone = new(taken.User, taken.ClientId, entry.At) },
+            MicrophoneReleased => session with { Version = session.Version + 1, Microphone = null },
             ProviderConnected connected => session with { Provider = connected.Provider },
             _ => session,
         };

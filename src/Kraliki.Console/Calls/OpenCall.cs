@@ -11,6 +11,9 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
     // A call has some hundred events at most; the server's largest page saves round trips.
     private const int EventPage = 500;
 
+    /// <summary>Names this browser tab for its microphone; a reloaded page is another one.</summary>
+    public static string ClientId { get; } = $"tab-{Guid.NewGuid():N}";
+
     private readonly CancellationTokenSource _closed = new();
     private SessionSocket? _socket;
     private IReadOnlyList<string>? _features;
@@ -29,6 +32,9 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
     public bool Missing { get; private set; }
 
     public bool Loaded { get; private set; }
+
+    /// <summary>A command of ours that came after somebody else's and waits for a second decision; null while there is none.</summary>
+    public CommandConflict? Conflict { get; private set; }
 
     public bool IsOver => Session is { } session && SessionStates.IsTerminal(session.State);
 
@@ -71,6 +77,9 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
     /// <summary>Whether this is switched on (<see cref="SessionFeatures"/>). A call that is over shows what was found while it was.</summary>
     public bool Shows(string feature) => _features is null || _features.Contains(feature);
 
+    /// <summary>Whether the server has said that this is there to be used.</summary>
+    public bool Offers(string feature) => _features?.Contains(feature) == true;
+
     /// <inheritdoc cref="TellAsync"/>
     public async Task<bool> DecideAsync(string suggestionId, string action) =>
         _socket is { } socket && await socket.SendSuggestionActionAsync(suggestionId, action, cancellationToken: _closed.Token);
@@ -78,10 +87,26 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
     /// <returns>False when there was no live connection; nothing was sent.</returns>
     public async Task<bool> TellAsync(string text) => _socket is { } socket && await socket.SendTextAsync(text, _closed.Token);
 
+    /// <summary>Ends the call as it is shown here; when it is not so any more, <see cref="Conflict"/> asks again.</summary>
     /// <exception cref="KralikiException">The server refused, or could not be reached.</exception>
-    public async Task EndAsync()
+    public Task EndAsync() => CommandAsync(CommandKind.End, version => client.EndSessionAsync(Id, ifVersion: version, cancellationToken: _closed.Token));
+
+    /// <summary>Takes the free microphone for this tab.</summary>
+    /// <exception cref="KralikiException">Somebody was faster (<see cref="KralikiException.MicrophoneHolder"/>), or the server could not be reached.</exception>
+    public Task TakeMicrophoneAsync() => CommandAsync(CommandKind.TakeMicrophone, _ => client.TakeMicrophoneAsync(Id, ClientId, _closed.Token));
+
+    /// <summary>Takes the microphone from who holds it here; when it is somebody else by now, <see cref="Conflict"/> asks again.</summary>
+    /// <exception cref="KralikiException">The server refused, or could not be reached.</exception>
+    public Task TakeOverMicrophoneAsync() =>
+        CommandAsync(CommandKind.TakeMicrophone, version => client.TakeOverMicrophoneAsync(Id, ClientId, version, _closed.Token));
+
+    /// <exception cref="KralikiException">This tab does not hold it any more, or the server could not be reached.</exception>
+    public Task ReleaseMicrophoneAsync() => CommandAsync(CommandKind.ReleaseMicrophone, _ => client.ReleaseMicrophoneAsync(Id, ClientId, _closed.Token));
+
+    /// <summary>The other's change stays as it is.</summary>
+    public void LeaveConflict()
     {
-        Story.Apply(await client.EndSessionAsync(Id, cancellationToken: _closed.Token));
+        Conflict = null;
         Changed?.Invoke();
     }
 
@@ -94,6 +119,26 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
         }
 
         _closed.Dispose();
+    }
+
+    private async Task CommandAsync(CommandKind kind, Func<long, Task<SessionView>> send)
+    {
+        Conflict = null;
+        try
+        {
+            Story.Apply(await send(Session!.Version));
+        }
+        catch (KralikiException refusal) when (refusal.Current(ContractsJson.Default.SessionView) is { } now)
+        {
+            Story.Apply(now);
+
+            // What has ended by itself needs no second decision.
+            Conflict = IsOver || now.State == SessionState.WrapUp ? null : new(kind, () => CommandAsync(kind, send));
+        }
+        finally
+        {
+            Changed?.Invoke();
+        }
     }
 
     private async Task LoadEventsAsync(CancellationToken cancellationToken)
@@ -114,7 +159,7 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
 
     private async Task FollowAsync(SessionView session, CancellationToken cancellationToken)
     {
-        await using var socket = client.OpenSocket(session, Story.LastSeq);
+        await using var socket = client.OpenSocket(session, Story.LastSeq, new SessionSocketOptions { ClientId = ClientId });
         _socket = socket;
         socket.MetricsChanged += OnMetrics;
         try

@@ -21,6 +21,7 @@ public static class Glyphs
     public const string Lock = "M5 9.5h10v7H5ZM7 9.5V7a3 3 0 0 1 6 0v2.5";
     public const string Mail = "M3.5 5h13v10h-13ZM3.8 5.6 10 10.5l6.2-4.9";
     public const string Menu = "M3.5 5.5h13M3.5 10h13M3.5 14.5h13";
+    public const string Microphone = "M10 3.5a2 2 0 0 1 2 2v4a2 2 0 0 1-4 0v-4a2 2 0 0 1 2-2ZM5.5 9.5a4.5 4.5 0 0 0 9 0M10 14v2.5";
     public const string Monitor = "M3.5 4.5h13v8.5h-13ZM7.5 16h5M10 13v3";
     public const string Moon = "M15.5 11.8A6 6 0 0 1 8.2 4.5a6 6 0 1 0 7.3 7.3Z";
     public const string Note = "M5 3.5h10v13H5ZM7.5 7h5M7.5 10h5M7.5 13h3";

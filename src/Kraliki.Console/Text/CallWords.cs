@@ -18,6 +18,17 @@ public static class CallWords
         _ => state.ToString(),
     };
 
+    /// <summary>How a call stands after somebody else's change, and who made it.</summary>
+    /// <param name="change">The newest one that people decide by; null when it has not arrived here yet.</param>
+    public static string Now(SessionState state, SessionFact? change) => change switch
+    {
+        StateChanged moved when moved.To == state && moved.By.Contains('@', StringComparison.Ordinal) => $"The call is now “{Of(state)}”, by {moved.By}.",
+        MicrophoneTaken taken => $"{taken.User} has taken the microphone. The call is “{Of(state)}”.",
+        MicrophoneReleased => $"The microphone has become free. The call is “{Of(state)}”.",
+        SessionUpdated => $"Details of the call were changed. It is “{Of(state)}”.",
+        _ => $"The call is now “{Of(state)}”.",
+    };
+
     public static string Of(Mood mood) => mood switch
     {
         Mood.Negative => "Unhappy",

@@ -113,6 +113,17 @@ public sealed partial record Words
     public string JoiningCall { get; init; } = "Joining the call…";
     public string LiveConnectionDown { get; init; } = "The live connection is down; reconnecting.";
 
+    // Microphone
+    public string Microphone { get; init; } = "Microphone";
+    public string MicrophoneHere { get; init; } = "You hold the microphone in this tab.";
+    public string MicrophoneElsewhere { get; init; } = "You hold the microphone in another tab.";
+    public string MicrophoneOthers { get; init; } = "{0} holds the microphone.";
+    public string MicrophoneTake { get; init; } = "Take the microphone";
+    public string MicrophoneTakeOver { get; init; } = "Take over here";
+    public string MicrophoneGiveBack { get; init; } = "Give back";
+    public string MicrophoneSure { get; init; } = "{0} will not be heard any more.";
+    public string MicrophoneTakeAway { get; init; } = "Take it from them";
+
     // Suggestions
     public string Suggestions { get; init; } = "Suggestions";
     public string NoSuggestions { get; init; } = "Replies and next steps appear here while the caller speaks.";

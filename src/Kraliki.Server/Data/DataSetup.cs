@@ -14,7 +14,8 @@ public static class DataSetup
         {
             builder.Services.AddSingleton(_ => PostgreSqlPool.Open(options.Database));
             builder.Services.AddSingleton(services => new DbContextOptionsBuilder<KralikiDb>()
-                .UseNpgsql(services.GetRequiredService<NpgsqlDataSource>(), npgsql => npgsql.CommandTimeout(PostgreSqlPool.CommandSeconds))
+                .UseNpgsql(services.GetRequiredService<NpgsqlDataSource>())
+                .AddInterceptors(new PostgreSqlLiveness(services.GetRequiredService<TimeProvider>()), new PostgreSqlCommands())
                 .Options);
         }
         else

@@ -28,6 +28,25 @@ public sealed record DatabaseOptions(DatabaseProvider Provider, Secret? Connecti
             reader.Complain("Database:Provider", provider?.ToString().ToLowerInvariant() ?? "", "must be postgresql when Database:ConnectionString is set; SQLite's file lies in DataDirectory");
         }
 
+        else if (connection is not null && Unusable(connection) is { } complaint)
+        {
+            reader.Complain("Database:ConnectionString", "***", complaint);
+        }
+
         return new(provider ?? DatabaseProvider.Sqlite, connection is null ? null : new(connection));
+    }
+
+    private static string? Unusable(string connection)
+    {
+        try
+        {
+            var settings = PostgreSqlPool.Settings(new(DatabaseProvider.PostgreSql, new(connection)));
+            return settings is { Host: { Length: > 0 }, Database: { Length: > 0 } } ? null : "must name Host and Database: Host=db.example.org;Database=kraliki;Username=kraliki;Password=…";
+        }
+        catch (ArgumentException e)
+        {
+            // Npgsql names the keyword, never a value.
+            return $"cannot be read: {e.Message.Split('\n')[0].Trim()}";
+        }
     }
 }

@@ -11,6 +11,9 @@ internal sealed class StartTurn(KralikiDbFactory databases)
     // "kraliki" in ASCII; advisory locks share one space of numbers in a database.
     private const long LockNumber = 0x6B72616C696B69;
 
+    /// <summary>More than the longest migration takes.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
+
     /// <summary>Waits for the turn and holds it until disposed; a node that dies gives it back with its connection.</summary>
     public async Task<IAsyncDisposable> TakeAsync(CancellationToken cancellationToken)
     {
@@ -27,7 +30,7 @@ internal sealed class StartTurn(KralikiDbFactory databases)
             // It ends with the transaction: a pooled connection cannot take it along. The wait is for another node's
             // migration, which may take longer than any statement of ours.
             await db.Database.BeginTransactionAsync(cancellationToken);
-            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
+            db.Database.SetCommandTimeout(Longest);
             await db.Database.ExecuteSqlAsync($"SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({LockNumber})", cancellationToken);
             return db;
         }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
+using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 
@@ -53,6 +54,11 @@ public static class Configuration
         var edges = EdgeOptions.Read(reader);
         var database = DatabaseOptions.Read(reader);
         var redis = reader.Text("Redis:ConnectionString");
+        if (redis is not null && RedisConnection.Parse(redis) is null)
+        {
+            reader.Complain("Redis:ConnectionString", "***", "cannot be read; it must be like redis.example.org:6379,password=…");
+        }
+
         var cluster = ClusterOptions.Read(reader, database);
         var drain = reader.Seconds("DrainSeconds", from: 0, to: 3600);
         var masterKey = reader.Secret("MasterKey");

@@ -37,8 +37,7 @@ internal static partial class ErrorAnswers
         var error = http.Features.Get<IExceptionHandlerFeature>()!;
         if (error.Error is JournalUnavailableException || DatabaseFault.KindOf(error.Error) is not null)
         {
-            http.Response.Headers.RetryAfter = "2";
-            return Problems.WriteAsync(http, 503, "database_unavailable", "The database does not answer at present; nothing was changed. Try again in a moment.");
+            return DatabaseAwayAsync(http);
         }
 
         if (error.Error is not BadHttpRequestException bad)
@@ -70,6 +69,12 @@ internal static partial class ErrorAnswers
             _ => ("bad_request", bad.Message),
         };
         return Problems.WriteAsync(http, bad.StatusCode, code, detail);
+    }
+
+    public static Task DatabaseAwayAsync(HttpContext http)
+    {
+        http.Response.Headers.RetryAfter = "2";
+        return Problems.WriteAsync(http, 503, "database_unavailable", "The database does not answer at present; nothing was changed. Try again in a moment.");
     }
 
     /// <summary>System.Text.Json tells a path and a .NET type; people need the field's name and what it may be.</summary>

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Sessions.Journal;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
@@ -83,7 +84,14 @@ public static class IdentitySetup
         // The verifier cannot wait for the database, so it is asked here.
         if (received.Token is { } token && AccessTokens.KidOf(token) is { } kid)
         {
-            await received.HttpContext.RequestServices.GetRequiredService<SigningKeys>().LookForAsync(kid, received.HttpContext.RequestAborted);
+            try
+            {
+                await received.HttpContext.RequestServices.GetRequiredService<SigningKeys>().LookForAsync(kid, received.HttpContext.RequestAborted);
+            }
+            catch (Exception e) when (DatabaseFault.KindOf(e) is not null)
+            {
+                received.Fail(new RecordAwayException());
+            }
         }
     }
 
@@ -91,17 +99,25 @@ public static class IdentitySetup
     {
         var claims = validated.Principal!;
         var revocations = validated.HttpContext.RequestServices.GetRequiredService<Revocations>();
-        if (!Guid.TryParse(claims.FindFirstValue("jti"), out var jti)
-            || !Guid.TryParse(claims.FindFirstValue("sub"), out var user)
-            || !await revocations.IsGoodAsync(jti, user, validated.HttpContext.RequestAborted))
+        var standing = Guid.TryParse(claims.FindFirstValue("jti"), out var jti) && Guid.TryParse(claims.FindFirstValue("sub"), out var user)
+            ? await revocations.AskAsync(jti, user, validated.HttpContext.RequestAborted)
+            : TokenStanding.Revoked;
+        if (standing != TokenStanding.Good)
         {
-            validated.Fail(new TokenRevokedException());
+            validated.Fail(standing == TokenStanding.Revoked ? new TokenRevokedException() : new RecordAwayException());
         }
     }
 
     private static async Task ChallengeAsync(JwtBearerChallengeContext challenge)
     {
         challenge.HandleResponse();
+        if (challenge.AuthenticateFailure is RecordAwayException)
+        {
+            // Neither signed in nor signed out: a 401 would send people to the sign-in page, which could not help them.
+            await ErrorAnswers.DatabaseAwayAsync(challenge.HttpContext);
+            return;
+        }
+
         var (code, detail) = challenge.AuthenticateFailure switch
         {
             null => ("not_signed_in", "Sign in first: POST /api/v1/auth/login."),
@@ -115,4 +131,7 @@ public static class IdentitySetup
 
     /// <summary>Never thrown: the name of one way in which authentication fails.</summary>
     private sealed class TokenRevokedException : SecurityTokenValidationException;
+
+    /// <summary>Never thrown: the database, which would know whether the token is good, does not answer.</summary>
+    private sealed class RecordAwayException : SecurityTokenValidationException;
 }

@@ -105,9 +105,15 @@ internal sealed class LoginDelays(KralikiDbFactory databases, MasterKey master, 
     /// <summary>The person has proved to be the owner: nothing is held against the account any more.</summary>
     public async Task SucceededAsync(string email, string address, CancellationToken cancellationToken)
     {
-        List<byte[]> ids = [Named(AccountAtAddress, email, address).Id, Named(Account, email, "").Id, Named(Share, email, address).Id];
+        List<(byte[] Id, Rule Rule)> forgiven = [Named(AccountAtAddress, email, address), Named(Account, email, ""), Named(Share, email, address)];
         await using var db = databases.OpenForSystem();
-        await db.Set<LoginFailures>().Where(row => ids.Contains(row.Id)).ExecuteDeleteAsync(cancellationToken);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        foreach (var (id, _) in InLockOrder(forgiven))
+        {
+            await db.Set<LoginFailures>().Where(row => row.Id == id).ExecuteDeleteAsync(cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
     }
 
     private async Task<LoginAttempt> CountAsync(string email, string address, SemaphoreSlim turn, CancellationToken cancellationToken)
@@ -145,11 +151,14 @@ internal sealed class LoginDelays(KralikiDbFactory databases, MasterKey master, 
         return new(turn, () => TakeBackAsync(email, address, added, later));
     }
 
+    /// <summary>In one order everywhere, so that two nodes that write the same rows wait for each other instead of for ever.</summary>
+    private static List<(byte[] Id, Rule Rule)> InLockOrder(List<(byte[] Id, Rule Rule)> rules) =>
+        [.. rules.OrderBy(rule => Convert.ToHexString(rule.Id), StringComparer.Ordinal)];
+
     /// <summary>Makes the rows that are missing and holds all of them until the transaction ends.</summary>
     private async Task LockAsync(KralikiDb db, List<(byte[] Id, Rule Rule)> rules, CancellationToken cancellationToken)
     {
-        // In one order everywhere, so that two nodes that write the same rows wait for each other instead of for ever.
-        var ordered = rules.OrderBy(rule => Convert.ToHexString(rule.Id), StringComparer.Ordinal).ToList();
+        var ordered = InLockOrder(rules);
         var ((a, ruleA), (b, ruleB), (c, ruleC), (d, ruleD)) = (ordered[0], ordered[1], ordered[2], ordered[3]);
         var now = time.GetUtcNow().UtcTicks;
         await db.Database.ExecuteSqlAsync(

@@ -50,7 +50,7 @@ public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttp
                 OrganisationId = owner,
                 Number = head.Number,
                 At = time.GetUtcNow(),
-                Actor = actor,
+                Actor = Cut(actor),
                 Action = action,
                 Subject = Cut(subject),
                 Detail = detail is null ? null : Cut(detail),
@@ -71,5 +71,7 @@ public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttp
     public void Dispose() => _gate.Dispose();
 
     // Never through a pair: half of one is stored as another character than the one that the chain is computed over.
-    private static string Cut(string text) => text.Length <= LongestText ? text : text[..(char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText)];
+    private static string Cut(string text) => CutStorable(PostgreSqlCommands.Storable(text));
+
+    private static string CutStorable(string text) => text.Length <= LongestText ? text : text[..(char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText)];
 }

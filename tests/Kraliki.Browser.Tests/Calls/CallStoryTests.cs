@@ -25,6 +25,26 @@ public sealed class CallStoryTests
     }
 
     [Fact]
+    public void The_version_and_the_microphone_follow_the_journal()
+    {
+        _story.Apply(new SessionView(Guid.NewGuid(), SessionState.Active, "local", VoiceStrategy.Realtime, "twilio", null, new Dictionary<string, string>(), Start, Start, Start, null, null, null, 0, "ws://x", 3));
+        Happens(new MicrophoneTaken("eva@demo.example", "tab-1", null));
+        Assert.Equal((4, "tab-1"), (_story.Session!.Version, _story.Session.Microphone?.ClientId));
+        Happens(new MicrophoneTaken("jan@demo.example", "tab-2", new("eva@demo.example", "tab-1")));
+        Happens(new SessionUpdated("+420601000111", null));
+        Happens(new TurnFinished("a", LegRole.Ai, "Good morning.", 0, 900));
+        Assert.Equal((6, "jan@demo.example"), (_story.Session.Version, _story.Session.Microphone?.User));
+        Happens(new MicrophoneReleased("jan@demo.example", "tab-2", "server"));
+        Assert.Null(_story.Session.Microphone);
+        Happens(new MicrophoneTaken("eva@demo.example", "tab-1", null));
+        Happens(new StateChanged(SessionState.Active, SessionState.WrapUp, "eva@demo.example", EndReason.OperatorEnded));
+        Assert.Equal((9, null), (_story.Session.Version, _story.Session.Microphone));
+        Assert.Equal(
+            ["eva@demo.example took the microphone", "jan@demo.example took the microphone over from eva@demo.example", "jan@demo.example was gone; the microphone is free"],
+            _story.Entries.OfType<MomentEntry>().Select(moment => moment.Sentence).Take(3));
+    }
+
+    [Fact]
     public void A_partial_that_comes_late_does_not_unfinish_its_turn()
     {
         Happens(new TurnFinished("a", LegRole.Ai, "Good morning.", 0, 900));

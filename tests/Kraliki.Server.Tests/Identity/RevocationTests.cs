@@ -53,7 +53,7 @@ public sealed class RevocationTests
 
         var databases = server.Services.GetRequiredService<KralikiDbFactory>();
         using var sockets = new LiveSignIns(databases, _time, NullLogger<LiveSignIns>.Instance);
-        var otherNode = new SignIns(databases, new Revocations(databases, _time), sockets, _time);
+        var otherNode = new SignIns(databases, ActivatorUtilities.CreateInstance<Revocations>(server.Services, _time), sockets, _time);
         Assert.True(await otherNode.EndAsync(Guid.Parse(new JsonWebToken(token).GetClaim("sid").Value), SignInEnd.EndedByUser, Cancel));
 
         _time.Advance(TimeSpan.FromSeconds(5));
@@ -168,7 +168,7 @@ public sealed class RevocationTests
         using var answer = await client.PostAsync("api/v1/auth/logout", content: null, Cancel);
 
         server.Services.GetRequiredService<Revocations>().Refuse(
-            Enumerable.Range(0, 120_000).Select(_ => new RevokedToken { Jti = Guid.NewGuid(), ExpiresAt = _time.GetUtcNow() + AccessTokens.Life }));
+            [.. Enumerable.Range(0, 120_000).Select(_ => new RevokedToken { Jti = Guid.NewGuid(), ExpiresAt = _time.GetUtcNow() + AccessTokens.Life })]);
 
         Assert.Equal("token_revoked", await RefusalAsync(server, token));
     }

@@ -3,7 +3,6 @@ using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -213,9 +212,9 @@ public sealed class AuditChainTests(AuditChainTests.OpenedServer opened) : IClas
 
     private async Task TamperAsync(string sql)
     {
-        await using var connection = new SqliteConnection($"Data Source={Path.Combine(opened.Server.DataDirectory, "kraliki.db")};Pooling=false");
-        await connection.OpenAsync(Cancel);
-        await using var command = connection.CreateCommand();
+        await using var db = Open();
+        await db.Database.OpenConnectionAsync(Cancel);
+        await using var command = db.Database.GetDbConnection().CreateCommand();
         command.CommandText = sql;
         Assert.NotEqual(0, await command.ExecuteNonQueryAsync(Cancel));
     }
@@ -229,7 +228,15 @@ public sealed class AuditChainTests(AuditChainTests.OpenedServer opened) : IClas
         {
             Server = await RunningServer.StartAsync(CancellationToken.None);
             await using var db = Server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
-            await db.Database.ExecuteSqlRawAsync("DROP TRIGGER audit_entries_no_update; DROP TRIGGER audit_entries_no_delete;", CancellationToken.None);
+            await db.Database.ExecuteSqlRawAsync(
+                TestDatabase.IsPostgreSql
+                    ? """
+                      DROP TRIGGER audit_entries_append_only ON audit_entries;
+                      CREATE FUNCTION zeroblob(n int) RETURNS bytea LANGUAGE sql AS $$ SELECT decode(repeat('00', n), 'hex') $$;
+                      CREATE FUNCTION randomblob(n int) RETURNS bytea LANGUAGE sql AS $$ SELECT substr(sha256(random()::text::bytea), 1, n) $$;
+                      """
+                    : "DROP TRIGGER audit_entries_no_update; DROP TRIGGER audit_entries_no_delete;",
+                CancellationToken.None);
         }
 
         public ValueTask DisposeAsync() => Server.DisposeAsync();

@@ -4,7 +4,6 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Telephony;
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,22 +30,19 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     private static readonly Guid Ours = Guid.CreateVersion7();
     private static readonly Guid Theirs = Guid.CreateVersion7();
 
-    private readonly SqliteConnection _connection = new("Data Source=:memory:");
-    private DbContextOptions<KralikiDb> _options = null!;
+    private RunningServer _server = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
-        await _connection.OpenAsync(Cancel);
-        _options = new DbContextOptionsBuilder<KralikiDb>().UseSqlite(_connection).Options;
+        _server = await RunningServer.StartAsync(Cancel);
         await using var system = Open(null);
-        await system.Database.EnsureCreatedAsync(Cancel);
         system.AddRange(Call("CA-ours", Ours), Call("CA-theirs", Theirs), Call("CA-nobodys", Guid.Empty));
         await system.SaveChangesAsync(Cancel);
     }
 
-    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
 
     [Fact]
     public void Every_row_says_whose_it_is_or_stands_in_the_list_with_a_reason()
@@ -135,7 +131,7 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     private static int CountOf<T>(KralikiDb db)
         where T : class => db.Set<T>().Count();
 
-    private KralikiDb Open(Guid? organisation) => new(_options, organisation);
+    private KralikiDb Open(Guid? organisation) => _server.Services.GetRequiredService<KralikiDbFactory>().OpenFor(organisation);
 
     private async Task RefusedAsync(Guid organisation, Action<KralikiDb> change)
     {

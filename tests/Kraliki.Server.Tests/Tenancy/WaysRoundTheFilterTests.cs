@@ -36,6 +36,7 @@ public sealed partial class WaysRoundTheFilterTests
         ["Rehearsals/RehearsalRunner.cs"] = "a job, by the id of the row that it was given",
         ["Rehearsals/RehearseCommand.cs"] = "whoever starts the process holds the data",
         ["Sessions/DemoConversations.cs"] = "first start: nobody is signed in",
+        ["Sessions/Journal/DatabaseWatch.cs"] = "asks the database whether it can be written",
         ["Sessions/Journal/JournalReader.cs"] = "by the id of a session that the request's context, or a ticket, has let through",
         ["Sessions/Journal/JournalTables.cs"] = "the journal writes for every session of the node",
         ["Telephony/CarrierCall.cs"] = "a carrier's webhook is nobody's request: its call says whose it is",
@@ -49,6 +50,7 @@ public sealed partial class WaysRoundTheFilterTests
         ["Data/DatabaseStart.cs"] = "pragmas and triggers",
         ["Data/StartTurn.cs"] = "an advisory lock",
         ["Identity/LoginDelays.cs"] = "locks and corrects counts of failures; rows of the installation",
+        ["Sessions/Journal/DatabaseWatch.cs"] = "an empty transaction",
         ["Sessions/Journal/JournalTables.cs"] = "prepared statements of the journal",
     };
 
@@ -57,6 +59,7 @@ public sealed partial class WaysRoundTheFilterTests
     {
         ["Data/DataSetup.cs"] = "the request's context",
         ["Data/KralikiDb.cs"] = "the factory",
+        ["Sessions/Journal/JournalReader.cs"] = "a session that a user asks for, of the organisation that the request names",
     };
 
     [Fact]

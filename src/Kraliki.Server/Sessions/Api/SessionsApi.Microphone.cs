@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Kraliki.Contracts;
-using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Sessions.Journal;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Kraliki.Server.Sessions.Api;
@@ -26,7 +26,7 @@ internal static partial class SessionsApi
         Guid id,
         TakeMicrophone body,
         HttpContext http,
-        KralikiDb db,
+        JournalReader journal,
         CurrentUser user,
         SessionCommands commands,
         PublicUrls urls,
@@ -42,7 +42,7 @@ internal static partial class SessionsApi
             return refusal;
         }
 
-        return await FindAsync(id, db, cancellationToken) is null
+        return await journal.FindAsync(user.OrganisationId, id, cancellationToken) is null
             ? NotFound(id)
             : MicrophoneResult(id, await commands.TakeMicrophoneAsync(id, user.Email, body.ClientId, body.TakeOver, ifVersion, cancellationToken), http, urls);
     }
@@ -51,13 +51,13 @@ internal static partial class SessionsApi
     private static async Task<IResult> ReleaseMicrophoneAsync(
         Guid id,
         HttpContext http,
-        KralikiDb db,
+        JournalReader journal,
         CurrentUser user,
         SessionCommands commands,
         PublicUrls urls,
         CancellationToken cancellationToken,
         [FromQuery(Name = "client_id")] string? clientId = null) =>
-        await FindAsync(id, db, cancellationToken) is null
+        await journal.FindAsync(user.OrganisationId, id, cancellationToken) is null
             ? NotFound(id)
             : MicrophoneResult(id, await commands.ReleaseMicrophoneAsync(id, user.Email, clientId, cancellationToken), http, urls);
 

@@ -99,14 +99,14 @@ internal static partial class SessionsApi
             : await page.ByChangeAsync(rows, row => row.UpdatedAt, row => row.Id, row => View(row, urls), cancellationToken);
     }
 
-    private static async Task<IResult> GetAsync(Guid id, HttpContext http, KralikiDb db, PublicUrls urls, CancellationToken cancellationToken) =>
-        await FindAsync(id, db, cancellationToken) is { } row ? Ok(http, row, urls) : NotFound(id);
+    private static async Task<IResult> GetAsync(Guid id, HttpContext http, JournalReader journal, CurrentUser user, PublicUrls urls, CancellationToken cancellationToken) =>
+        await journal.FindAsync(user.OrganisationId, id, cancellationToken) is { } row ? Ok(http, row, urls) : NotFound(id);
 
     private static async Task<IResult> UpdateAsync(
         Guid id,
         UpdateSession body,
         HttpContext http,
-        KralikiDb db,
+        JournalReader journal,
         CurrentUser user,
         SessionCommands commands,
         PublicUrls urls,
@@ -122,7 +122,7 @@ internal static partial class SessionsApi
             return refusal;
         }
 
-        if (await FindAsync(id, db, cancellationToken) is null)
+        if (await journal.FindAsync(user.OrganisationId, id, cancellationToken) is null)
         {
             return NotFound(id);
         }
@@ -145,14 +145,14 @@ internal static partial class SessionsApi
     private static async Task<IResult> EndAsync(
         Guid id,
         HttpContext http,
-        KralikiDb db,
+        JournalReader journal,
         CurrentUser user,
         SessionCommands commands,
         PublicUrls urls,
         CancellationToken cancellationToken,
         [FromBody(EmptyBodyBehavior = Microsoft.AspNetCore.Mvc.ModelBinding.EmptyBodyBehavior.Allow)] EndSession? body = null)
     {
-        if (await FindAsync(id, db, cancellationToken) is null)
+        if (await journal.FindAsync(user.OrganisationId, id, cancellationToken) is null)
         {
             return NotFound(id);
         }
@@ -183,9 +183,9 @@ internal static partial class SessionsApi
     }
 
     private static async Task<IResult> IssueTicketAsync(
-        Guid id, KralikiDb db, CurrentUser user, SocketTickets tickets, PersonalDataReads reads, CancellationToken cancellationToken)
+        Guid id, JournalReader journal, CurrentUser user, SocketTickets tickets, PersonalDataReads reads, CancellationToken cancellationToken)
     {
-        if (await FindAsync(id, db, cancellationToken) is null)
+        if (await journal.FindAsync(user.OrganisationId, id, cancellationToken) is null)
         {
             return NotFound(id);
         }
@@ -196,7 +196,6 @@ internal static partial class SessionsApi
 
     private static async Task<IResult> EventsAsync(
         Guid id,
-        KralikiDb db,
         CurrentUser user,
         JournalReader journal,
         PersonalDataReads reads,
@@ -214,7 +213,7 @@ internal static partial class SessionsApi
             return Problems.Invalid("after_seq", "after_seq must be 0 or more.");
         }
 
-        if (await FindAsync(id, db, cancellationToken) is not { } row)
+        if (await journal.FindAsync(user.OrganisationId, id, cancellationToken) is not { } row)
         {
             return NotFound(id);
         }
@@ -222,13 +221,12 @@ internal static partial class SessionsApi
         await reads.NoteAsync(user, id, "events");
         var events = await journal.EventsAsync(id, afterSeq, limit, cancellationToken);
         var lastSeq = Math.Max(row.LastSeq, events.LastOrDefault()?.Seq ?? 0);
-        return TypedResults.Ok(new SessionEventPage(events, lastSeq, events.Count == limit && events[^1].Seq < lastSeq));
+        return TypedResults.Ok(new SessionEventPage(events, lastSeq, (events.LastOrDefault()?.Seq ?? afterSeq) < lastSeq));
     }
 
     private static async Task<IResult> TranscriptAsync(
         Guid id,
         HttpRequest request,
-        KralikiDb db,
         CurrentUser user,
         JournalReader journal,
         PersonalDataReads reads,
@@ -242,7 +240,7 @@ internal static partial class SessionsApi
                 : Problems.Invalid("format", $"format must be one of {string.Join(", ", TranscriptText.Formats)}.");
         }
 
-        if (await FindAsync(id, db, cancellationToken) is not { } row)
+        if (await journal.FindAsync(user.OrganisationId, id, cancellationToken) is not { } row)
         {
             return NotFound(id);
         }
@@ -278,9 +276,6 @@ internal static partial class SessionsApi
         context.HttpContext.Response.Headers.RetryAfter = "5";
         return ValueTask.FromResult<object?>(Problems.Result(StatusCodes.Status503ServiceUnavailable, refusal.Code, refusal.Detail));
     }
-
-    private static Task<SessionRow?> FindAsync(Guid id, KralikiDb db, CancellationToken cancellationToken) =>
-        db.Set<SessionRow>().AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
 
     private static SessionView View(SessionRow row, PublicUrls urls) => row.ToView(urls.Socket($"/ws/sessions/{row.Id}"));
 

@@ -55,7 +55,13 @@ internal sealed class JournalTables : IAsyncDisposable
         {
             await db.Database.OpenConnectionAsync(cancellationToken);
             DatabaseWatch.Hurry(db.Database.GetDbConnection());
-            return new JournalTables(db);
+            var tables = new JournalTables(db);
+            foreach (var statement in new[] { tables._createSession, tables._updateSession, tables._addEvent })
+            {
+                await statement.Command.PrepareAsync(cancellationToken);
+            }
+
+            return tables;
         }
         catch
         {
@@ -74,9 +80,18 @@ internal sealed class JournalTables : IAsyncDisposable
         // where waiting for it can still succeed.
         await using var transaction = await _db.Database.GetDbConnection().BeginTransactionAsync(IsolationLevel.Unspecified, cancellationToken);
         _createSession.Command.Transaction = _updateSession.Command.Transaction = _addEvent.Command.Transaction = transaction;
-        for (var i = 0; i < writes.Count; i++)
+        try
         {
-            taken[i] = await WriteAsync(writes[i], cancellationToken);
+            for (var i = 0; i < writes.Count; i++)
+            {
+                taken[i] = await WriteAsync(writes[i], cancellationToken);
+            }
+        }
+        catch (DbException e) when (PostgreSqlPool.LeadsNowhere(e))
+        {
+            // Past EF, whose commands see to this themselves.
+            PostgreSqlPool.Forget(_db.Database.GetDbConnection());
+            throw;
         }
 
         await transaction.CommitAsync(cancellationToken);
@@ -173,7 +188,8 @@ internal sealed class JournalTables : IAsyncDisposable
             {
                 var value = property.PropertyInfo!.GetValue(entity);
                 var converter = property.GetRelationalTypeMapping().Converter;
-                parameter.Value = (value is null ? null : converter is null ? value : converter.ConvertToProvider(value)) ?? DBNull.Value;
+                value = value is null || converter is null ? value : converter.ConvertToProvider(value);
+                parameter.Value = value is string text ? PostgreSqlCommands.Storable(text) : value ?? DBNull.Value;
             }
         }
     }

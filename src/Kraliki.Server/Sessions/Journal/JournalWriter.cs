@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
+using Kraliki.Server.HotTier;
 
 namespace Kraliki.Server.Sessions.Journal;
 
@@ -28,7 +29,7 @@ public sealed class JournalUnavailableException(string message, Exception? inner
 /// </list>
 /// </remarks>
 internal sealed partial class JournalWriter(
-    KralikiDbFactory databases, DatabaseWatch database, SessionLimits limits, TimeProvider time, ILogger<JournalWriter> log) : IHostedService
+    KralikiDbFactory databases, DatabaseWatch database, HotSessions hot, SessionLimits limits, TimeProvider time, ILogger<JournalWriter> log) : IHostedService
 {
     /// <summary>Keeps one commit in the order of 10 ms.</summary>
     private const int LargestBatch = 512;
@@ -162,6 +163,11 @@ internal sealed partial class JournalWriter(
         database.Worked();
         for (var i = 0; i < batch.Count; i++)
         {
+            if (taken[i])
+            {
+                hot.Keep(batch[i].Write.After, batch[i].Write.Events);
+            }
+
             batch[i].Outcome.SetResult(taken[i]);
         }
 
