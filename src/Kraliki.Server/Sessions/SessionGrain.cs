@@ -61,15 +61,17 @@ internal sealed partial class SessionGrain(
             return new(ChangeResult.VersionConflict, row);
         }
 
-        var moves = change.State is { } to && to != row.State;
+        // Its answer got lost on the way; what is left to do is to stop the call of a session that it ended.
+        var again = row.Did(request);
+        var moves = !again && change.State is { } to && to != row.State;
         if (moves && !SessionStates.CanMove(row.State, change.State!.Value))
         {
             return new(ChangeResult.IllegalMove, row);
         }
 
         var now = time.GetUtcNow();
-        var draft = new JournalDraft(row, row with { ChangedByRequest = request });
-        if (change.PhoneNumber is not null || change.Metadata is not null)
+        var draft = new JournalDraft(row, row.Doing(request) with { ChangedByRequest = request });
+        if (!again && (change.PhoneNumber is not null || change.Metadata is not null))
         {
             draft.Add(new SessionUpdated(change.PhoneNumber, change.Metadata), now);
         }
@@ -84,7 +86,7 @@ internal sealed partial class SessionGrain(
             await CommitAsync(draft);
         }
 
-        if (draft.Row.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed && row.State != draft.Row.State)
+        if (draft.Row.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed && (again || row.State != draft.Row.State))
         {
             await StopCallAsync(by, $"Ended by {by}.");
         }
@@ -162,7 +164,7 @@ internal sealed partial class SessionGrain(
             : DeliveryOutcome.NoCall;
     }
 
-    private static bool IsStale(SessionRow row, long? ifVersion, Guid request) => ifVersion is { } version && version != row.Version && row.ChangedByRequest != request;
+    private static bool IsStale(SessionRow row, long? ifVersion, Guid request) => ifVersion is { } version && version != row.Version && row.ChangedByRequest != request && !row.Did(request);
 
     private static StateChanged MoveByHand(SessionRow row, SessionState to, string by) => to switch
     {

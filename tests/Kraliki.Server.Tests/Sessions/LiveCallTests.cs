@@ -73,7 +73,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
             SessionRow.Born(row.Id, row.OrganisationId, (SessionCreated)events[0].Data, row.CreatedAt), (sum, happened) => sum.Apply(happened));
         Assert.Equal("280", folded.Metadata["i"]);
         Assert.Equal(row.Metadata, folded.Metadata);
-        Assert.Equal(row, folded with { Metadata = row.Metadata, UpdatedAt = row.UpdatedAt, Epoch = row.Epoch, OwnerFacts = row.OwnerFacts, ChangedByRequest = row.ChangedByRequest });
+        Assert.Equal(row, folded with { Metadata = row.Metadata, UpdatedAt = row.UpdatedAt, Epoch = row.Epoch, OwnerFacts = row.OwnerFacts, ChangedByRequest = row.ChangedByRequest, Requests = row.Requests });
     }
 
     [Fact]

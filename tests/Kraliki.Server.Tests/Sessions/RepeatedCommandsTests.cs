@@ -46,6 +46,23 @@ public sealed class RepeatedCommandsTests(SharedSessionServer shared)
     }
 
     [Fact]
+    public async Task A_change_that_is_sent_again_is_made_once()
+    {
+        var row = await _server.CreateAsync(Cancel);
+        var grain = Grain(row.Id);
+        var change = new UpdateSession(Metadata: new Dictionary<string, string> { ["crm"] = "7" });
+        var first = await grain.UpdateAsync(change, "o@x.example", null, _request);
+        Assert.Equal(first.Row!.Version, (await grain.UpdateAsync(change, "o@x.example", null, _request)).Row!.Version);
+
+        await ForgetAsync(grain);
+        var again = await grain.UpdateAsync(change, "o@x.example", row.Version, _request);
+        Assert.Equal((ChangeResult.Done, first.Row.Version), (again.Result, again.Row!.Version));
+        Assert.Single(await FactsAsync<SessionUpdated>(row.Id));
+
+        Assert.Equal(ChangeResult.VersionConflict, (await grain.UpdateAsync(change, "o@x.example", row.Version, Guid.CreateVersion7())).Result);
+    }
+
+    [Fact]
     public void A_session_knows_its_newest_requests_again()
     {
         var row = SessionRow.Born(
