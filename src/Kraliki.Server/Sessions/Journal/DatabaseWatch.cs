@@ -49,6 +49,7 @@ internal sealed partial class DatabaseWatch : BackgroundService
     private volatile DatabaseFault? _fault;
     private volatile bool _trying;
     private int _failures;
+    private Task? _question;
 
     public DatabaseWatch(KralikiDbFactory databases, FactBudget budget, IMeterFactory meters, TimeProvider time, ILogger<DatabaseWatch> log)
     {
@@ -210,20 +211,14 @@ internal sealed partial class DatabaseWatch : BackgroundService
 
     private async Task LookAsync(CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(Patience, _time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        // One question at a time: a database that froze does not answer its cancellation either, and then nobody waits for
+        // the clean-up, which takes the driver's own time-outs.
+        _question = _question is { IsCompleted: false } ? _question : AskItselfAsync(cancellationToken);
         try
         {
-            await using var db = _databases.OpenForSystem();
-            await db.Database.OpenConnectionAsync(limit.Token);
-            var connection = db.Database.GetDbConnection();
-            Hurry(connection);
-
-            // SQLite takes the write lock here, and PostgreSQL has to answer.
-            await using var transaction = await connection.BeginTransactionAsync(limit.Token);
-            await transaction.CommitAsync(limit.Token);
+            await _question.WaitAsync(Patience, _time, cancellationToken);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is TimeoutException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             Failed(new NoAnswerException());
             return;
@@ -245,6 +240,20 @@ internal sealed partial class DatabaseWatch : BackgroundService
             _trying = _fault is not null;
             _worthATry.TrySetResult();
         }
+    }
+
+    private async Task AskItselfAsync(CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Patience, _time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        await using var db = _databases.OpenForSystem();
+        await db.Database.OpenConnectionAsync(limit.Token);
+        var connection = db.Database.GetDbConnection();
+        Hurry(connection);
+
+        // SQLite takes the write lock here, and PostgreSQL has to answer.
+        await using var transaction = await connection.BeginTransactionAsync(limit.Token);
+        await transaction.CommitAsync(limit.Token);
     }
 
     [LoggerMessage(EventId = 2091, Level = LogLevel.Error, Message = "Nothing can be written: {Reason}. Calls go on, and what happens in them waits")]
