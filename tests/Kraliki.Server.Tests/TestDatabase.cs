@@ -2,6 +2,9 @@ using System.Globalization;
 using Kraliki.Server.Data;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kraliki.Server.Tests;
 
@@ -62,6 +65,15 @@ public static class TestDatabase
             // Many servers at once, most of them idle.
             ["Kraliki:Database:ConnectionString"] = server.Connection(NameFor(dataDirectory)) + ";Minimum Pool Size=0;Connection Idle Lifetime=10",
         };
+    }
+
+    /// <summary>A test's own hand in all that a server asks of its database.</summary>
+    public static void Intercept(IServiceCollection services, IInterceptor interceptor)
+    {
+        var before = services.Single(service => service.ServiceType == typeof(DbContextOptions<KralikiDb>));
+        services.Replace(ServiceDescriptor.Singleton(provider =>
+            new DbContextOptionsBuilder<KralikiDb>((DbContextOptions<KralikiDb>)(before.ImplementationInstance ?? before.ImplementationFactory!(provider)))
+                .AddInterceptors(interceptor).Options));
     }
 
     /// <summary>After the server of this directory has ended.</summary>

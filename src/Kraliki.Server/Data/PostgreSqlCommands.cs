@@ -13,10 +13,12 @@ internal sealed class PostgreSqlCommands : DbCommandInterceptor
     {
         foreach (DbParameter parameter in result.Parameters)
         {
-            if (parameter.Value is string text)
+            parameter.Value = parameter.Value switch
             {
-                parameter.Value = Storable(text);
-            }
+                string text => Storable(text),
+                IEnumerable<string?> texts => texts.Select(text => text is null ? null : Storable(text)).ToArray(),
+                var other => other,
+            };
         }
 
         return result;

@@ -1,6 +1,8 @@
+using System.Data.Common;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Kraliki.Server.Operations;
 
@@ -35,32 +37,12 @@ public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttp
         await _gate.WaitAsync();
         try
         {
-            await using var db = databases.OpenForSystem();
-            await using var transaction = await db.Database.BeginTransactionAsync();
-
-            // The update locks the head: writers of other nodes wait until this transaction has ended.
-            var known = await db.Set<AuditHead>()
-                .Where(row => row.OrganisationId == owner)
-                .ExecuteUpdateAsync(row => row.SetProperty(head => head.Number, head => head.Number + 1)) == 1;
-            var head = known
-                ? await db.Set<AuditHead>().SingleAsync(row => row.OrganisationId == owner)
-                : db.Add(new AuditHead { OrganisationId = owner, Number = 1, Link = AuditChain.Beginning(owner), Mac = [] }).Entity;
-            var entry = new AuditEntry
-            {
-                OrganisationId = owner,
-                Number = head.Number,
-                At = time.GetUtcNow(),
-                Actor = Cut(actor),
-                Action = action,
-                Subject = Cut(subject),
-                Detail = detail is null ? null : Cut(detail),
-                Address = address,
-                RequestId = http.HttpContext?.TraceIdentifier,
-            };
-            chain.Append(entry, head);
-            db.Add(entry);
-            await db.SaveChangesAsync();
-            await transaction.CommitAsync();
+            await AppendAsync(action, subject, detail, actor, owner, address);
+        }
+        catch (DbUpdateException e) when (e.InnerException is DbException { SqlState: PostgresErrorCodes.UniqueViolation })
+        {
+            // Another node began the organisation's chain at the same moment: now there is a head to queue at.
+            await AppendAsync(action, subject, detail, actor, owner, address);
         }
         finally
         {
@@ -70,8 +52,42 @@ public sealed class AuditLog(KralikiDbFactory databases, AuditChain chain, IHttp
 
     public void Dispose() => _gate.Dispose();
 
-    // Never through a pair: half of one is stored as another character than the one that the chain is computed over.
-    private static string Cut(string text) => CutStorable(PostgreSqlCommands.Storable(text));
+    private async Task AppendAsync(string action, string subject, string? detail, string actor, Guid owner, string? address)
+    {
+        await using var db = databases.OpenForSystem();
+        await using var transaction = await db.Database.BeginTransactionAsync();
 
-    private static string CutStorable(string text) => text.Length <= LongestText ? text : text[..(char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText)];
+        // The update locks the head: writers of other nodes wait until this transaction has ended.
+        var known = await db.Set<AuditHead>()
+            .Where(row => row.OrganisationId == owner)
+            .ExecuteUpdateAsync(row => row.SetProperty(head => head.Number, head => head.Number + 1)) == 1;
+        var head = known
+            ? await db.Set<AuditHead>().SingleAsync(row => row.OrganisationId == owner)
+            : db.Add(new AuditHead { OrganisationId = owner, Number = 1, Link = AuditChain.Beginning(owner), Mac = [] }).Entity;
+        var entry = new AuditEntry
+        {
+            OrganisationId = owner,
+            Number = head.Number,
+            At = time.GetUtcNow(),
+            Actor = Cut(actor),
+            Action = action,
+            Subject = Cut(subject),
+            Detail = detail is null ? null : Cut(detail),
+            Address = address,
+            RequestId = http.HttpContext?.TraceIdentifier,
+        };
+        chain.Append(entry, head);
+        db.Add(entry);
+        await db.SaveChangesAsync();
+        await transaction.CommitAsync();
+    }
+
+    /// <summary>As the database keeps it: the chain is computed over what will be read again.</summary>
+    private static string Cut(string text)
+    {
+        var storable = PostgreSqlCommands.Storable(text);
+
+        // Never through a pair: half of one is stored as another character.
+        return storable.Length <= LongestText ? storable : storable[..(char.IsHighSurrogate(storable[LongestText - 1]) ? LongestText - 1 : LongestText)];
+    }
 }

@@ -369,11 +369,7 @@ public sealed class HotTierTests : IAsyncLifetime
             set => _yes = value;
         }
 
-        public void Install(IServiceCollection services)
-        {
-            var options = (DbContextOptions<KralikiDb>)services.Single(service => service.ServiceType == typeof(DbContextOptions<KralikiDb>)).ImplementationInstance!;
-            services.Replace(ServiceDescriptor.Singleton(new DbContextOptionsBuilder<KralikiDb>(options).AddInterceptors(this).Options));
-        }
+        public void Install(IServiceCollection services) => TestDatabase.Intercept(services, this);
 
         public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
             System.Data.Common.DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>

@@ -177,6 +177,22 @@ public sealed class AuditChainTests(AuditChainTests.OpenedServer opened) : IClas
     }
 
     [Fact]
+    public async Task Nodes_that_begin_a_chain_at_once_write_one()
+    {
+        for (var round = 0; round < 10; round++)
+        {
+            var organisation = Guid.CreateVersion7(TimeProvider.System.GetUtcNow());
+            var nodes = Enumerable.Range(0, 2).Select(_ => ActivatorUtilities.CreateInstance<AuditLog>(opened.Server.Services)).ToList();
+            await Task.WhenAll(nodes.Select(node => Task.Run(() => node.WriteAsync("tested", "first", actor: "test", organisation: organisation), Cancel)));
+            await using var db = Open();
+            var verification = await opened.Server.Services.GetRequiredService<AuditChain>().VerifyAsync(db, organisation, TimeProvider.System.GetUtcNow(), Cancel);
+            Assert.True(verification.Intact);
+            Assert.Equal(2, verification.Entries);
+            nodes.ForEach(node => node.Dispose());
+        }
+    }
+
+    [Fact]
     public async Task Acts_of_the_moment_do_not_disturb_a_verification_or_each_other()
     {
         var audit = opened.Server.Services.GetRequiredService<AuditLog>();

@@ -1,9 +1,11 @@
+using System.Data.Common;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -13,7 +15,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
+using Npgsql;
 
 namespace Kraliki.Server.Tests.Sessions;
 
@@ -136,7 +138,12 @@ public sealed class DatabaseAwayTests
             var problem = await answer.Content.ReadFromJsonAsync(ContractsJson.Default.Problem, Cancelled);
 
             Assert.Equal((HttpStatusCode.ServiceUnavailable, "database_unavailable"), (answer.StatusCode, problem!.Code));
-            Assert.Equal("No call can begin now: the database does not answer. Running calls go on.", problem.Detail);
+            if (!TestDatabase.IsPostgreSql)
+            {
+                // There nothing can be read either, and the request does not come as far as to begin a call.
+                Assert.Equal("No call can begin now: the database does not answer. Running calls go on.", problem.Detail);
+            }
+
             Assert.NotNull(answer.Headers.RetryAfter);
             using var health = await api.GetAsync("health/ready", Cancelled);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
@@ -192,7 +199,8 @@ public sealed class DatabaseAwayTests
     public async Task A_full_disk_refuses_new_calls_at_once_lets_running_ones_go_on_and_heals_when_there_is_room()
     {
         var pages = new PageLimit();
-        await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent, change: pages.Install);
+        await using var server = await SessionServer.StartAsync(
+            Cancelled, settings: new Dictionary<string, string>(RunningServer.Silent) { ["Kraliki:Database:Provider"] = "sqlite" }, change: pages.Install);
         var call = await server.StartCallAsync(Cancelled);
         await using var watcher = Watcher.Of(server, call.Id);
         await watcher.UntilAsync(message => message is Ready, "the watcher was not let in", Cancelled);
@@ -292,21 +300,37 @@ public sealed class DatabaseAwayTests
         }
     }
 
-    /// <summary>Somebody else writes and does not stop: SQLite's way of being away.</summary>
+    /// <summary>The ways of being away: in SQLite somebody else writes and does not stop, PostgreSQL ends all connections and lets nobody in.</summary>
     private sealed class WriteLock : IDisposable
     {
-        private readonly SqliteConnection _connection;
+        private readonly DbConnection _connection;
+        private readonly string _end;
 
         public WriteLock(SessionServer server)
         {
+            var database = server.Get<KralikiOptions>().Database;
+            if (database.Provider == DatabaseProvider.PostgreSql)
+            {
+                var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString!.Reveal()) { Pooling = false };
+                var name = settings.Database;
+                settings.Database = "postgres";
+                _connection = new NpgsqlConnection(settings.ConnectionString);
+                _connection.Open();
+                Run($"ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+                Run($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+                _end = $"ALTER DATABASE {name} ALLOW_CONNECTIONS true";
+                return;
+            }
+
             _connection = new SqliteConnection($"Data Source={Path.Combine(server.Host.DataDirectory, "kraliki.db")};Pooling=False");
             _connection.Open();
             Run("BEGIN IMMEDIATE");
+            _end = "ROLLBACK";
         }
 
         public void Dispose()
         {
-            Run("ROLLBACK");
+            Run(_end);
             _connection.Dispose();
         }
 
@@ -329,11 +353,7 @@ public sealed class DatabaseAwayTests
             set => _yes = value;
         }
 
-        public void Install(IServiceCollection services)
-        {
-            var options = (DbContextOptions<KralikiDb>)services.Single(service => service.ServiceType == typeof(DbContextOptions<KralikiDb>)).ImplementationInstance!;
-            services.Replace(ServiceDescriptor.Singleton(new DbContextOptionsBuilder<KralikiDb>(options).AddInterceptors(this).Options));
-        }
+        public void Install(IServiceCollection services) => TestDatabase.Intercept(services, this);
 
         public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
             System.Data.Common.DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
@@ -345,11 +365,7 @@ public sealed class DatabaseAwayTests
     {
         private volatile int _most = int.MaxValue;
 
-        public void Install(IServiceCollection services)
-        {
-            var options = (DbContextOptions<KralikiDb>)services.Single(service => service.ServiceType == typeof(DbContextOptions<KralikiDb>)).ImplementationInstance!;
-            services.Replace(ServiceDescriptor.Singleton(new DbContextOptionsBuilder<KralikiDb>(options).AddInterceptors(this).Options));
-        }
+        public void Install(IServiceCollection services) => TestDatabase.Intercept(services, this);
 
         /// <summary>Leaves room for some hundred kilobytes, and makes the journal open its connection again.</summary>
         public async Task FillAsync(SessionServer server, Guid session, CancellationToken cancellationToken)

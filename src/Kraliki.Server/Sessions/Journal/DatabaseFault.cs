@@ -43,7 +43,7 @@ internal sealed record DatabaseFault(DatabaseFaultKind Kind, DateTimeOffset Sinc
         // Classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
         DbException { SqlState: "53100" } => DatabaseFaultKind.DiskFull,
         DbException { SqlState: "58030" } => DatabaseFaultKind.DiskBroken,
-        DbException { SqlState: null or "25006" or "57014" } => DatabaseFaultKind.Away,
+        DbException { SqlState: null or "25006" or "3D000" or "55000" or "57014" } => DatabaseFaultKind.Away,
         DbException { SqlState: ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] } => DatabaseFaultKind.Away,
         _ => null,
     };
