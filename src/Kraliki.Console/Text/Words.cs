@@ -121,7 +121,7 @@ public sealed partial record Words
     public string MicrophoneTake { get; init; } = "Take the microphone";
     public string MicrophoneTakeOver { get; init; } = "Take over here";
     public string MicrophoneGiveBack { get; init; } = "Give back";
-    public string MicrophoneSure { get; init; } = "{0} will not be heard any more.";
+    public string MicrophoneSure { get; init; } = "If you take it over, they will not be heard any more.";
     public string MicrophoneTakeAway { get; init; } = "Take it from them";
 
     // Suggestions

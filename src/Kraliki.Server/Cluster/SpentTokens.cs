@@ -2,8 +2,11 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Kraliki.Server.Data;
+using Kraliki.Server.HotTier;
+using Kraliki.Server.Sessions.Journal;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using StackExchange.Redis;
 
 namespace Kraliki.Server.Cluster;
 
@@ -20,10 +23,14 @@ public sealed class SpentToken
 /// <summary>Which one-time tokens were used, in the database that all nodes share: the row's key decides who was first. Safe from any thread.</summary>
 /// <remarks>
 /// Uses that come together are written together: when a thousand consoles come back at once they cost a few commits, not a
-/// thousand. One writes for all that wait; there is no task of its own.
+/// thousand. One writes for all that wait; there is no task of its own. The hot tier is asked first: "used" counts there, and
+/// "first" does while the database does not answer.
 /// </remarks>
-internal sealed class SpentTokens(KralikiDbFactory databases)
+internal sealed class SpentTokens(KralikiDbFactory databases, RedisConnection redis, HotTierLimits limits, DatabaseWatch database, TimeProvider time)
 {
+    // Redis refuses entries that have no life left.
+    private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
+
     // Two parameters each, far below what a database takes in one statement.
     private const int LargestBatch = 256;
 
@@ -35,6 +42,28 @@ internal sealed class SpentTokens(KralikiDbFactory databases)
     /// <exception cref="System.Data.Common.DbException">The database is away: it may or may not count as used.</exception>
     /// <exception cref="TimeoutException">Too many wait for the database.</exception>
     public async Task<bool> SpendAsync(Guid id, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+    {
+        var away = database.Fault is not null;
+        var life = expiresAt - time.GetUtcNow();
+        var (known, first) = await redis.AskAsync(
+            shared => shared.StringSetAsync(redis.Key($"spent:{id:N}"), 1, life > Least ? life : Least, When.NotExists), away ? limits.LastResortPatience : limits.RequestPatience);
+        if (known && (!first || away))
+        {
+            return first;
+        }
+
+        try
+        {
+            return await RecordAsync(id, expiresAt, cancellationToken);
+        }
+        catch (Exception e) when (known && DatabaseFault.KindOf(e) is not null)
+        {
+            database.Suspect();
+            return first;
+        }
+    }
+
+    private async Task<bool> RecordAsync(Guid id, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
         var mine = new Spending(id, expiresAt, new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
         if (!_waiting.Writer.TryWrite(mine))

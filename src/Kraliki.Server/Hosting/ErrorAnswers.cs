@@ -35,8 +35,10 @@ internal static partial class ErrorAnswers
     public static Task ExceptionAsync(HttpContext http)
     {
         var error = http.Features.Get<IExceptionHandlerFeature>()!;
-        if (error.Error is JournalUnavailableException || DatabaseFault.KindOf(error.Error) is not null)
+        if (IsDatabaseAway(error.Error))
         {
+            // Logs the outage, once, in place of each request's exception.
+            http.RequestServices.GetRequiredService<DatabaseWatch>().Failed(error.Error);
             return DatabaseAwayAsync(http);
         }
 
@@ -76,6 +78,8 @@ internal static partial class ErrorAnswers
         http.Response.Headers.RetryAfter = "2";
         return Problems.WriteAsync(http, 503, "database_unavailable", "The database does not answer at present; nothing was changed. Try again in a moment.");
     }
+
+    public static bool IsDatabaseAway(Exception error) => error is JournalUnavailableException || DatabaseFault.KindOf(error) is not null;
 
     /// <summary>System.Text.Json tells a path and a .NET type; people need the field's name and what it may be.</summary>
     private static (string? Field, string Sentence) Explain(JsonException error, Type? body, HttpContext http)

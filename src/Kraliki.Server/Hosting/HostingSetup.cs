@@ -53,7 +53,7 @@ public static class HostingSetup
         {
             ExceptionHandler = ErrorAnswers.ExceptionAsync,
             StatusCodeSelector = error => error is BadHttpRequestException bad ? bad.StatusCode : StatusCodes.Status500InternalServerError,
-            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || ErrorAnswers.IsDatabaseAway(context.Exception),
             AllowStatusCode404Response = true,
         });
         app.UseStatusCodePages(ErrorAnswers.StatusAsync);

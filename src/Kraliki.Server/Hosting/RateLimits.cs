@@ -2,7 +2,10 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
 using System.Threading.RateLimiting;
+using Kraliki.Server.HotTier;
 using Microsoft.AspNetCore.RateLimiting;
 
 namespace Kraliki.Server.Hosting;
@@ -11,7 +14,8 @@ namespace Kraliki.Server.Hosting;
 /// <remarks>
 /// A signed-in user is counted by name wherever they are, everybody else by address; a route with one of these names has
 /// its own count, and then an anonymous request to it counts there alone. Counts are forgotten by the framework when they
-/// have been full for ten seconds, so that their number is bounded by the addresses of the last minute.
+/// have been full for ten seconds, so that their number is bounded by the addresses of the last minute. With Redis all nodes
+/// count together (<see cref="SharedBucket"/>).
 /// </remarks>
 public static class RateLimits
 {
@@ -31,33 +35,25 @@ public static class RateLimits
 
     public const string Reports = "reports";
 
-    public static void AddRateLimits(this IServiceCollection services, RateOptions rates) =>
-        services.AddRateLimiter(limits =>
+    public static void AddRateLimits(this IServiceCollection services, RateOptions rates)
+    {
+        services.AddRateLimiter(limits => limits.OnRejected = (rejected, _) => RefuseAsync(rejected.HttpContext, rejected.Lease));
+        services.AddSingleton<Buckets>();
+        services.AddOptions<RateLimiterOptions>().Configure<Buckets>((limits, buckets) =>
         {
-            limits.OnRejected = (rejected, _) => RefuseAsync(rejected.HttpContext, rejected.Lease);
             limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(http => UserOf(http) is { } user
-                ? PerMinute(user, rates.UserPerMinute, atOnce: Math.Max(1, rates.UserPerMinute / 5))
+                ? buckets.PerMinute("any", user, rates.UserPerMinute, atOnce: Math.Max(1, rates.UserPerMinute / 5))
                 : http.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>() is not null
                     ? RateLimitPartition.GetNoLimiter("")
-                    : PerMinute(AddressOf(http), rates.AddressPerMinute));
-            limits.AddPolicy(Login, http => PerMinute(AddressOf(http), rates.SignInPerMinute));
-            limits.AddPolicy(Mail, http => PerMinute($"{UserOf(http) ?? AddressOf(http)} {RouteOf(http)}", rates.MailPerMinute));
-            limits.AddPolicy(Refresh, http => PerMinute(AddressOf(http), rates.RefreshPerMinute));
-            limits.AddPolicy(Sockets, http => PerMinute(AddressOf(http), rates.SocketsPerMinute));
-            limits.AddPolicy(Webhooks, http => PerMinute(AddressOf(http), rates.WebhooksPerMinute));
-            limits.AddPolicy(Reports, http => PerMinute(UserOf(http) ?? AddressOf(http), rates.ReportsPerMinute));
+                    : buckets.PerMinute("any", AddressOf(http), rates.AddressPerMinute));
+            limits.AddPolicy(Login, http => buckets.PerMinute(Login, AddressOf(http), rates.SignInPerMinute));
+            limits.AddPolicy(Mail, http => buckets.PerMinute(Mail, $"{UserOf(http) ?? AddressOf(http)} {RouteOf(http)}", rates.MailPerMinute));
+            limits.AddPolicy(Refresh, http => buckets.PerMinute(Refresh, AddressOf(http), rates.RefreshPerMinute));
+            limits.AddPolicy(Sockets, http => buckets.PerMinute(Sockets, AddressOf(http), rates.SocketsPerMinute));
+            limits.AddPolicy(Webhooks, http => buckets.PerMinute(Webhooks, AddressOf(http), rates.WebhooksPerMinute));
+            limits.AddPolicy(Reports, http => buckets.PerMinute(Reports, UserOf(http) ?? AddressOf(http), rates.ReportsPerMinute));
         });
-
-    private static RateLimitPartition<string> PerMinute(string key, int permits, int? atOnce = null) =>
-        RateLimitPartition.GetTokenBucketLimiter(key, _ => new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = atOnce ?? permits,
-            TokensPerPeriod = 1,
-            ReplenishmentPeriod = TimeSpan.FromMinutes(1) / permits,
-
-            // Who comes too often hears so at once; a queue would keep the connection and the caller waiting.
-            QueueLimit = 0,
-        });
+    }
 
     private static async ValueTask RefuseAsync(HttpContext http, RateLimitLease lease)
     {
@@ -91,5 +87,32 @@ public static class RateLimits
         address.TryWriteBytes(bytes, out _);
         bytes[8..].Clear();
         return $"{new IPAddress(bytes)}/64";
+    }
+
+    /// <summary>Makes the counts: this node's own, or, with Redis, all nodes' together.</summary>
+    private sealed class Buckets(RedisConnection redis, HotTierLimits limits, MasterKey master)
+    {
+        private readonly byte[] _key = master.Derive("rate-limits");
+
+        /// <param name="policy">Counts of different policies have nothing to do with each other.</param>
+        public RateLimitPartition<string> PerMinute(string policy, string key, int permits, int? atOnce = null) => redis.IsConfigured
+            ? RateLimitPartition.Get<string>(key, _ => new SharedBucket(redis, limits.RequestPatience, Name(policy, key), Options(permits, atOnce)))
+            : RateLimitPartition.GetTokenBucketLimiter(key, _ => Options(permits, atOnce));
+
+        private static TokenBucketRateLimiterOptions Options(int permits, int? atOnce) => new()
+        {
+            TokenLimit = atOnce ?? permits,
+            TokensPerPeriod = 1,
+            ReplenishmentPeriod = TimeSpan.FromMinutes(1) / permits,
+
+            // The partitions' owner refills them all with one timer.
+            AutoReplenishment = false,
+
+            // Who comes too often hears so at once; a queue would keep the connection and the caller waiting.
+            QueueLimit = 0,
+        };
+
+        /// <summary>Addresses of people are nobody's business in Redis.</summary>
+        private string Name(string policy, string key) => $"{policy}:{Convert.ToHexString(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(key)).AsSpan(0, 16))}";
     }
 }

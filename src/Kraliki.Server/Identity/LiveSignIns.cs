@@ -1,5 +1,7 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Data;
+using Kraliki.Server.HotTier;
+using Kraliki.Server.Sessions.Journal;
 using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Identity;
@@ -16,9 +18,10 @@ internal enum AccessLoss
 
 /// <summary>
 /// The open sockets of this node and the sign-ins they depend on. A socket is told at once of what happens on this node,
-/// and within <see cref="Interval"/> of what happens on another: one query then asks for all of them. Safe from any thread.
+/// and of what happens on another when that node tells, or else within <see cref="Interval"/>: one query then asks for all
+/// of them. Safe from any thread.
 /// </summary>
-internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvider time, ILogger<LiveSignIns> log) : BackgroundService
+internal sealed partial class LiveSignIns : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
@@ -29,6 +32,22 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
 
     // As many as there are open sockets.
     private readonly Dictionary<Guid, List<Place>> _places = [];
+    private readonly KralikiDbFactory _databases;
+    private readonly RedisConnection _redis;
+    private readonly ILogger<LiveSignIns> _log;
+    private readonly Doorbell _doorbell;
+
+    public LiveSignIns(KralikiDbFactory databases, RedisConnection redis, TimeProvider time, ILogger<LiveSignIns> log)
+    {
+        (_databases, _redis, _log, _doorbell) = (databases, redis, log, new(time));
+        redis.Hinted += (hint, payload) =>
+        {
+            if (hint == Hint.SignIns && Concerns(payload))
+            {
+                _doorbell.Ring();
+            }
+        };
+    }
 
     /// <summary>From now on <paramref name="lost"/> is called, at least once, when the access is lost; it must not block.</summary>
     /// <param name="role">As it was when the access was given.</param>
@@ -46,6 +65,11 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
             // Asked after joining: what happens in between is seen here, or told, or both.
             return (place, LossOf(place, await StatesAsync([signIn], cancellationToken)));
         }
+        catch (Exception e) when (DatabaseFault.KindOf(e) is not null)
+        {
+            // A pass is half a minute old at most and was given to somebody who was signed in; the next round that can ask, asks.
+            return (place, null);
+        }
         catch
         {
             place.Dispose();
@@ -53,8 +77,14 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
         }
     }
 
+    /// <summary>These were ended or changed on this node; the database knows already.</summary>
     public void Notify(IReadOnlyCollection<Guid> signIns, AccessLoss loss)
     {
+        if (signIns.Count > 0)
+        {
+            _redis.Tell(Hint.SignIns, signIns.Count > AskAtOnce ? "" : string.Join(',', signIns));
+        }
+
         List<Place> affected;
         lock (_gate)
         {
@@ -69,9 +99,9 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (true)
         {
+            await _doorbell.WaitAsync(Interval, stoppingToken);
             try
             {
                 await CheckAsync(stoppingToken);
@@ -80,6 +110,15 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
             {
                 LogCheckFailed(e);
             }
+        }
+    }
+
+    /// <summary>Whether a socket of this node depends on one of these; without a list it may be any.</summary>
+    private bool Concerns(string signIns)
+    {
+        lock (_gate)
+        {
+            return signIns.Length == 0 ? _places.Count > 0 : signIns.Split(',').Any(text => Guid.TryParse(text, out var signIn) && _places.ContainsKey(signIn));
         }
     }
 
@@ -112,7 +151,7 @@ internal sealed partial class LiveSignIns(KralikiDbFactory databases, TimeProvid
     /// <returns>The present role behind each of these sign-ins that is good.</returns>
     private async Task<Dictionary<Guid, UserRole>> StatesAsync(List<Guid> signIns, CancellationToken cancellationToken)
     {
-        await using var db = databases.OpenForSystem();
+        await using var db = _databases.OpenForSystem();
         return await db.Set<SignIn>()
             .Where(row => signIns.Contains(row.Id) && row.EndedAt == null && row.User.DeactivatedAt == null)
             .Select(row => new { row.Id, row.User.Role })

@@ -114,7 +114,7 @@ internal sealed partial class InsightQueue : BackgroundService
         return [];
     }
 
-    /// <summary>(3) Not repeated: a fact that comes twice would be worse than one that does not come.</summary>
+    /// <summary>(3) What cannot be recorded while others look for a dead node is let go: the next turn tells more than this one.</summary>
     private async Task RecordAsync(HeardTurn turn, SessionFact[] found)
     {
         if (found.Length == 0)

@@ -1,3 +1,6 @@
+using Kraliki.Server.Data;
+using Kraliki.Server.Hosting;
+using Kraliki.Server.HotTier;
 using Kraliki.Server.Operations.Flags;
 using Microsoft.AspNetCore.Authorization;
 using OpenTelemetry.Metrics;
@@ -18,11 +21,20 @@ public static class OperationsSetup
         builder.Services.AddSingleton<Refusals>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Refusals>());
         builder.Services.AddSingleton<PersonalDataReads>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<PersonalDataReads>());
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalAudit>();
-        builder.Services.AddSingleton<FeatureFlags>();
+        builder.Services.AddSingleton(services => new FeatureFlags(
+            services.GetRequiredService<KralikiDbFactory>(),
+            services.GetRequiredService<RedisConnection>(),
+            services.GetRequiredService<KralikiOptions>(),
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ILogger<FeatureFlags>>()));
         builder.Services.AddHostedService(services => services.GetRequiredService<FeatureFlags>());
         builder.Services.AddSingleton<DiskSpace>();
         builder.Services.AddHostedService(services => services.GetRequiredService<DiskSpace>());
+
+        // Load balancers ask every second; an outage is logged once, by who finds it out.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [HealthApi.Ready]);
 
         // Nobody to send to: then nothing is measured, and the start does not load any of it.

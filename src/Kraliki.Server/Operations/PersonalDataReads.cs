@@ -1,14 +1,19 @@
+using System.Globalization;
+using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Sessions.Journal;
 
 namespace Kraliki.Server.Operations;
 
 /// <summary>Writes down who read a customer's words unredacted. Safe from any thread.</summary>
 /// <remarks>
 /// Once per person and conversation in <see cref="Memory"/>: a console that reconnects and pages through a transcript is one
-/// reading, and the log stays legible.
+/// reading, and the log stays legible. While the database is away, running calls stay readable: what was read then is written
+/// down once it is back, with the time of the reading.
 /// </remarks>
-internal sealed class PersonalDataReads(AuditLog audit, TimeProvider time)
+internal sealed partial class PersonalDataReads(
+    AuditLog audit, DatabaseWatch database, IHttpContextAccessor http, TimeProvider time, ILogger<PersonalDataReads> log) : BackgroundService
 {
     public static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
 
@@ -16,6 +21,9 @@ internal sealed class PersonalDataReads(AuditLog audit, TimeProvider time)
     private const int Capacity = 10_000;
 
     private readonly Lock _gate = new();
+
+    // Readings that wait for the database. Full: the next reader is refused, because nothing is read without being written down.
+    private readonly Channel<Owed> _owed = Channel.CreateBounded<Owed>(Capacity);
     private readonly Dictionary<(Guid User, Guid Session), DateTimeOffset> _noted = [];
 
     /// <summary>Called before the first word leaves.</summary>
@@ -32,7 +40,19 @@ internal sealed class PersonalDataReads(AuditLog audit, TimeProvider time)
             }
         }
 
-        await audit.WriteAsync(AuditActions.PersonalDataRead, session.ToString(), $"The conversation was opened: {how}.");
+        var owed = new Owed(session, how, user.Email, user.OrganisationId, http.HttpContext?.Connection.RemoteIpAddress?.ToString(), now);
+        if (database.Fault is null || !_owed.Writer.TryWrite(owed))
+        {
+            try
+            {
+                await audit.WriteAsync(AuditActions.PersonalDataRead, session.ToString(), $"The conversation was opened: {how}.");
+            }
+            catch (Exception e) when (DatabaseFault.KindOf(e) is not null && _owed.Writer.TryWrite(owed))
+            {
+                database.Suspect();
+            }
+        }
+
         lock (_gate)
         {
             if (_noted.Count >= Capacity)
@@ -46,4 +66,45 @@ internal sealed class PersonalDataReads(AuditLog audit, TimeProvider time)
             _noted[key] = now;
         }
     }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await foreach (var owed in _owed.Reader.ReadAllAsync(stoppingToken))
+            {
+                while (!await TryWriteAsync(owed, stoppingToken))
+                {
+                    await Task.Delay(TimeSpan.FromSeconds(1), time, stoppingToken);
+                }
+            }
+        }
+        finally
+        {
+            if (_owed.Reader.Count is > 0 and var lost)
+            {
+                LogLost(lost);
+            }
+        }
+    }
+
+    private async Task<bool> TryWriteAsync(Owed owed, CancellationToken cancellationToken)
+    {
+        await database.WorthATryAsync(cancellationToken);
+        try
+        {
+            var at = owed.At.UtcDateTime.ToString("u", CultureInfo.InvariantCulture);
+            await audit.WriteAsync(AuditActions.PersonalDataRead, owed.Session.ToString(), $"The conversation was opened: {owed.How}; at {at}, while the database was away.", owed.User, owed.Organisation, owed.Address);
+            return true;
+        }
+        catch (Exception e) when (DatabaseFault.KindOf(e) is not null)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(EventId = 3121, Level = LogLevel.Error, Message = "{Count} readings of personal data could not be written into the audit log before the server stopped")]
+    private partial void LogLost(int count);
+
+    private sealed record Owed(Guid Session, string How, string User, Guid Organisation, string? Address, DateTimeOffset At);
 }

@@ -10,7 +10,10 @@ namespace Kraliki.Server.Sessions;
 /// The owner of one session's decisions: its state machine, the order of its events, which call may speak for it. One at a
 /// time in the whole cluster; should there ever be two, the journal refuses the one that knows less.
 /// </summary>
-/// <remarks>Every method may throw <see cref="JournalUnavailableException"/>; all but <see cref="InstructAsync"/>, <see cref="RecordAsync"/> and <see cref="DecideAsync"/> may then be called again without harm.</remarks>
+/// <remarks>
+/// Every method may throw <see cref="JournalUnavailableException"/> and may then be called again without harm: what is not
+/// harmless by itself has a parameter <c>request</c>, the same each time, by which the session knows it again.
+/// </remarks>
 [Alias("kraliki.session")]
 internal interface ISessionGrain : IGrainWithGuidKey
 {
@@ -79,21 +82,23 @@ internal interface ISessionGrain : IGrainWithGuidKey
     Task AbandonAsync(long epoch);
 
     /// <summary>The operator's line goes into the journal and to the AI.</summary>
-    Task<DeliveryOutcome> InstructAsync(string text, string by);
+    Task<DeliveryOutcome> InstructAsync(string text, string by, Guid request);
 
     Task<DeliveryOutcome> ProvideToolResultAsync(string callId, string output);
 
     /// <summary>What was found out beside the call goes into the journal; suggestions too, as long as the session has not ended and they say something new.</summary>
-    /// <remarks>Called again it would record again.</remarks>
-    Task RecordAsync(SessionFact[] found);
+    Task RecordAsync(SessionFact[] found, Guid request);
 
     /// <summary>The operator decided about a suggestion. An accepted reply goes to the AI.</summary>
     /// <param name="text">The operator's own words; null takes the suggestion's.</param>
-    Task<DecisionOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by);
+    Task<DecisionOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by, Guid request);
 
     /// <summary>Committed events go to the node from now on, for a while: call it again before <see cref="SessionLimits.OwnerExpires"/>.</summary>
     /// <returns>The newest seq; -1 when there is no such session.</returns>
     Task<long> WatchAsync(INodeLink node);
+
+    /// <summary>The node holds no call of this session, which names it.</summary>
+    Task DisownAsync(string life);
 
     /// <summary>Looks after a session that no call speaks for any more: interrupted when its node is gone, brought back, or brought to its end.</summary>
     Task ReapAsync();

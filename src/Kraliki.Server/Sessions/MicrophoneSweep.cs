@@ -14,22 +14,30 @@ internal sealed partial class MicrophoneSweep(
         using var timer = new PeriodicTimer(limits.MicrophoneSweep, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            await SweepAsync(stoppingToken);
+            try
+            {
+                foreach (var (session, user, client) in await journal.MicrophonesAsync(stoppingToken))
+                {
+                    await TendAsync(session, user, client);
+                }
+            }
+            catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
+            {
+                LogSweepFailed(e);
+            }
         }
     }
 
-    private async Task SweepAsync(CancellationToken cancellationToken)
+    private async Task TendAsync(Guid session, string user, string client)
     {
         try
         {
-            foreach (var (session, user, client) in await journal.MicrophonesAsync(cancellationToken))
-            {
-                await grains.GetGrain<ISessionGrain>(session).TendMicrophoneAsync(user, client, tabs.Has(session, user, client));
-            }
+            await grains.GetGrain<ISessionGrain>(session).TendMicrophoneAsync(user, client, tabs.Has(session, user, client));
         }
-        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
+        catch (Exception e) when (GrainCalls.IsTransient(e))
         {
-            LogSweepFailed(e);
+            // Its grain is on the way to another node; the others' turn comes all the same.
+            LogNotTended(e, session);
         }
     }
 }

@@ -54,18 +54,26 @@ public sealed class SessionCommands
     /// <summary>What a carrier whose stream is over is told. Not repeated by itself: it waits on the line.</summary>
     internal Task<AfterStream> AfterStreamAsync(Guid session) => Grain(session).AfterStreamAsync();
 
-    /// <summary>Not repeated by itself: the AI might be told twice.</summary>
-    internal Task<DeliveryOutcome> InstructAsync(Guid session, string text, string by) => Grain(session).InstructAsync(text, by);
+    /// <summary>Told to the AI at most once, however often the way to the session breaks.</summary>
+    internal Task<DeliveryOutcome> InstructAsync(Guid session, string text, string by) =>
+        RepeatAsync(request => Grain(session).InstructAsync(text, by, request), CancellationToken.None);
 
     internal Task<DeliveryOutcome> ProvideToolResultAsync(Guid session, string callId, string output) =>
         Grain(session).ProvideToolResultAsync(callId, output);
 
-    /// <summary>What was found out beside the call. Not repeated by itself: it might be recorded twice.</summary>
-    internal Task RecordAsync(Guid session, SessionFact[] found) => Grain(session).RecordAsync(found);
+    /// <summary>What was found out beside the call.</summary>
+    internal Task RecordAsync(Guid session, SessionFact[] found) =>
+        RepeatAsync(
+            async request =>
+            {
+                await Grain(session).RecordAsync(found, request);
+                return true;
+            },
+            CancellationToken.None);
 
-    /// <summary>Not repeated by itself: the AI might be told twice.</summary>
+    /// <inheritdoc cref="InstructAsync"/>
     internal Task<DecisionOutcome> DecideAsync(Guid session, string suggestionId, SuggestionDecision decision, string? text, string by) =>
-        Grain(session).DecideAsync(suggestionId, decision, text, by);
+        RepeatAsync(request => Grain(session).DecideAsync(suggestionId, decision, text, by, request), CancellationToken.None);
 
     /// <summary>Committed events of the session come to this node's feed.</summary>
     internal Task<long> WatchAsync(Guid session) =>
@@ -74,7 +82,7 @@ public sealed class SessionCommands
     private static SessionCreated Traced(SessionCreated facts) =>
         RequestTrace.Current is { } trace ? facts with { RequestId = trace.RequestId, TraceParent = trace.Parent } : facts;
 
-    private Task<ChangeOutcome> RepeatAsync(Func<Guid, Task<ChangeOutcome>> call, CancellationToken cancellationToken)
+    private Task<T> RepeatAsync<T>(Func<Guid, Task<T>> call, CancellationToken cancellationToken)
     {
         var request = Guid.CreateVersion7(_time.GetUtcNow());
         return GrainCalls.RepeatAsync(() => call(request), _time, cancellationToken);

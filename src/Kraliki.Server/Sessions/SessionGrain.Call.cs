@@ -17,6 +17,8 @@ internal sealed partial class SessionGrain
     // Last words are awaited for 2 s, closing takes up to 3 s more.
     private static readonly TimeSpan ClosingTakes = TimeSpan.FromSeconds(9);
 
+    private static readonly TimeSpan AttachingTakes = TimeSpan.FromSeconds(10);
+
     // The node that holds the call. Null: no call, or it has not been heard of yet since this activation began.
     private INodeLink? _owner;
     private DateTimeOffset _ownerSeenAt;
@@ -253,6 +255,15 @@ internal sealed partial class SessionGrain
         }
     }
 
+    public async Task DisownAsync(string life)
+    {
+        // An attachment is on its way to the node for a moment.
+        if (await CurrentAsync() is { } row && row.Node == life && time.GetUtcNow() - _ownerSeenAt >= AttachingTakes)
+        {
+            await LoseNodeAsync(row, "The server lost sight of the call.");
+        }
+    }
+
     public async Task ReapAsync()
     {
         if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
@@ -263,20 +274,14 @@ internal sealed partial class SessionGrain
         var now = time.GetUtcNow();
         if (row.Node is { } life)
         {
-            if (row.State == SessionState.WrapUp && !nodes.IsLiving(life))
+            if (!nodes.IsLiving(life))
             {
-                // Ended already; only the call that would have told so is gone. The caller still listens into the silence.
-                await FinishAsync(EndReason.TalkServerLost, "The server that held the call was lost.", "server");
-                recovery.HangUp(row.Id);
-            }
-            else if (!nodes.IsLiving(life))
-            {
-                await InterruptAsync(EndReason.TalkServerLost, "The server that held the call was lost.");
+                await LoseNodeAsync(row, "The server that held the call was lost.");
             }
             else if (now - _ownerSeenAt >= limits.OwnerExpires)
             {
                 // The node lives and has not spoken for the call for long: it could not record its end.
-                await InterruptAsync(EndReason.TalkServerLost, "The server lost sight of the call.");
+                await LoseNodeAsync(row, "The server lost sight of the call.");
             }
         }
         else if (row is { InterruptedAt: { } since, State: not SessionState.WrapUp })
@@ -337,6 +342,19 @@ internal sealed partial class SessionGrain
 
         _former = former with { Facts = batch.Before + batch.Facts.Length };
         return true;
+    }
+
+    private async Task LoseNodeAsync(SessionRow row, string detail)
+    {
+        if (row.State != SessionState.WrapUp)
+        {
+            await InterruptAsync(EndReason.TalkServerLost, detail);
+            return;
+        }
+
+        // Ended already; only the call that would have told so is gone. The caller still listens into the silence.
+        await FinishAsync(EndReason.TalkServerLost, detail, "server");
+        recovery.HangUp(row.Id);
     }
 
     private Task InterruptAsync(EndReason reason, string detail)

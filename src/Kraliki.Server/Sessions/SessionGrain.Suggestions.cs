@@ -10,16 +10,16 @@ internal sealed partial class SessionGrain
     // Read from the journal when it is first needed, and again when a write has failed.
     private OpenSuggestions? _suggestions;
 
-    public async Task RecordAsync(SessionFact[] found)
+    public async Task RecordAsync(SessionFact[] found, Guid request)
     {
-        if (await CurrentAsync() is not { } row)
+        if (await CurrentAsync() is not { } row || row.Did(request))
         {
             return;
         }
 
         var over = SessionStates.IsTerminal(row.State);
         var open = await SuggestionsAsync();
-        var draft = new JournalDraft(row, row);
+        var draft = new JournalDraft(row, row.Doing(request));
         foreach (var fact in found)
         {
             foreach (var admitted in fact is not SuggestionMade made ? [fact] : over ? [] : open.Admit(made))
@@ -34,11 +34,16 @@ internal sealed partial class SessionGrain
         }
     }
 
-    public async Task<DecisionOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by)
+    public async Task<DecisionOutcome> DecideAsync(string suggestionId, SuggestionDecision decision, string? text, string by, Guid request)
     {
         if (await CurrentAsync() is not { } row)
         {
             return new(DeliveryOutcome.NoSuchSession);
+        }
+
+        if (row.Did(request))
+        {
+            return new(DeliveryOutcome.Delivered);
         }
 
         var suggestions = await SuggestionsAsync();
@@ -53,7 +58,7 @@ internal sealed partial class SessionGrain
             return new(DeliveryOutcome.NoCall);
         }
 
-        var draft = new JournalDraft(row, row);
+        var draft = new JournalDraft(row, row.Doing(request));
         draft.Add(new SuggestionDecided(suggestionId, decision, text, by), time.GetUtcNow());
         if (line is not null)
         {

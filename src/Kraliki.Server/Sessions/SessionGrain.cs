@@ -127,11 +127,16 @@ internal sealed partial class SessionGrain(
         return new(ChangeResult.Done, _row);
     }
 
-    public async Task<DeliveryOutcome> InstructAsync(string text, string by)
+    public async Task<DeliveryOutcome> InstructAsync(string text, string by, Guid request)
     {
         if (await CurrentAsync() is not { } row)
         {
             return DeliveryOutcome.NoSuchSession;
+        }
+
+        if (row.Did(request))
+        {
+            return DeliveryOutcome.Delivered;
         }
 
         if (_owner is not { } owner)
@@ -139,7 +144,7 @@ internal sealed partial class SessionGrain(
             return DeliveryOutcome.NoCall;
         }
 
-        var draft = new JournalDraft(row, row);
+        var draft = new JournalDraft(row, row.Doing(request));
         draft.Add(new OperatorText(text, by), time.GetUtcNow());
         await CommitAsync(draft);
         return await DeliverAsync(owner, row.Epoch, new InstructProvider(text)) ? DeliveryOutcome.Delivered : DeliveryOutcome.NoCall;

@@ -45,13 +45,34 @@ internal sealed partial class SessionReaper(
             await Parallel.ForEachAsync(
                 unattended.Where(session => session.Node == nodes.Self ? calls.Find(session.Id) is null : IsOurs(session.Id, living)),
                 new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
-                async (session, _) => await grains.GetGrain<ISessionGrain>(session.Id).ReapAsync());
+                (session, stop) => LookAfterAsync(session.Id, session.Node, stop));
         }
         catch (JournalUnavailableException)
         {
             // The outage itself is logged, once.
         }
         catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
+        {
+            LogSweepFailed(e);
+        }
+    }
+
+    /// <summary>Repeated here: while the cluster settles after a death, first calls fail, and one that does must not keep the others waiting.</summary>
+    private async ValueTask LookAfterAsync(Guid session, string? node, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var grain = grains.GetGrain<ISessionGrain>(session);
+            await GrainCalls.RepeatAsync(
+                async () =>
+                {
+                    await (node == nodes.Self ? grain.DisownAsync(node) : grain.ReapAsync());
+                    return true;
+                },
+                time,
+                cancellationToken);
+        }
+        catch (Exception e) when (GrainCalls.IsTransient(e))
         {
             LogSweepFailed(e);
         }

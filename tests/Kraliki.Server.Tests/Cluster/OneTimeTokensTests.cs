@@ -65,7 +65,7 @@ public sealed class OneTimeTokensTests(ServerFixture fixture)
     {
         var node = Node();
         var token = Issue(node, "ours");
-        var strangers = new OneTimeTokens(MasterKey.Load(Options with { MasterKey = new Secret(Convert.ToBase64String(new byte[MasterKey.Bytes])) }), new SpentTokens(Databases), _time);
+        var strangers = new OneTimeTokens(MasterKey.Load(Options with { MasterKey = new Secret(Convert.ToBase64String(new byte[MasterKey.Bytes])) }), Spent(Databases), _time);
 
         Assert.Equal(TokenOutcome.Unknown, (await node.RedeemAsync<Note>("other", token, _ => true, Cancelled)).Outcome);
         Assert.Equal(TokenOutcome.Unknown, (await node.RedeemAsync<Note>("test", token, note => note.Text == "theirs", Cancelled)).Outcome);
@@ -102,7 +102,7 @@ public sealed class OneTimeTokensTests(ServerFixture fixture)
         var nowhere = new KralikiDbFactory(
             new DbContextOptionsBuilder<KralikiDb>().UseSqlite("Data Source=/nowhere/kraliki.db").Options,
             Options with { Database = new(DatabaseProvider.Sqlite, ConnectionString: null) });
-        var away = new OneTimeTokens(Master, new SpentTokens(nowhere), _time);
+        var away = new OneTimeTokens(Master, Spent(nowhere), _time);
         var token = Issue(away, "ours");
 
         Assert.True(DatabaseTrouble.Is((await Record.ExceptionAsync(() => RedeemAsync(away, token)))!));
@@ -114,7 +114,7 @@ public sealed class OneTimeTokensTests(ServerFixture fixture)
     {
         await using var server = await RunningServer.StartAsync(Cancelled);
         var databases = server.Services.GetRequiredService<KralikiDbFactory>();
-        var spent = new SpentTokens(databases);
+        var spent = ActivatorUtilities.CreateInstance<SpentTokens>(server.Services);
         var now = TimeProvider.System.GetUtcNow();
         await spent.SpendAsync(Guid.NewGuid(), now - TimeSpan.FromHours(1), Cancelled);
         var fresh = Guid.NewGuid();
@@ -132,7 +132,9 @@ public sealed class OneTimeTokensTests(ServerFixture fixture)
 
     private KralikiDbFactory Databases => fixture.Server.Services.GetRequiredService<KralikiDbFactory>();
 
-    private OneTimeTokens Node() => new(Master, new SpentTokens(Databases), _time);
+    private SpentTokens Spent(KralikiDbFactory databases) => ActivatorUtilities.CreateInstance<SpentTokens>(fixture.Server.Services, databases);
+
+    private OneTimeTokens Node() => new(Master, Spent(Databases), _time);
 
     private string Issue(OneTimeTokens node, string text) => node.Issue("test", new Note(text), _time.GetUtcNow() + Life);
 

@@ -25,6 +25,8 @@ public sealed class RedisServer : IAsyncDisposable
 
     public string ConnectionString => _password is null ? $"127.0.0.1:{Port}" : $"127.0.0.1:{Port},password={_password}";
 
+    public bool IsRunning => _process is { HasExited: false };
+
     /// <summary>For a server's settings.</summary>
     public Dictionary<string, string> Settings => new() { ["Kraliki:Redis:ConnectionString"] = ConnectionString };
 

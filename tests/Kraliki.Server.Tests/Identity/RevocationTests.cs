@@ -5,7 +5,6 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -52,7 +51,7 @@ public sealed class RevocationTests
         Assert.Null(await RefusalAsync(server, token));
 
         var databases = server.Services.GetRequiredService<KralikiDbFactory>();
-        using var sockets = new LiveSignIns(databases, _time, NullLogger<LiveSignIns>.Instance);
+        using var sockets = ActivatorUtilities.CreateInstance<LiveSignIns>(server.Services, _time);
         var otherNode = new SignIns(databases, ActivatorUtilities.CreateInstance<Revocations>(server.Services, _time), sockets, _time);
         Assert.True(await otherNode.EndAsync(Guid.Parse(new JsonWebToken(token).GetClaim("sid").Value), SignInEnd.EndedByUser, Cancel));
 

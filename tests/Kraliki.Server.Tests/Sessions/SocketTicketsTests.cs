@@ -1,6 +1,5 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
-using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Sockets;
 using Microsoft.Extensions.Time.Testing;
@@ -15,7 +14,7 @@ public sealed class SocketTicketsTests
     private readonly SocketTickets _tickets;
 
     public SocketTicketsTests(SharedSessionServer shared) =>
-        _tickets = new SocketTickets(new OneTimeTokens(shared.Server.Get<MasterKey>(), new SpentTokens(shared.Server.Get<KralikiDbFactory>()), _time), _time);
+        _tickets = new SocketTickets(new OneTimeTokens(shared.Server.Get<MasterKey>(), shared.Server.Get<SpentTokens>(), _time), _time);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 

@@ -1,5 +1,4 @@
 using Kraliki.Server.Cluster;
-using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Telephony;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,7 +16,7 @@ public sealed class StreamTokensTests
     public StreamTokensTests(ServerFixture fixture)
     {
         var services = fixture.Server.Services;
-        _tokens = new(new OneTimeTokens(services.GetRequiredService<MasterKey>(), new SpentTokens(services.GetRequiredService<KralikiDbFactory>()), _time), _time);
+        _tokens = new(new OneTimeTokens(services.GetRequiredService<MasterKey>(), services.GetRequiredService<SpentTokens>(), _time), _time);
     }
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;

@@ -16,11 +16,11 @@ internal sealed class TestCall
     private readonly CallLoop _loop;
     private bool _callerAudio = true;
 
-    public TestCall(CallOptions? options = null, bool admit = true, IReadOnlyList<TurnFinished>? history = null)
+    public TestCall(CallOptions? options = null, bool admit = true, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null)
     {
         Carrier = new MemoryCarrier(Time);
         Provider = new ScriptedProvider();
-        var admission = new CallAdmission(Sink, Provider, new ProviderSetup(Guid.CreateVersion7(), "Be kind.", history ?? [], CallTool.All));
+        var admission = new CallAdmission(Sink, Provider, new ProviderSetup(Guid.CreateVersion7(), "Be kind.", history ?? [], CallTool.All), comeback);
         _loop = new CallLoop(Carrier.Socket, (_, _) => Task.FromResult(admit ? admission : null), options ?? new CallOptions(), Time, NullLogger<CallLoop>.Instance);
         Outcome = _loop.RunAsync(TestContext.Current.CancellationToken);
     }
@@ -38,9 +38,9 @@ internal sealed class TestCall
     public CallLoop Loop => _loop;
 
     /// <summary>The carrier opens the stream and the provider is ready.</summary>
-    public static TestCall Answered(CallOptions? options = null, IReadOnlyList<TurnFinished>? history = null)
+    public static TestCall Answered(CallOptions? options = null, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null)
     {
-        var call = new TestCall(options, history: history);
+        var call = new TestCall(options, history: history, comeback: comeback);
         call.Carrier.Start();
         call.Provider.Events.Connected("sess_1", "model-1");
         return call;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.HotTier;
 using Microsoft.EntityFrameworkCore;
 
 namespace Kraliki.Server.Operations.Flags;
@@ -8,10 +9,10 @@ namespace Kraliki.Server.Operations.Flags;
 /// <summary>What holds for each organisation at present. Asked anywhere, as often as wanted: an answer costs one look into memory.</summary>
 /// <remarks>
 /// The database is the record. The node where a decision is made knows it at once (<see cref="Learn"/>); every other one
-/// asks for changes each <see cref="Interval"/>, so it follows within that and the time of a query. While the database is
-/// away, what was last known holds.
+/// asks for changes each <see cref="Interval"/>, and at once when it is told of one, so it follows within that and the time
+/// of a query. While the database is away, what was last known holds.
 /// </remarks>
-public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOptions options, TimeProvider time, ILogger<FeatureFlags> log) : BackgroundService
+public sealed partial class FeatureFlags : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -21,15 +22,33 @@ public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOpti
     // Only what organisations have decided: as many entries as the table has rows.
     private readonly ConcurrentDictionary<(Guid Organisation, Flag Flag), Known> _decisions = new();
     private readonly Lock _learning = new();
+    private readonly KralikiDbFactory _databases;
+    private readonly RedisConnection _redis;
+    private readonly KralikiOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<FeatureFlags> _log;
+    private readonly Doorbell _doorbell;
     private DateTimeOffset _newest;
     private bool _failing;
+
+    internal FeatureFlags(KralikiDbFactory databases, RedisConnection redis, KralikiOptions options, TimeProvider time, ILogger<FeatureFlags> log)
+    {
+        (_databases, _redis, _options, _time, _log, _doorbell) = (databases, redis, options, time, log, new(time));
+        redis.Hinted += (hint, _) =>
+        {
+            if (hint == Hint.Flags)
+            {
+                _doorbell.Ring();
+            }
+        };
+    }
 
     /// <summary>A flag of an organisation holds from now on, or no longer does. Raised on any thread, one after the other in the order of the changes; handlers must return at once.</summary>
     public event Action<Guid, Flag>? Changed;
 
     /// <summary>Safe from any thread, waits for nothing, allocates nothing.</summary>
     public bool IsEnabled(Guid organisation, Flag flag) =>
-        (flag == Flag.WebhookValidation && !options.Demo)
+        (flag == Flag.WebhookValidation && !_options.Demo)
         || (_decisions.TryGetValue((organisation, flag), out var known) ? known.Enabled : FlagDefinition.Default);
 
     /// <summary>Everything is known before the first request or call can come.</summary>
@@ -37,6 +56,13 @@ public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOpti
     {
         await RefreshAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>A decision that was made on this node and is in the database.</summary>
+    internal void Announce(FlagRow row)
+    {
+        Learn(row);
+        _redis.Tell(Hint.Flags, "");
     }
 
     /// <summary>A decision that is in the database. Older ones than those known are ignored, in whatever order they come.</summary>
@@ -72,9 +98,9 @@ public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOpti
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (true)
         {
+            await _doorbell.WaitAsync(Interval, stoppingToken);
             try
             {
                 await RefreshAsync(stoppingToken);
@@ -93,12 +119,16 @@ public sealed partial class FeatureFlags(KralikiDbFactory databases, KralikiOpti
 
     private async Task RefreshAsync(CancellationToken cancellationToken)
     {
-        await using var db = databases.OpenForSystem();
+        await using var db = _databases.OpenForSystem();
+        var now = _time.GetUtcNow();
         var since = _newest == default ? default : _newest - Overlap;
         foreach (var row in await db.Set<FlagRow>().AsNoTracking().Where(row => row.UpdatedAt >= since).ToListAsync(cancellationToken))
         {
             Learn(row);
-            _newest = row.UpdatedAt > _newest ? row.UpdatedAt : _newest;
+
+            // A stamp of a clock that is ahead must not hide what others decide until then.
+            var seen = row.UpdatedAt < now ? row.UpdatedAt : now;
+            _newest = seen > _newest ? seen : _newest;
         }
     }
 

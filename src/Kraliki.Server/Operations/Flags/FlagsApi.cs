@@ -100,7 +100,7 @@ internal static class FlagsApi
             return Conflict(http, View(flag, await db.Set<FlagRow>().AsNoTracking().SingleAsync(row => row.Name == name, cancellationToken), null));
         }
 
-        flags.Learn(row);
+        flags.Announce(row);
         var view = View(flag, row, null);
         await audit.WriteAsync(AuditActions.FlagChanged, name, $"From {Word(before)} to {Word(view)}.");
         return Tagged(http, view);

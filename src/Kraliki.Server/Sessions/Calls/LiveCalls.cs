@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
@@ -89,8 +90,9 @@ public sealed class LiveCalls
         var before = Find(sessionId);
         _calls[sessionId] = call;
 
-        // The grain tells the earlier call too, but commands find their call by the session, and that is this one now.
-        before?.LoseSession();
+        // The grain tells the earlier call too, but commands find their call by the session, and that is this one now. Its
+        // last words are still taken.
+        before?.Post(new EndCall(EndReason.TalkServerLost, "The call was taken over by a newer connection."));
         return call;
     }
 

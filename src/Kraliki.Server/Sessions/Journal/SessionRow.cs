@@ -91,7 +91,16 @@ public sealed record SessionRow : IOwned
     /// <summary>The request that made this <see cref="Version"/>: sent again because its answer got lost, it is not a conflict with itself.</summary>
     [Id(27)] public Guid? ChangedByRequest { get; init; }
 
+    /// <summary>The newest requests whose facts must come only once, each by 16 of its digits, newest first.</summary>
+    [Id(28)] public string Requests { get; init; } = "";
+
     public MicrophoneHolder? Microphone => MicrophoneUser is { } user && MicrophoneClient is { } client ? new(user, client, MicrophoneSince) : null;
+
+    /// <summary>What the request wanted is in the journal already: it is sent again because its answer got lost.</summary>
+    public bool Did(Guid request) => Requests.Contains(DigitsOf(request), StringComparison.Ordinal);
+
+    /// <summary>The row with which the request's facts are committed.</summary>
+    public SessionRow Doing(Guid request) => this with { Requests = string.Concat(DigitsOf(request), Requests.AsSpan(0, Math.Min(Requests.Length, 15 * 16))) };
 
     /// <summary>The row after one more event. Pure: the same events always give the same row.</summary>
     public SessionRow Apply(SessionEvent happened)
@@ -146,6 +155,9 @@ public sealed record SessionRow : IOwned
         MicrophoneSince = since,
         Version = Version + 1,
     };
+
+    // The second half of a version 7 id is random.
+    private static string DigitsOf(Guid request) => request.ToString("N")[16..];
 
     private SessionRow Moved(StateChanged move, DateTimeOffset at) => (SessionRules.IsOver(move.To) ? Held(null, null, null) : this) with
     {

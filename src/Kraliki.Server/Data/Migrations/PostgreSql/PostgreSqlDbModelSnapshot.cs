@@ -943,6 +943,12 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnName("request_id")
                         .UseCollation("C");
 
+                    b.Property<string>("Requests")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("requests")
+                        .UseCollation("C");
+
                     b.Property<long?>("StartedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("started_at");

@@ -1,0 +1,382 @@
+using System.Net;
+using System.Net.Http.Json;
+using Kraliki.Contracts;
+using Kraliki.Server.Data;
+using Kraliki.Server.HotTier;
+using Kraliki.Server.Identity;
+using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Tests.Sessions;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace Kraliki.Server.Tests.HotTier;
+
+/// <summary>Two servers on one database and one Redis: SQLite lets two hosts of one process share its file.</summary>
+public sealed class HotTierTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("kraliki-test-").FullName;
+    private readonly List<IAsyncDisposable> _servers = [];
+    private RedisServer _redis = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _redis = await RedisServer.StartAsync(Cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var server in _servers)
+        {
+            await server.DisposeAsync();
+        }
+
+        await _redis.DisposeAsync();
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task What_one_node_revokes_the_other_refuses_at_once()
+    {
+        // Whose clock stands still believes a good answer for ever: only what it is told can change its mind.
+        var (here, there) = (await StartAsync(), await StartAsync(time: new FakeTimeProvider(TimeProvider.System.GetUtcNow())));
+        using var client = await here.SignInAsync(Cancel);
+        var token = client.DefaultRequestHeaders.Authorization!.Parameter!;
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(there, token));
+
+        using var bye = await client.PostAsync("api/v1/auth/logout", content: null, Cancel);
+
+        await UntilAsync(async () => await AskAsync(there, token) == HttpStatusCode.Unauthorized, "the other node still lets the token in");
+    }
+
+    [Fact]
+    public async Task A_good_answer_of_another_node_is_not_believed_longer_than_ones_own()
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var server = await StartAsync(time: time);
+        using var client = await server.SignInAsync(Cancel);
+        var token = client.DefaultRequestHeaders.Authorization!.Parameter!;
+        var jwt = new JsonWebToken(token);
+        await using var redis = await _redis.ConnectAsync();
+
+        // Found good four seconds ago elsewhere, and revoked there since by a node whose message was lost.
+        var found = time.GetUtcNow() - TimeSpan.FromSeconds(4);
+        await redis.GetDatabase().StringSetAsync($"kraliki:token:{Guid.Parse(jwt.Id):N}", found.ToUnixTimeMilliseconds(), Revocations.Trust - TimeSpan.FromSeconds(4));
+        await using (var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem())
+        {
+            db.Add(new RevokedToken { Jti = Guid.Parse(jwt.Id), ExpiresAt = time.GetUtcNow() + AccessTokens.Life });
+            await db.SaveChangesAsync(Cancel);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(server, token));
+        time.Advance(TimeSpan.FromSeconds(1.1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(server, token));
+    }
+
+    [Fact]
+    public async Task Requests_are_counted_by_all_nodes_together_and_by_each_alone_while_Redis_is_away()
+    {
+        Dictionary<string, string> limits = new() { ["Kraliki:Limits:AddressPerMinute"] = "4" };
+        var (here, there) = (await StartAsync(limits), await StartAsync(limits));
+        using var a = here.Anonymous();
+        using var b = there.Anonymous();
+        foreach (var client in new[] { a, b, a, b })
+        {
+            Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("api/v1/console-info", Cancel)).StatusCode);
+        }
+
+        using var refused = await b.GetAsync("api/v1/console-info", Cancel);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 15);
+        await _redis.KillAsync(Cancel);
+        await RedisOf(here).UntilAsync(open: false, Cancel).WaitAsync(Patience, Cancel);
+        Assert.Equal(HttpStatusCode.OK, (await a.GetAsync("api/v1/console-info", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await a.GetAsync("api/v1/console-info", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await a.GetAsync("api/v1/console-info", Cancel)).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_flag_that_is_switched_on_one_node_holds_on_the_other_at_once()
+    {
+        // Its clock stands still, so that it never looks by itself.
+        var frozen = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var (here, there) = (await StartAsync(), await StartAsync(change: services => services.Replace(ServiceDescriptor.Singleton(provider => new FeatureFlags(
+            provider.GetRequiredService<KralikiDbFactory>(), provider.GetRequiredService<RedisConnection>(), provider.GetRequiredService<Kraliki.Server.Hosting.KralikiOptions>(), frozen, NullLogger<FeatureFlags>.Instance)))));
+        var changed = new TaskCompletionSource<Flag>(TaskCreationOptions.RunContinuationsAsynchronously);
+        there.Services.GetRequiredService<FeatureFlags>().Changed += (_, flag) => changed.TrySetResult(flag);
+        using var admin = await here.SignInAsync(Cancel, RunningServer.Admin);
+        using var request = new HttpRequestMessage(HttpMethod.Patch, "api/v1/flags/enable_sentiment_analysis") { Content = new StringContent("""{"enabled":false}""", null, "application/json") };
+        request.Headers.TryAddWithoutValidation("If-Match", "*");
+
+        using var answer = await admin.SendAsync(request, Cancel);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(Flag.SentimentAnalysis, await changed.Task.WaitAsync(Patience, Cancel));
+    }
+
+    [Fact]
+    public async Task A_decision_stamped_by_a_clock_that_is_ahead_does_not_hide_the_next_ones()
+    {
+        var server = await StartAsync();
+        var flags = server.Services.GetRequiredService<FeatureFlags>();
+        var organisation = Guid.NewGuid();
+        await DecideAsync("enable_sentiment_analysis", TimeSpan.FromHours(1));
+        await UntilAsync(() => Task.FromResult(!flags.IsEnabled(organisation, Flag.SentimentAnalysis)), "the first decision was not seen");
+
+        await DecideAsync("enable_intent_detection", TimeSpan.Zero);
+
+        await UntilAsync(() => Task.FromResult(!flags.IsEnabled(organisation, Flag.IntentDetection)), "the second decision was not seen");
+
+        async Task DecideAsync(string name, TimeSpan ahead)
+        {
+            await using var db = server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
+            db.Add(new FlagRow { OrganisationId = organisation, Name = name, Enabled = false, UpdatedAt = TimeProvider.System.GetUtcNow() + ahead, UpdatedBy = "x@y.example", Version = 1 });
+            await db.SaveChangesAsync(Cancel);
+        }
+    }
+
+    [Fact]
+    public async Task A_session_can_be_read_and_watched_without_the_database_by_its_own_organisation_alone()
+    {
+        var away = new UnreachableDatabase();
+        await using var server = await SessionServer.StartAsync(Cancel, settings: Settings(RunningServer.Silent), change: services =>
+        {
+            away.Install(services);
+            services.Replace(ServiceDescriptor.Singleton(Limits()));
+        });
+        var redis = RedisOf(server.Host);
+        await redis.UntilAsync(open: true, Cancel).WaitAsync(Patience, Cancel);
+        using var client = await server.Host.SignInAsync(Cancel);
+        using var late = await server.Host.SignInAsync(Cancel);
+        var mine = await server.CreateAsync(Cancel);
+        var foreign = await server.CreateAsync(Cancel, organisation: Guid.NewGuid());
+        using var warm = await client.GetAsync($"api/v1/sessions/{mine.Id}", Cancel);
+        await UntilAsync(async () => await server.Get<HotSessions>().RowAsync(foreign.Id) is not null, "the sessions did not reach Redis");
+
+        away.Yes = true;
+
+        using var view = await client.GetAsync($"api/v1/sessions/{mine.Id}", Cancel);
+        Assert.Equal(mine.Id, (await view.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancel))!.Id);
+        using var page = await client.GetAsync($"api/v1/sessions/{mine.Id}/events", Cancel);
+        Assert.Single((await page.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(ContractsJson.Default.SessionEventPage, Cancel))!.Items);
+        using var ticket = await client.PostAsync($"api/v1/sessions/{mine.Id}/ticket", content: null, Cancel);
+        Assert.Equal(HttpStatusCode.Created, ticket.StatusCode);
+        await using (var socket = server.Watch(mine.Id))
+        {
+            await foreach (var message in socket.ReadAsync(Cancel).WithCancellation(Cancel))
+            {
+                if (message is EventMessage { Data: SessionCreated })
+                {
+                    break;
+                }
+            }
+        }
+
+        using var other = await client.GetAsync($"api/v1/sessions/{foreign.Id}", Cancel);
+        Assert.Equal(HttpStatusCode.NotFound, other.StatusCode);
+        using var unknown = await client.GetAsync($"api/v1/sessions/{Guid.NewGuid()}", Cancel);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, unknown.StatusCode);
+
+        // Signed in, but never seen since: it may have been revoked meanwhile.
+        using var stranger = await late.GetAsync($"api/v1/sessions/{mine.Id}", Cancel);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, stranger.StatusCode);
+        Assert.NotNull(stranger.Headers.RetryAfter);
+        away.Yes = false;
+        await UntilAsync(
+            async () =>
+            {
+                await using var db = server.Get<KralikiDbFactory>().OpenForSystem();
+                return await db.Set<Kraliki.Server.Operations.AuditEntry>().AnyAsync(entry => entry.Subject == mine.Id.ToString() && entry.Detail!.Contains("while the database was away"), Cancel);
+            },
+            "the reading was not written down afterwards");
+    }
+
+    [Fact]
+    public async Task Redis_may_be_killed_frozen_emptied_and_started_late_and_nobody_notices()
+    {
+        await _redis.KillAsync(Cancel);
+        var server = await StartAsync();
+        using var client = await server.SignInAsync(Cancel);
+        var connection = RedisOf(server);
+        await WorksAsync("degraded");
+
+        await _redis.RunAsync(Cancel);
+        await connection.UntilAsync(open: true, Cancel).WaitAsync(Patience, Cancel);
+        await WorksAsync("healthy");
+
+        await _redis.FreezeAsync(Cancel);
+        await connection.UntilAsync(open: false, Cancel).WaitAsync(Patience, Cancel);
+        await WorksAsync("degraded");
+        await _redis.ThawAsync(Cancel);
+        await connection.UntilAsync(open: true, Cancel).WaitAsync(Patience, Cancel);
+
+        await using (var redis = await _redis.ConnectAsync())
+        {
+            await redis.GetServer("127.0.0.1", _redis.Port).FlushAllDatabasesAsync();
+        }
+
+        await WorksAsync("healthy");
+        await _redis.KillAsync(Cancel);
+        await connection.UntilAsync(open: false, Cancel).WaitAsync(Patience, Cancel);
+        await WorksAsync("degraded");
+        await _redis.RunAsync(Cancel);
+        await connection.UntilAsync(open: true, Cancel).WaitAsync(Patience, Cancel);
+        await WorksAsync("healthy");
+
+        async Task WorksAsync(string health)
+        {
+            using var created = await client.PostAsJsonAsync("api/v1/sessions", new CreateSession(), ContractsJson.Default.CreateSession, Cancel);
+            var session = (await created.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancel))!;
+            using var read = await client.GetAsync($"api/v1/sessions/{session.Id}", Cancel);
+            Assert.Equal(HttpStatusCode.OK, read.StatusCode);
+            using var ready = await client.GetAsync("health/ready", Cancel);
+            Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+            Assert.Contains($"\"redis\":\"{health}\"", await ready.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Other_nodes_are_heard_again_after_Redis_was_restarted()
+    {
+        var (here, there) = (await StartAsync(), await StartAsync());
+        foreach (var server in new[] { here, there })
+        {
+            await RedisOf(server).UntilAsync(open: true, Cancel).WaitAsync(Patience, Cancel);
+        }
+
+        await _redis.KillAsync(Cancel);
+        foreach (var server in new[] { here, there })
+        {
+            await RedisOf(server).UntilAsync(open: false, Cancel).WaitAsync(Patience, Cancel);
+        }
+
+        await _redis.RunAsync(Cancel);
+        foreach (var server in new[] { here, there })
+        {
+            await RedisOf(server).UntilAsync(open: true, Cancel).WaitAsync(Patience, Cancel);
+        }
+
+        var heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        RedisOf(there).Hinted += (hint, payload) =>
+        {
+            if (hint == Hint.SignIns && payload == "again")
+            {
+                heard.TrySetResult();
+            }
+        };
+
+        // The subscription comes back a moment after the connection.
+        await UntilAsync(
+            () =>
+            {
+                RedisOf(here).Tell(Hint.SignIns, "again");
+                return Task.FromResult(heard.Task.IsCompleted);
+            },
+            "the other node is not heard any more");
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_told_without_it_and_heals_when_Redis_takes_it()
+    {
+        await using var locked = RedisServer.Prepare("right-horse");
+        await locked.RunAsync(Cancel);
+        var server = await StartAsync(new() { ["Kraliki:Redis:ConnectionString"] = $"127.0.0.1:{locked.Port},password=wrong-horse" });
+        Assert.True(RedisOf(server).IsAway);
+
+        await using (var redis = await locked.ConnectAsync())
+        {
+            await redis.GetServer("127.0.0.1", locked.Port).ConfigSetAsync("requirepass", "wrong-horse");
+        }
+
+        await RedisOf(server).UntilAsync(open: true, Cancel).WaitAsync(TimeSpan.FromSeconds(40), Cancel);
+    }
+
+    [Theory]
+    [InlineData("redis:6379,password=horse,nonsense=1")]
+    [InlineData("redis:6379,password=horse,ssl=perhaps")]
+    [InlineData(",password=horse")]
+    public async Task A_connection_string_that_cannot_be_read_stops_the_start_without_the_password(string text)
+    {
+        var refused = await Assert.ThrowsAsync<Kraliki.Server.Hosting.StartRefusedException>(() => RunningServer.StartAsync(Cancel, new ServerSetup(_directory, new Dictionary<string, string> { ["Kraliki:Redis:ConnectionString"] = text })));
+
+        Assert.Contains("Redis:ConnectionString", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("horse", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static RedisConnection RedisOf(RunningServer server) => server.Services.GetRequiredService<RedisConnection>();
+
+    // Patient, because tests may run on a machine that has much else to do.
+    private static HotTierLimits Limits() => new() { RequestPatience = TimeSpan.FromSeconds(2), LastResortPatience = TimeSpan.FromSeconds(2) };
+
+    private static async Task<HttpStatusCode> AskAsync(RunningServer server, string token)
+    {
+        using var client = server.Anonymous();
+        client.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        using var answer = await client.GetAsync("api/v1/auth/me", Cancel);
+        return answer.StatusCode;
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition, string otherwise)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(Patience);
+        while (!await condition())
+        {
+            if (limit.IsCancellationRequested)
+            {
+                throw new TimeoutException($"After {Patience.TotalSeconds} s {otherwise}.");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
+        }
+    }
+
+    private Dictionary<string, string> Settings(IReadOnlyDictionary<string, string>? more = null) =>
+        _redis.Settings.Concat(more ?? new Dictionary<string, string>()).GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value);
+
+    private async Task<RunningServer> StartAsync(Dictionary<string, string>? settings = null, TimeProvider? time = null, Action<IServiceCollection>? change = null)
+    {
+        var server = await RunningServer.StartAsync(Cancel, new ServerSetup(_directory, Settings(settings), time, builder =>
+        {
+            builder.Services.Replace(ServiceDescriptor.Singleton(Limits()));
+            change?.Invoke(builder.Services);
+        }));
+        _servers.Add(server);
+        if (settings?.ContainsKey("Kraliki:Redis:ConnectionString") != true && _redis.IsRunning)
+        {
+            await RedisOf(server).UntilAsync(open: true, Cancel).WaitAsync(Patience, Cancel);
+        }
+
+        return server;
+    }
+
+    /// <summary>Nobody gets a connection of the database while the switch is on.</summary>
+    private sealed class UnreachableDatabase : DbConnectionInterceptor
+    {
+        private volatile bool _yes;
+
+        public bool Yes
+        {
+            get => _yes;
+            set => _yes = value;
+        }
+
+        public void Install(IServiceCollection services)
+        {
+            var options = (DbContextOptions<KralikiDb>)services.Single(service => service.ServiceType == typeof(DbContextOptions<KralikiDb>)).ImplementationInstance!;
+            services.Replace(ServiceDescriptor.Singleton(new DbContextOptionsBuilder<KralikiDb>(options).AddInterceptors(this).Options));
+        }
+
+        public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
+            System.Data.Common.DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
+            _yes ? throw new SqliteException("The test has taken the database away.", 5) : ValueTask.FromResult(result);
+    }
+}
