@@ -345,7 +345,9 @@ sessions_of() {
 
 place_call() {
   local body
-  printf -v body '{"voice_url": "%s/telephony/twilio/voice", "status_url": "%s/telephony/twilio/status", "script": "%s"}' "$url" "$url" "${what:-$here/endless.yaml}"
+  # The fragment asks the carrier to try again when a node dies with its webhook (docs/protocols/twilio.md).
+  local again='#rc=5&rp=ct,rt,5xx&ct=1000'
+  printf -v body '{"voice_url": "%s/telephony/twilio/voice%s", "status_url": "%s/telephony/twilio/status%s", "script": "%s"}' "$url" "$again" "$url" "$again" "${what:-$here/endless.yaml}"
   curl --silent --show-error --fail-with-body --json "$body" "$carrier/_control/calls" && printf '\nWatch it: %s (sign in as operator@demo.example, password %s)\n' "$url" "$password"
 }
 

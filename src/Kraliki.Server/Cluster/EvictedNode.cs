@@ -26,6 +26,6 @@ internal sealed partial class EvictedNode(ILogger<EvictedNode> log) : IFatalErro
         Environment.Exit(ExitCode);
     }
 
-    [LoggerMessage(EventId = 2061, Level = LogLevel.Critical, Message = "This node cannot be part of the cluster any more and ends itself: {Reason}")]
+    [LoggerMessage(EventId = 2064, Level = LogLevel.Critical, Message = "This node cannot be part of the cluster any more and ends itself: {Reason}")]
     private partial void LogFatal(Exception? exception, string? reason);
 }

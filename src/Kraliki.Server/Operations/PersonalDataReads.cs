@@ -1,3 +1,4 @@
+using Kraliki.Server.Data;
 using System.Globalization;
 using System.Threading.Channels;
 using Kraliki.Contracts;
@@ -97,7 +98,7 @@ internal sealed partial class PersonalDataReads(
             await audit.WriteAsync(AuditActions.PersonalDataRead, owed.Session.ToString(), $"The conversation was opened: {owed.How}; at {at}, while the database was away.", owed.User, owed.Organisation, owed.Address);
             return true;
         }
-        catch (Exception e) when (DatabaseFault.KindOf(e) is not null)
+        catch (Exception e) when (DatabaseTrouble.Is(e))
         {
             return false;
         }

@@ -120,7 +120,7 @@ internal sealed partial class SessionGrain
             _ownerSeenAt = time.GetUtcNow();
         }
 
-        if (await CurrentAsync() is not { } row || row.Epoch != epoch || SessionStates.IsTerminal(row.State))
+        if (await CurrentAsync(epoch) is not { } row || row.Epoch != epoch || SessionStates.IsTerminal(row.State))
         {
             return false;
         }
@@ -131,7 +131,7 @@ internal sealed partial class SessionGrain
 
     public async Task<bool> AppendAsync(FactBatch batch)
     {
-        if (await CurrentAsync() is not { } row)
+        if (await CurrentAsync(batch.Epoch) is not { } row)
         {
             return false;
         }
@@ -228,7 +228,8 @@ internal sealed partial class SessionGrain
             return;
         }
 
-        _redirectedAt = null;
+        // A call that stays is cut later, if it is cut, like any other.
+        (_redirectedAt, _moving) = (null, false);
         if (_doubtfulStop > 0 && await CurrentAsync() is { InterruptedAt: not null } row && row.Epoch == _doubtfulStop)
         {
             await FinishAsync(EndReason.CallerHungUp, "The caller hung up.", null);
@@ -362,6 +363,7 @@ internal sealed partial class SessionGrain
         // A new epoch already now: whoever held the call can no longer write, be it dead or only asleep.
         var draft = new JournalDraft(_row, _row! with { Epoch = _row.Epoch + 1, OwnerFacts = 0 });
         draft.Add(new CallInterrupted(reason, detail), time.GetUtcNow());
+        _moving = false;
         return LetGoAsync(draft);
     }
 

@@ -70,7 +70,7 @@ internal sealed partial class SessionGrain(
         }
 
         var now = time.GetUtcNow();
-        var draft = new JournalDraft(row, row.Doing(request) with { ChangedByRequest = request });
+        var draft = new JournalDraft(row, row.Doing(request));
         if (!again && (change.PhoneNumber is not null || change.Metadata is not null))
         {
             draft.Add(new SessionUpdated(change.PhoneNumber, change.Metadata), now);
@@ -109,7 +109,7 @@ internal sealed partial class SessionGrain(
         var detail = string.IsNullOrWhiteSpace(note) ? $"Ended by {by}." : $"Ended by {by}: {note.Trim()}";
         if (row.State is SessionState.Active or SessionState.OnHold)
         {
-            var draft = new JournalDraft(row, row with { ChangedByRequest = request });
+            var draft = new JournalDraft(row, row.Doing(request));
             draft.Add(new StateChanged(row.State, SessionState.WrapUp, by, EndReason.OperatorEnded, detail), time.GetUtcNow());
             await CommitAsync(draft);
         }
@@ -164,7 +164,7 @@ internal sealed partial class SessionGrain(
             : DeliveryOutcome.NoCall;
     }
 
-    private static bool IsStale(SessionRow row, long? ifVersion, Guid request) => ifVersion is { } version && version != row.Version && row.ChangedByRequest != request && !row.Did(request);
+    private static bool IsStale(SessionRow row, long? ifVersion, Guid request) => ifVersion is { } version && version != row.Version && !row.Did(request);
 
     private static StateChanged MoveByHand(SessionRow row, SessionState to, string by) => to switch
     {
@@ -182,6 +182,20 @@ internal sealed partial class SessionGrain(
         }
 
         return _row;
+    }
+
+    /// <summary>For a call: it knows that its session has reached this epoch.</summary>
+    /// <exception cref="JournalUnavailableException">The row is older, as one of the hot tier may be while the database is away: that says nothing about who owns the session now.</exception>
+    private async ValueTask<SessionRow?> CurrentAsync(long epoch)
+    {
+        var row = await CurrentAsync();
+        if (row?.Epoch < epoch)
+        {
+            _known = false;
+            throw new JournalUnavailableException("The session's newest state cannot be read at present.");
+        }
+
+        return row;
     }
 
     private async Task LoadAsync(CancellationToken cancellationToken)

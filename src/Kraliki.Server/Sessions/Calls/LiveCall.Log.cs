@@ -14,6 +14,6 @@ public sealed partial class LiveCall
     [LoggerMessage(EventId = 2023, Level = LogLevel.Warning, Message = "{Facts} facts of session {SessionId} are not in the journal yet (try {Attempt})")]
     private partial void LogDeliveryFailed(Exception exception, Guid sessionId, int facts, int attempt);
 
-    [LoggerMessage(EventId = 2024, Level = LogLevel.Error, Message = "The call of session {SessionId} is ended: there is no room for what it tells until the database takes it")]
+    [LoggerMessage(EventId = 2025, Level = LogLevel.Error, Message = "The call of session {SessionId} is ended: there is no room for what it tells until the database takes it")]
     private partial void LogNoRoom(Guid sessionId);
 }

@@ -187,7 +187,18 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             _ended.TrySetResult();
             await _abandoned.CancelAsync();
             _facts.Close();
+            GiveUpFacts();
             _feeds.Find(SessionId)?.Tell(unsaved: null);
+        }
+    }
+
+    /// <summary>What waits in vain must not use up the node's room for others, nor be lost without a word.</summary>
+    private void GiveUpFacts()
+    {
+        if (_facts.Count is > 0 and var lost)
+        {
+            LogFactsLost(lost, SessionId);
+            _facts.Remove(lost);
         }
     }
 
@@ -316,7 +327,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             {
                 LoseSession();
                 _facts.Close();
-                _facts.Remove(_facts.Count);
+                GiveUpFacts();
                 return;
             }
 

@@ -150,9 +150,13 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
             await using var db = organisation is { } own ? databases.OpenFor(own) : databases.OpenForSystem();
             return await read(db);
         }
-        catch (Exception e) when (DatabaseFault.KindOf(e) is not null)
+        catch (Exception e) when (DatabaseTrouble.Is(e))
         {
-            database.Suspect();
+            if (DatabaseFault.KindOf(e) is not null)
+            {
+                database.Suspect();
+            }
+
             throw new JournalUnavailableException("The journal cannot be read at present.", e);
         }
     }

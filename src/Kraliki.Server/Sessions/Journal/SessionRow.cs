@@ -88,11 +88,8 @@ public sealed record SessionRow : IOwned
 
     [Id(26)] public DateTimeOffset? MicrophoneSince { get; init; }
 
-    /// <summary>The request that made this <see cref="Version"/>: sent again because its answer got lost, it is not a conflict with itself.</summary>
-    [Id(27)] public Guid? ChangedByRequest { get; init; }
-
     /// <summary>The newest requests whose facts must come only once, each by 16 of its digits, newest first.</summary>
-    [Id(28)] public string Requests { get; init; } = "";
+    [Id(27)] public string Requests { get; init; } = "";
 
     public MicrophoneHolder? Microphone => MicrophoneUser is { } user && MicrophoneClient is { } client ? new(user, client, MicrophoneSince) : null;
 

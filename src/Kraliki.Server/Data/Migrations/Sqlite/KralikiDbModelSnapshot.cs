@@ -814,10 +814,6 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
-                    b.Property<Guid?>("ChangedByRequest")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("changed_by_request");
-
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");

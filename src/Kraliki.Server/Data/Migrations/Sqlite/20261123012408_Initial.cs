@@ -244,7 +244,6 @@ public partial class Initial : Migration
                 microphone_user = table.Column<string>(type: "TEXT", nullable: true),
                 microphone_client = table.Column<string>(type: "TEXT", nullable: true),
                 microphone_since = table.Column<long>(type: "INTEGER", nullable: true),
-                changed_by_request = table.Column<Guid>(type: "TEXT", nullable: true),
                 requests = table.Column<string>(type: "TEXT", nullable: false)
             },
             constraints: table =>

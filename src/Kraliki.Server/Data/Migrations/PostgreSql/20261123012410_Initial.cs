@@ -244,7 +244,6 @@ public partial class Initial : Migration
                 microphone_user = table.Column<string>(type: "text", nullable: true, collation: "C"),
                 microphone_client = table.Column<string>(type: "text", nullable: true, collation: "C"),
                 microphone_since = table.Column<long>(type: "bigint", nullable: true),
-                changed_by_request = table.Column<Guid>(type: "uuid", nullable: true),
                 requests = table.Column<string>(type: "text", nullable: false, collation: "C")
             },
             constraints: table =>
