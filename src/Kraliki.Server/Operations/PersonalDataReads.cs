@@ -1,7 +1,7 @@
-using Kraliki.Server.Data;
 using System.Globalization;
 using System.Threading.Channels;
 using Kraliki.Contracts;
+using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
 
