@@ -55,14 +55,15 @@ internal sealed class OneTimeTokens(MasterKey master, SpentTokens spent, TimePro
         return Base64Url.EncodeToString(token);
     }
 
-    /// <param name="fits">Whether it was issued for what it is shown for; one that was not is used up by the attempt.</param>
+    /// <param name="fits">Whether it was issued for what it is shown for; one that was not stays good for that.</param>
     /// <returns>Of any number of uses, at the same time and on several nodes too, one is good.</returns>
     /// <exception cref="System.Data.Common.DbException">The database is away: neither good nor bad, to be tried again.</exception>
     public async Task<Redeemed<T>> RedeemAsync<T>(string purpose, string token, Func<T, bool> fits, CancellationToken cancellationToken)
         where T : class
     {
         if (Open(purpose, token) is not { } bytes
-            || JsonSerializer.Deserialize<T>(bytes.AsSpan(Content)) is not { } content)
+            || JsonSerializer.Deserialize<T>(bytes.AsSpan(Content)) is not { } content
+            || !fits(content))
         {
             return new(TokenOutcome.Unknown);
         }
@@ -73,9 +74,9 @@ internal sealed class OneTimeTokens(MasterKey master, SpentTokens spent, TimePro
             return new(TokenOutcome.Expired);
         }
 
-        return !await spent.SpendAsync(new Guid(bytes.AsSpan(Code..Expiry)), expiresAt, cancellationToken) ? new(TokenOutcome.Used)
-            : fits(content) ? new(TokenOutcome.Good, content)
-            : new(TokenOutcome.Unknown);
+        return await spent.SpendAsync(new Guid(bytes.AsSpan(Code..Expiry)), expiresAt, cancellationToken)
+            ? new(TokenOutcome.Good, content)
+            : new(TokenOutcome.Used);
     }
 
     /// <returns>Null when it is not from us.</returns>

@@ -23,8 +23,8 @@ internal sealed class SocketTickets(OneTimeTokens tokens, TimeProvider time)
         return new(tokens.Issue(Purpose, pass, expiresAt), expiresAt);
     }
 
-    /// <returns>Null when it was never issued, is used up or too old, or is for another session.</returns>
+    /// <returns>Null when it was never issued, is used up or too old, or is for another session: then the attempt has used it up.</returns>
     /// <exception cref="System.Data.Common.DbException">The database is away: neither good nor bad.</exception>
     public async Task<SocketPass?> RedeemAsync(string ticket, Guid sessionId, CancellationToken cancellationToken) =>
-        (await tokens.RedeemAsync<SocketPass>(Purpose, ticket, pass => pass.SessionId == sessionId, cancellationToken)).Content;
+        (await tokens.RedeemAsync<SocketPass>(Purpose, ticket, fits: _ => true, cancellationToken)).Content is { } pass && pass.SessionId == sessionId ? pass : null;
 }
