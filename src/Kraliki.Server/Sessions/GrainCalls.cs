@@ -1,3 +1,4 @@
+using Kraliki.Server.Data;
 using Kraliki.Server.Sessions.Journal;
 
 namespace Kraliki.Server.Sessions;
@@ -21,6 +22,19 @@ internal static class GrainCalls
     /// <see cref="OrleansException"/>. An observer that is gone for good (<see cref="ClientNotAvailableException"/>) is one too.
     /// </remarks>
     public static bool IsTransient(Exception e) => e is JournalUnavailableException or TimeoutException or OrleansException;
+
+    /// <summary>For what comes again by itself: a round that meets a bad moment of cluster or database is over, and the next one makes up for it.</summary>
+    public static async Task TryAsync(Func<Task> round, Action<Exception> failed)
+    {
+        try
+        {
+            await round();
+        }
+        catch (Exception e) when (IsTransient(e) || DatabaseTrouble.Is(e))
+        {
+            failed(e);
+        }
+    }
 
     /// <summary>Repeats what <see cref="IsTransient"/> for about 10 s, with pauses that grow and that no two callers share.</summary>
     public static async Task<T> RepeatAsync<T>(Func<Task<T>> call, TimeProvider time, CancellationToken cancellationToken)

@@ -1,4 +1,3 @@
-using Kraliki.Server.Data;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 
@@ -14,30 +13,20 @@ internal sealed partial class MicrophoneSweep(
         using var timer = new PeriodicTimer(limits.MicrophoneSweep, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            try
-            {
-                foreach (var (session, user, client) in await journal.MicrophonesAsync(stoppingToken))
+            await GrainCalls.TryAsync(
+                async () =>
                 {
-                    await TendAsync(session, user, client);
-                }
-            }
-            catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
-            {
-                LogSweepFailed(e);
-            }
+                    foreach (var (session, user, client) in await journal.MicrophonesAsync(stoppingToken))
+                    {
+                        await TendAsync(session, user, client);
+                    }
+                },
+                LogSweepFailed);
         }
     }
 
-    private async Task TendAsync(Guid session, string user, string client)
-    {
-        try
-        {
-            await grains.GetGrain<ISessionGrain>(session).TendMicrophoneAsync(user, client, tabs.Has(session, user, client));
-        }
-        catch (Exception e) when (GrainCalls.IsTransient(e))
-        {
-            // Its grain is on the way to another node; the others' turn comes all the same.
-            LogNotTended(e, session);
-        }
-    }
+    /// <summary>One whose grain is on the way to another node does not keep the others waiting.</summary>
+    private Task TendAsync(Guid session, string user, string client) => GrainCalls.TryAsync(
+        () => grains.GetGrain<ISessionGrain>(session).TendMicrophoneAsync(user, client, tabs.Has(session, user, client)),
+        failure => LogNotTended(failure, session));
 }

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Kraliki.Server.Cluster;
-using Kraliki.Server.Data;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 
@@ -39,43 +38,39 @@ internal sealed partial class SessionReaper(
 
     private async Task SweepAsync(IReadOnlyList<string> living, CancellationToken cancellationToken)
     {
-        try
-        {
-            var unattended = await journal.UnattendedAsync(time.GetUtcNow() - limits.UnusedSessionLife, living, nodes.Self, cancellationToken);
-            await Parallel.ForEachAsync(
-                unattended.Where(session => session.Node == nodes.Self ? calls.Find(session.Id) is null : IsOurs(session.Id, living)),
-                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
-                (session, stop) => LookAfterAsync(session.Id, session.Node, stop));
-        }
-        catch (JournalUnavailableException)
-        {
-            // The outage itself is logged, once.
-        }
-        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
-        {
-            LogSweepFailed(e);
-        }
+        await GrainCalls.TryAsync(
+            async () =>
+            {
+                var unattended = await journal.UnattendedAsync(time.GetUtcNow() - limits.UnusedSessionLife, living, nodes.Self, cancellationToken);
+                await Parallel.ForEachAsync(
+                    unattended.Where(session => session.Node == nodes.Self ? calls.Find(session.Id) is null : IsOurs(session.Id, living)),
+                    new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
+                    (session, stop) => LookAfterAsync(session.Id, session.Node, stop));
+            },
+            failure =>
+            {
+                // An outage of the database is logged once, as such.
+                if (failure is not JournalUnavailableException)
+                {
+                    LogSweepFailed(failure);
+                }
+            });
     }
 
     /// <summary>Repeated here: while the cluster settles after a death, first calls fail, and one that does must not keep the others waiting.</summary>
     private async ValueTask LookAfterAsync(Guid session, string? node, CancellationToken cancellationToken)
     {
-        try
-        {
-            var grain = grains.GetGrain<ISessionGrain>(session);
-            await GrainCalls.RepeatAsync(
+        var grain = grains.GetGrain<ISessionGrain>(session);
+        await GrainCalls.TryAsync(
+            () => GrainCalls.RepeatAsync(
                 async () =>
                 {
                     await (node == nodes.Self ? grain.DisownAsync(node) : grain.ReapAsync());
                     return true;
                 },
                 time,
-                cancellationToken);
-        }
-        catch (Exception e) when (GrainCalls.IsTransient(e))
-        {
-            LogSweepFailed(e);
-        }
+                cancellationToken),
+            LogSweepFailed);
     }
 
     /// <summary>The living share what the dead have left, without talking about it: all see the same list in the same order.</summary>

@@ -188,6 +188,7 @@ public sealed class HotSessionsTests : IAsyncLifetime
         /// <summary>Writing is never waited for, so a reader can only look again.</summary>
         public async Task<List<SessionEvent>> UntilEventsAsync(Guid session, long afterSeq, int count)
         {
+            using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
             for (var tries = 0; tries < 1_000; tries++)
             {
                 if (await Sessions.EventsAsync(session, afterSeq, 1_000, lastResort: true) is { } events && events.Count == count)
@@ -195,7 +196,7 @@ public sealed class HotSessionsTests : IAsyncLifetime
                     return events;
                 }
 
-                await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, Cancel);
+                await look.WaitForNextTickAsync(Cancel);
             }
 
             throw new TimeoutException($"{count} events after {afterSeq} did not reach Redis.");

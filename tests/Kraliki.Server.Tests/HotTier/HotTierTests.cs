@@ -328,6 +328,7 @@ public sealed class HotTierTests : IAsyncLifetime
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         limit.CancelAfter(Patience);
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (!await condition())
         {
             if (limit.IsCancellationRequested)
@@ -335,7 +336,7 @@ public sealed class HotTierTests : IAsyncLifetime
                 throw new TimeoutException($"After {Patience.TotalSeconds} s {otherwise}.");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
+            await look.WaitForNextTickAsync(Cancel);
         }
     }
 

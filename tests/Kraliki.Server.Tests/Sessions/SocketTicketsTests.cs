@@ -31,13 +31,21 @@ public sealed class SocketTicketsTests
     }
 
     [Fact]
-    public async Task A_ticket_opens_its_session_alone_and_once()
+    public async Task A_ticket_opens_its_session_once()
     {
         var pass = new SocketPass(Session, "a@b.example", MaySteer: true, Guid.NewGuid(), UserRole.Supervisor);
         var ticket = _tickets.Issue(pass).Ticket;
 
-        Assert.Null(await _tickets.RedeemAsync(ticket, Guid.CreateVersion7(), Cancelled));
         Assert.Equal(pass, await _tickets.RedeemAsync(ticket, Session, Cancelled));
+        Assert.Null(await _tickets.RedeemAsync(ticket, Session, Cancelled));
+    }
+
+    [Fact]
+    public async Task A_ticket_is_used_up_even_by_the_wrong_door()
+    {
+        var ticket = Issue();
+
+        Assert.Null(await _tickets.RedeemAsync(ticket, Guid.CreateVersion7(), Cancelled));
         Assert.Null(await _tickets.RedeemAsync(ticket, Session, Cancelled));
     }
 

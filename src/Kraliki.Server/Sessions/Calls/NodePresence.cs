@@ -111,39 +111,28 @@ internal sealed partial class NodePresence(
         await Parallel.ForEachAsync(Watched(), Limited(stoppingToken), async (feed, _) => await RenewAsync(feed));
     }
 
-    private async Task RenewAsync(LiveCall call)
+    private Task RenewAsync(LiveCall call) => RenewAsync(call.SessionId, async grain =>
     {
-        try
+        if (!await grain.RenewAsync(call.Epoch, node.Reference(grains)))
         {
-            if (!await grains.GetGrain<ISessionGrain>(call.SessionId).RenewAsync(call.Epoch, node.Reference(grains)))
-            {
-                call.LoseSession();
-            }
+            call.LoseSession();
         }
-        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
-        {
-            // The next round comes well before the grain loses patience. An outage of the database is logged once, as such.
-            if (e is not JournalUnavailableException)
-            {
-                LogRenewalFailed(e, call.SessionId);
-            }
-        }
-    }
+    });
 
-    private async Task RenewAsync(SessionFeed feed)
-    {
-        try
+    private Task RenewAsync(SessionFeed feed) =>
+        RenewAsync(feed.SessionId, async grain => feed.Advance(await grain.WatchAsync(node.Reference(grains))));
+
+    /// <summary>The next round comes well before the grain loses patience.</summary>
+    private Task RenewAsync(Guid session, Func<ISessionGrain, Task> renew) => GrainCalls.TryAsync(
+        () => renew(grains.GetGrain<ISessionGrain>(session)),
+        failure =>
         {
-            feed.Advance(await grains.GetGrain<ISessionGrain>(feed.SessionId).WatchAsync(node.Reference(grains)));
-        }
-        catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
-        {
-            if (e is not JournalUnavailableException)
+            // An outage of the database is logged once, as such.
+            if (failure is not JournalUnavailableException)
             {
-                LogRenewalFailed(e, feed.SessionId);
+                LogRenewalFailed(failure, session);
             }
-        }
-    }
+        });
 
     private void OnListenersChanged(Guid session, bool listened)
     {
