@@ -106,7 +106,7 @@ public sealed record MediaEnded(
 public sealed record CallInterrupted(EndReason Reason, string Detail) : SessionFact;
 
 /// <summary>A new media connection took the session over; the conversation goes on where it was.</summary>
-/// <param name="GapMs">Since the last thing that the journal knows of the earlier connection; 0 when it was still alive (a planned move).</param>
+/// <param name="GapMs">Since the loss was noticed, which is some 2 s after a server has died; 0 when the earlier connection was still alive (a planned move).</param>
 public sealed record CallResumed(string Detail, long GapMs) : SessionFact;
 
 /// <summary>One browser tab of one person holds the operator's microphone from now on, until it is released or the session comes to its end (wrap-up).</summary>
