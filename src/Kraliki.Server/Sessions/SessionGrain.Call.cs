@@ -29,12 +29,8 @@ internal sealed partial class SessionGrain
     // The running call is closing for good: the carrier may ask what comes next before its last words are written.
     private DateTimeOffset? _endingSince;
 
-    // The socket that attached last: an attachment whose answer got lost is not done twice.
-    private Guid _socket;
-    private Attachment? _attachment;
-
-    // The call that was taken over while it lived: its last words still count.
-    private FormerCall? _former;
+    // When a call last took the session over from another one that lived, or may have, since this activation began.
+    private DateTimeOffset _takenOverAt;
 
     // The carrier was asked to leave its stream; it may have stopped one that it had just opened by itself. Once it has
     // answered, the next stream is the one that was asked for.
@@ -46,6 +42,9 @@ internal sealed partial class SessionGrain
 
     // The redirect was our wish (a node leaves), and nothing was cut.
     private bool _moving;
+
+    // The epoch of the call that came by such a move.
+    private long _moved;
 
     public async Task CarrierEndedAsync(EndReason reason, string detail)
     {
@@ -62,54 +61,39 @@ internal sealed partial class SessionGrain
 
     public async Task<Attachment?> AttachAsync(INodeLink node, string life, Guid socket)
     {
-        if (await CurrentAsync() is not { } row || row.State == SessionState.WrapUp || SessionStates.IsTerminal(row.State) || IsClosing(row))
+        if (await CurrentAsync() is not { } row || SessionRules.IsOver(row.State) || IsClosing(row))
         {
             return null;
         }
 
-        if (socket == _socket && _attachment?.Epoch == row.Epoch)
+        // Asked again, because the answer got lost.
+        if (row.WasTakenBy(socket))
         {
-            return _attachment;
+            if (!row.WasTakenLastBy(socket))
+            {
+                return null;
+            }
+
+            if (row.InterruptedAt is null)
+            {
+                return await TakeOverAsync(node, row);
+            }
         }
 
         var now = time.GetUtcNow();
-        var continued = row.Epoch > 0;
-        var (before, moved) = (_owner, _moving);
-        var said = continued ? await reader.ConversationAsync(row.Id, CancellationToken.None) : [];
-        var draft = new JournalDraft(row, row with { Epoch = row.Epoch + 1, OwnerFacts = 0, Node = life, InterruptedAt = null, InterruptedBy = null });
-        if (continued)
+        _moved = _moving ? row.Epoch + 1 : 0;
+        var draft = new JournalDraft(row, row.TakenBy(socket, life));
+        if (row.Epoch > 0)
         {
             draft.Add(
-                moved
+                _moving
                     ? new CallResumed("The call was moved to another server.", 0)
                     : new CallResumed("The call was interrupted and has come back; the conversation goes on.", (long)(now - (row.InterruptedAt ?? row.UpdatedAt)).TotalMilliseconds),
                 now);
         }
 
         await CommitAsync(draft);
-        Own(node);
-        (_endingBy, _endingSince, _moving) = (null, null, false);
-        _redirectedAt = _redirectAnswered ? null : _redirectedAt;
-        if (before is not null && row.Node is not null)
-        {
-            _former = new(row.Epoch, row.OwnerFacts, now + ClosingTakes);
-
-            // Best effort and not awaited, since its node may be dead: what it says to the caller reaches nobody any more.
-            DeliverAsync(before, row.Epoch, new EndCall(EndReason.TalkServerLost, "The call was taken over by a newer connection.")).Ignore();
-        }
-
-        _socket = socket;
-        return _attachment = new(
-            row.OrganisationId,
-            draft.Row.Epoch,
-            row.Provider,
-            [.. said.Select(happened => happened.Data).OfType<TurnFinished>()],
-            continued,
-            row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null)
-        {
-            Moved = moved,
-            Unfollowed = [.. said.Select(happened => happened.Data).Reverse().TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
-        };
+        return await TakeOverAsync(node, draft.Row);
     }
 
     public async Task<bool> RenewAsync(long epoch, INodeLink node)
@@ -168,7 +152,7 @@ internal sealed partial class SessionGrain
 
     public async Task CompleteAsync(long epoch, CallOutcome outcome)
     {
-        if (await CurrentAsync() is not { } row || row.Epoch != epoch)
+        if (await CurrentAsync() is not { } row)
         {
             return;
         }
@@ -176,6 +160,19 @@ internal sealed partial class SessionGrain
         // A carrier that follows our redirect stops the old stream just as it does when the caller hangs up. When he has
         // hung up indeed, its status says so.
         var redirected = outcome.Reason == EndReason.CallerHungUp && _redirectedAt is { } at && time.GetUtcNow() - at < RedirectTakes;
+        if (row.Epoch == epoch + 1 && row.InterruptedAt is not null)
+        {
+            // Written, but the answer got lost on the way; or the node was taken for dead.
+            _doubtfulStop = redirected && row.InterruptedBy == EndReason.TalkCarrierLost ? row.Epoch : _doubtfulStop;
+            LetGo(row);
+            return;
+        }
+
+        if (row.Epoch != epoch)
+        {
+            return;
+        }
+
         if (row.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed || !(redirected || SessionRules.IsLoss(outcome.Reason)))
         {
             NobodyOwns();
@@ -183,7 +180,7 @@ internal sealed partial class SessionGrain
         }
         else if (redirected && _moving)
         {
-            await LetGoAsync(new JournalDraft(row, row with
+            var draft = new JournalDraft(row, row with
             {
                 Epoch = row.Epoch + 1,
                 OwnerFacts = 0,
@@ -191,7 +188,9 @@ internal sealed partial class SessionGrain
                 Media = MediaSides.None,
                 InterruptedAt = time.GetUtcNow(),
                 InterruptedBy = EndReason.TalkServerStopping,
-            }));
+            });
+            await CommitAsync(draft);
+            LetGo(draft.Row);
         }
         else
         {
@@ -209,9 +208,12 @@ internal sealed partial class SessionGrain
         return next == AfterStream.ComeBack && IsClosing(row!) ? AfterStream.AskAgain : next;
     }
 
+    public async Task<bool> IsAwayAsync(long epoch) =>
+        await CurrentAsync() is { InterruptedAt: not null, State: not SessionState.WrapUp } row && row.Epoch == epoch;
+
     public async Task<bool> RedirectingAsync(long epoch)
     {
-        if (await CurrentAsync() is not { InterruptedAt: not null, State: not SessionState.WrapUp } row || row.Epoch != epoch)
+        if (!await IsAwayAsync(epoch))
         {
             return false;
         }
@@ -285,9 +287,9 @@ internal sealed partial class SessionGrain
                 await LoseNodeAsync(row, "The server lost sight of the call.");
             }
         }
-        else if (row is { InterruptedAt: { } since, State: not SessionState.WrapUp })
+        else if (row is { InterruptedAt: not null, State: not SessionState.WrapUp })
         {
-            recovery.Begin(row.Id, row.Epoch, since);
+            LetGo(row);
         }
         else if (row.State == SessionState.Created)
         {
@@ -314,23 +316,58 @@ internal sealed partial class SessionGrain
 
     private void NobodyOwns()
     {
-        (_owner, _endingSince, _former) = (null, null, null);
+        (_owner, _endingSince) = (null, null);
         _ownerSeenAt = time.GetUtcNow();
     }
 
-    /// <summary>What a call that was taken over still had to say. Connections and counters are left out: they are the newer call's by now.</summary>
+    /// <exception cref="JournalUnavailableException">A living node holds the call and has not been heard of since this activation began: it will be.</exception>
+    private INodeLink? OwnerOf(SessionRow row) =>
+        _owner is null && row.Node is { } life && nodes.IsLiving(life) ? throw new JournalUnavailableException("The session's call has not been found again yet.") : _owner;
+
+    /// <summary>The row says that the session is this call's. Done again it changes nothing.</summary>
+    private async Task<Attachment> TakeOverAsync(INodeLink node, SessionRow row)
+    {
+        var said = row.Epoch > 1 ? (await reader.ConversationAsync(row.Id, CancellationToken.None)).ConvertAll(happened => happened.Data) : [];
+        var before = _owner;
+        Own(node);
+        (_endingBy, _endingSince, _moving) = (null, null, false);
+        _redirectedAt = _redirectAnswered ? null : _redirectedAt;
+        _takenOverAt = time.GetUtcNow();
+        if (before is not null)
+        {
+            // Best effort and not awaited, since its node may be dead: what it says to the caller reaches nobody any more.
+            DeliverAsync(before, row.Epoch - 1, new EndCall(EndReason.TalkServerLost, "The call was taken over by a newer connection.")).Ignore();
+        }
+
+        return new(
+            row.OrganisationId,
+            row.Epoch,
+            row.Provider,
+            [.. said.OfType<TurnFinished>()],
+            Continued: row.Epoch > 1,
+            row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null)
+        {
+            Moved = row.Epoch == _moved,
+            Unfollowed = [.. Enumerable.Reverse(said).TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
+        };
+    }
+
+    /// <summary>
+    /// What a call that was taken over while it lived still had to say. Connections and counters are left out: they are the
+    /// newer call's by now. So is what the journal has, from a batch whose answer got lost: a fact is known by its moment and its words.
+    /// </summary>
     private async Task<bool> AppendLastWordsAsync(SessionRow row, FactBatch batch)
     {
-        if (_former is not { } former || former.Epoch != batch.Epoch || time.GetUtcNow() > former.Until)
+        if (row.Epoch != batch.Epoch + 1 || row.InterruptedAt is not null || SessionStates.IsTerminal(row.State) || time.GetUtcNow() - _takenOverAt > ClosingTakes)
         {
             return false;
         }
 
-        var known = (int)Math.Clamp(former.Facts - batch.Before, 0, batch.Facts.Length);
+        var known = (await reader.SinceEpochAsync(row.Id, batch.Epoch, CancellationToken.None)).Select(happened => (happened.At, JournalJson.Write(happened.Data))).ToHashSet();
         var draft = new JournalDraft(row, row);
-        foreach (var (fact, at) in batch.Facts.AsSpan(known))
+        foreach (var (fact, at) in batch.Facts)
         {
-            if (fact is not (CarrierConnected or ProviderConnected or MediaEnded))
+            if (fact is not (CarrierConnected or ProviderConnected or MediaEnded) && !known.Contains((at, JournalJson.Write(fact))))
             {
                 draft.Add(fact, at);
             }
@@ -341,7 +378,6 @@ internal sealed partial class SessionGrain
             await CommitAsync(draft);
         }
 
-        _former = former with { Facts = batch.Before + batch.Facts.Length };
         return true;
     }
 
@@ -354,30 +390,32 @@ internal sealed partial class SessionGrain
         }
 
         // Ended already; only the call that would have told so is gone. The caller still listens into the silence.
-        await FinishAsync(EndReason.TalkServerLost, detail, "server");
         recovery.HangUp(row.Id);
+        await FinishAsync(EndReason.TalkServerLost, detail, "server");
     }
 
-    private Task InterruptAsync(EndReason reason, string detail)
+    private async Task InterruptAsync(EndReason reason, string detail)
     {
         // A new epoch already now: whoever held the call can no longer write, be it dead or only asleep.
         var draft = new JournalDraft(_row, _row! with { Epoch = _row.Epoch + 1, OwnerFacts = 0 });
         draft.Add(new CallInterrupted(reason, detail), time.GetUtcNow());
         _moving = false;
-        return LetGoAsync(draft);
-    }
-
-    private async Task LetGoAsync(JournalDraft draft)
-    {
         await CommitAsync(draft);
-        NobodyOwns();
-        recovery.Begin(draft.Row.Id, draft.Row.Epoch, draft.Row.InterruptedAt!.Value);
+        LetGo(draft.Row);
     }
 
-    private async Task FinishAsync(EndReason reason, string detail, string? by)
+    /// <summary>The row says that the call was interrupted: its caller is brought back. Done again it changes nothing.</summary>
+    private void LetGo(SessionRow row)
+    {
+        NobodyOwns();
+        recovery.Begin(row.Id, row.Epoch, row.InterruptedAt!.Value);
+    }
+
+    /// <param name="request">That wanted it; null when it was none.</param>
+    private async Task FinishAsync(EndReason reason, string detail, string? by, Guid? request = null)
     {
         var row = _row!;
-        var draft = new JournalDraft(row, row);
+        var draft = new JournalDraft(row, request is { } wanted ? row.Doing(wanted) : row);
         foreach (var move in SessionRules.Ending(row.State, reason, detail, by ?? SessionRules.By(reason)))
         {
             draft.Add(move, time.GetUtcNow());
@@ -401,11 +439,12 @@ internal sealed partial class SessionGrain
         return await DeliverAsync(owner, _row!.Epoch, new EndCall(EndReason.OperatorEnded, detail));
     }
 
-    private async Task<bool> DeliverAsync(INodeLink node, long epoch, CallCommand command)
+    /// <param name="request">Known again by the call, which then does nothing; empty for what may come twice.</param>
+    private async Task<bool> DeliverAsync(INodeLink node, long epoch, CallCommand command, Guid request = default)
     {
         try
         {
-            return await node.CommandAsync(this.GetPrimaryKey(), epoch, command);
+            return await node.CommandAsync(this.GetPrimaryKey(), epoch, command, request);
         }
         catch (Exception e) when (GrainCalls.IsTransient(e))
         {
@@ -414,7 +453,4 @@ internal sealed partial class SessionGrain
             return false;
         }
     }
-
-    /// <param name="Facts">How many of its facts are in the journal.</param>
-    private sealed record FormerCall(long Epoch, long Facts, DateTimeOffset Until);
 }

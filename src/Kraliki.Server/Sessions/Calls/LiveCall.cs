@@ -23,6 +23,7 @@ namespace Kraliki.Server.Sessions.Calls;
 public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 {
     private const int LargestBatch = 64;
+    private const int MostRequests = 16;
 
     // So many failures of a call that is over, with a database that works: what it tells cannot be written at all.
     private const int MostFailures = 30;
@@ -46,9 +47,14 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly Task _delivering;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _binding = new();
+
+    // What came before the loop did: within moments, so a handful at most.
+    private readonly List<CallCommand> _early = [];
+
+    // The newest requests whose commands the loop got. One that comes again does so within seconds: more are not needed.
+    private readonly Queue<Guid> _requests = new(MostRequests);
     private Action<CallCommand>? _post;
     private Action<bool>? _listen;
-    private CallCommand? _early;
     private bool _completed;
     private volatile bool _lost;
     private volatile bool _speaking;
@@ -140,19 +146,14 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     internal void Bind(Action<CallCommand> post, Action<bool> listen)
     {
-        CallCommand? early;
         lock (_binding)
         {
             _post = post;
             _listen = listen;
-            early = _early;
         }
 
         listen(_feeds.Find(SessionId)?.HasListeners == true);
-        if (early is not null)
-        {
-            post(early);
-        }
+        _early.ForEach(post);
     }
 
     /// <summary>
@@ -261,15 +262,33 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         lock (_binding)
         {
             post = _post;
-            if (post is null && command is not OfferTools)
+            if (post is null)
             {
-                // The loop does not exist yet; of what can come so early, only the newest matters (an end). Tools are
-                // looked up when it begins.
-                _early = command;
+                _early.Add(command);
             }
         }
 
         post?.Invoke(command);
+    }
+
+    /// <summary>Whether a command of this request has not come before. From now on it has.</summary>
+    internal bool IsNew(Guid request)
+    {
+        lock (_binding)
+        {
+            if (_requests.Contains(request))
+            {
+                return false;
+            }
+
+            if (_requests.Count == MostRequests)
+            {
+                _requests.Dequeue();
+            }
+
+            _requests.Enqueue(request);
+            return true;
+        }
     }
 
     internal void SetListening(bool listening)
