@@ -71,6 +71,7 @@ public static class SessionsSetup
         // that all of them write to.
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseWatch>());
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
+        services.AddHostedService(provider => provider.GetRequiredService<SpentTokens>());
         services.AddCluster(options);
         builder.UseOrleans(silo => ConfigureSilo(silo, options.Cluster));
         services.AddHostedService<UnsavedFacts>();
