@@ -6,9 +6,9 @@ using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Tests.Sessions;
+using Kraliki.Tests.Shared;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -146,7 +146,7 @@ public sealed class HotTierTests : IAsyncLifetime
     [Fact]
     public async Task A_session_can_be_read_and_watched_without_the_database_by_its_own_organisation_alone()
     {
-        var away = new UnreachableDatabase();
+        var away = new AbsentDatabase();
         await using var server = await SessionServer.StartAsync(Cancel, settings: Settings(RunningServer.Silent), change: services =>
         {
             away.Install(services);
@@ -324,21 +324,7 @@ public sealed class HotTierTests : IAsyncLifetime
         return answer.StatusCode;
     }
 
-    private static async Task UntilAsync(Func<Task<bool>> condition, string otherwise)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(Patience);
-        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (!await condition())
-        {
-            if (limit.IsCancellationRequested)
-            {
-                throw new TimeoutException($"After {Patience.TotalSeconds} s {otherwise}.");
-            }
-
-            await look.WaitForNextTickAsync(Cancel);
-        }
-    }
+    private static Task UntilAsync(Func<Task<bool>> condition, string otherwise) => Until.TrueAsync(condition, otherwise, Cancel);
 
     private Dictionary<string, string> Settings(IReadOnlyDictionary<string, string>? more = null) =>
         _redis.Settings.Concat(more ?? new Dictionary<string, string>()).GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value);
@@ -357,23 +343,5 @@ public sealed class HotTierTests : IAsyncLifetime
         }
 
         return server;
-    }
-
-    /// <summary>Nobody gets a connection of the database while the switch is on.</summary>
-    private sealed class UnreachableDatabase : DbConnectionInterceptor
-    {
-        private volatile bool _yes;
-
-        public bool Yes
-        {
-            get => _yes;
-            set => _yes = value;
-        }
-
-        public void Install(IServiceCollection services) => TestDatabase.Intercept(services, this);
-
-        public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
-            System.Data.Common.DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
-            _yes ? throw new SqliteException("The test has taken the database away.", 5) : ValueTask.FromResult(result);
     }
 }
