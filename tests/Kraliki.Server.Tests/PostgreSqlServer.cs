@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using Kraliki.Tests.Shared;
 using Npgsql;
 
 namespace Kraliki.Server.Tests;
@@ -140,9 +139,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         var making = Process.Start(AsOwner("mktemp -d /tmp/kraliki-postgres-XXXXXX"))!;
         var directory = await making.StandardOutput.ReadLineAsync();
         await making.WaitForExitAsync();
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return new(directory!, ((IPEndPoint)probe.LocalEndPoint!).Port);
+        return new(directory!, Loopback.FreePort());
     }
 
     private static ProcessStartInfo AsOwner(string script)

@@ -6,6 +6,7 @@ using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Tests.Sessions;
+using Kraliki.Tests.Shared;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -431,21 +432,7 @@ public sealed class HotTierTests : IAsyncLifetime
         return answer.StatusCode;
     }
 
-    private static async Task UntilAsync(Func<Task<bool>> condition, string otherwise)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(Patience);
-        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (!await condition())
-        {
-            if (limit.IsCancellationRequested)
-            {
-                throw new TimeoutException($"After {Patience.TotalSeconds} s {otherwise}.");
-            }
-
-            await look.WaitForNextTickAsync(Cancel);
-        }
-    }
+    private static Task UntilAsync(Func<Task<bool>> condition, string otherwise) => Until.TrueAsync(condition, otherwise, Cancel);
 
     private Dictionary<string, string> Settings(IReadOnlyDictionary<string, string>? more = null) =>
         _redis.Settings.Concat(more ?? new Dictionary<string, string>()).GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value);
