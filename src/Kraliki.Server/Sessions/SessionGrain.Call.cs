@@ -109,6 +109,7 @@ internal sealed partial class SessionGrain
         {
             Moved = moved,
             Unfollowed = [.. said.Select(happened => happened.Data).Reverse().TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
+            AtMs = SessionRules.AtMs(said, now),
         };
     }
 

@@ -77,6 +77,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Continued = attachment.Continued;
         Moved = attachment.Moved;
         Unfollowed = attachment.Unfollowed;
+        AtMs = attachment.AtMs;
         Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
@@ -108,6 +109,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>Operators' lines that the assistant had not followed when the earlier call was lost.</summary>
     internal IReadOnlyList<string> Unfollowed { get; }
+
+    /// <inheritdoc cref="Attachment.AtMs"/>
+    internal long AtMs { get; }
 
     /// <summary>The media is being closed for good; the session's end is not written yet.</summary>
     internal bool Closing { get; private set; }

@@ -47,9 +47,9 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
     public Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken) =>
         OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>()], cancellationToken);
 
-    /// <summary>The finished turns and the operators' lines, oldest first: what a call that comes back goes on from.</summary>
+    /// <summary>The openings of the line, the finished turns and the operators' lines, oldest first: what a call that comes back goes on from.</summary>
     public Task<List<SessionEvent>> ConversationAsync(Guid session, CancellationToken cancellationToken) =>
-        OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>()], cancellationToken);
+        OfKindsAsync(session, [JournalJson.KindOf<CarrierConnected>(), JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>()], cancellationToken);
 
     /// <summary>The suggestions and the decisions about them, oldest first.</summary>
     public Task<List<SessionEvent>> SuggestionsAsync(Guid session, CancellationToken cancellationToken) =>
