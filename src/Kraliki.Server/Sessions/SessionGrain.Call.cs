@@ -14,7 +14,7 @@ internal sealed partial class SessionGrain
     // For so long a carrier that was told to ask for new TwiML may still send the stop of the stream that it leaves for it.
     private static readonly TimeSpan RedirectTakes = TimeSpan.FromSeconds(10);
 
-    // Last words are awaited for 2 s, closing takes up to 3 s more.
+    // Last words are awaited for 2 s, closing takes up to 3 s more, what is found out about them 1 s.
     private static readonly TimeSpan ClosingTakes = TimeSpan.FromSeconds(9);
 
     private static readonly TimeSpan AttachingTakes = TimeSpan.FromSeconds(10);
