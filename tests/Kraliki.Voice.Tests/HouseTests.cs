@@ -71,6 +71,13 @@ public sealed partial class HouseTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Log_methods_stand_in_a_file_of_their_own() =>
+        AssertNone(
+            from file in Sources("src")
+            where file.Text.Contains("[LoggerMessage(", StringComparison.Ordinal) && !file.Path.EndsWith(".Log.cs", StringComparison.Ordinal)
+            select file.Path);
+
+    [Fact]
     public void Nothing_is_async_void() =>
         AssertNone(Hits(AsyncVoid(), "src", "sim", "tests"));
 

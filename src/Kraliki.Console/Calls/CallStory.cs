@@ -16,6 +16,7 @@ public sealed class CallStory
     private readonly List<SessionEvent> _events = [];
     private readonly HashSet<string> _finished = [];
     private readonly List<SuggestionMade> _suggestions = [];
+    private DateTimeOffset? _lineOpenedAt;
 
     public IReadOnlyList<StoryEntry> Entries => _entries;
 
@@ -92,6 +93,11 @@ public sealed class CallStory
             CallResumed or StateChanged { To: SessionState.WrapUp or SessionState.Completed or SessionState.Failed } => null,
             _ => InterruptedSince,
         };
+        if (entry.Data is CarrierConnected)
+        {
+            _lineOpenedAt ??= entry.At;
+        }
+
         Follow(entry);
         switch (entry.Data)
         {
@@ -213,8 +219,9 @@ public sealed class CallStory
         }
     }
 
+    /// <summary>In the time in which turns count: from the first opening of the line, interruptions included.</summary>
     private long? SinceStart(DateTimeOffset at) =>
-        (Session?.StartedAt ?? Session?.CreatedAt) is { } start ? Math.Max(0, (long)(at - start).TotalMilliseconds) : null;
+        (_lineOpenedAt ?? Session?.StartedAt ?? Session?.CreatedAt) is { } start ? Math.Max(0, (long)(at - start).TotalMilliseconds) : null;
 
     private static string TurnKey(string turnId) => "t" + turnId;
 }

@@ -104,7 +104,4 @@ internal sealed partial class DatabaseStart(KralikiDbFactory databases, StartTur
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    [LoggerMessage(EventId = 1210, Level = LogLevel.Warning, Message = "The database {Database} does not answer yet; it is waited for up to {Seconds} s")]
-    private partial void LogWaiting(string database, double seconds);
 }

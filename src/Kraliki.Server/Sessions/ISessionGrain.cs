@@ -157,6 +157,9 @@ internal sealed record Attachment(Guid Organisation, long Epoch, string Provider
 
     /// <summary>Lines of operators that the assistant had not followed yet.</summary>
     [Id(1)] public string[] Unfollowed { get; init; } = [];
+
+    /// <summary>Where the conversation's time is, in milliseconds since its first media began; 0 when it begins now.</summary>
+    [Id(2)] public long AtMs { get; init; }
 }
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>

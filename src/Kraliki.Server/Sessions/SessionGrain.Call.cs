@@ -14,7 +14,7 @@ internal sealed partial class SessionGrain
     // For so long a carrier that was told to ask for new TwiML may still send the stop of the stream that it leaves for it.
     private static readonly TimeSpan RedirectTakes = TimeSpan.FromSeconds(10);
 
-    // Last words are awaited for 2 s, closing takes up to 3 s more.
+    // Last words are awaited for 2 s, closing takes up to 3 s more, what is found out about them 1 s.
     private static readonly TimeSpan ClosingTakes = TimeSpan.FromSeconds(9);
 
     private static readonly TimeSpan AttachingTakes = TimeSpan.FromSeconds(10);
@@ -327,7 +327,8 @@ internal sealed partial class SessionGrain
     /// <summary>The row says that the session is this call's. Done again it changes nothing.</summary>
     private async Task<Attachment> TakeOverAsync(INodeLink node, SessionRow row)
     {
-        var said = row.Epoch > 1 ? (await reader.ConversationAsync(row.Id, CancellationToken.None)).ConvertAll(happened => happened.Data) : [];
+        var conversation = row.Epoch > 1 ? await reader.ConversationAsync(row.Id, CancellationToken.None) : [];
+        var said = conversation.ConvertAll(happened => happened.Data);
         var before = _owner;
         Own(node);
         (_endingBy, _endingSince, _moving) = (null, null, false);
@@ -349,6 +350,7 @@ internal sealed partial class SessionGrain
         {
             Moved = row.Epoch == _moved,
             Unfollowed = [.. Enumerable.Reverse(said).TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
+            AtMs = SessionRules.AtMs(conversation, time.GetUtcNow()),
         };
     }
 

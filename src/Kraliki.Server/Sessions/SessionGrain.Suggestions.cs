@@ -16,7 +16,8 @@ internal sealed partial class SessionGrain
             return;
         }
 
-        var over = SessionStates.IsTerminal(row.State);
+        // Nobody is left to whom a suggestion could be of use.
+        var over = SessionRules.IsOver(row.State) || IsClosing(row);
         var open = await SuggestionsAsync();
         var draft = new JournalDraft(row, row.Doing(request));
         foreach (var fact in found)

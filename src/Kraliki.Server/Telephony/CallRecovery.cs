@@ -212,7 +212,4 @@ internal sealed partial class CallRecovery(
 
     /// <summary>Nobody waits for these tasks; what passes by itself is left to the next sweep.</summary>
     private static bool IsPassing(Exception e) => e is OperationCanceledException || GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e);
-
-    [LoggerMessage(EventId = 330, Level = LogLevel.Warning, Message = "The caller of session {SessionId} could not be brought back for now")]
-    private partial void LogNotBroughtBack(Exception exception, Guid sessionId);
 }

@@ -107,7 +107,7 @@ internal sealed partial class MediaCalls(
                 TraceParent = span?.Id ?? attached.Trace?.Parent,
             };
             return new CallAdmission(
-                attached, provider, setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt) : null);
+                attached, provider, setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt, attached.AtMs) : null);
         }
     }
 

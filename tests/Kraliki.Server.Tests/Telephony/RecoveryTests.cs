@@ -36,6 +36,10 @@ public sealed class RecoveryTests
         // A carrier that is back at once takes the session over before the old call has noticed.
         Assert.All(facts.OfType<CallInterrupted>(), interrupted => Assert.Equal(EndReason.TalkCarrierLost, interrupted.Reason));
         Assert.True(lostStream == "go_on" || facts.OfType<CallInterrupted>().Any(), "the interruption was not written");
+        var before = facts.TakeWhile(fact => fact is not CallResumed).OfType<TurnFinished>().Max(turn => turn.EndMs);
+        var after = facts.SkipWhile(fact => fact is not CallInterrupted).OfType<TurnFinished>().ToList();
+        Assert.True(lostStream == "go_on" || after.Count > 0, "nothing that was said after the interruption was written");
+        Assert.All(after, turn => Assert.InRange(turn.StartMs, before, long.MaxValue));
     }
 
     [Fact]

@@ -17,7 +17,7 @@ namespace Kraliki.Server.Sessions.Calls;
 /// <item>Facts queue up and one task brings them to the grain in batches, again and again until they are in the journal;
 /// watchers are told what is not (<see cref="TellUnsaved"/>).</item>
 /// <item>Partials, meters and audio go to the feed, when anybody watches.</item>
-/// <item><see cref="CompleteAsync"/> waits for the last fact and then ends the session.</item>
+/// <item><see cref="CompleteAsync"/> waits for the last fact, a moment for what is found out about it, and then ends the session.</item>
 /// </list>
 /// </remarks>
 public sealed partial class LiveCall : ICallSink, IAsyncDisposable
@@ -45,6 +45,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly ILogger<LiveCall> _log;
     private readonly CancellationTokenSource _abandoned = new();
     private readonly Task _delivering;
+
+    // Until what is found out about the newest turn is in the journal.
+    private Task _found = Task.CompletedTask;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _binding = new();
 
@@ -83,6 +86,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Continued = attachment.Continued;
         Moved = attachment.Moved;
         Unfollowed = attachment.Unfollowed;
+        AtMs = attachment.AtMs;
         Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
@@ -114,6 +118,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>Operators' lines that the assistant had not followed when the earlier call was lost.</summary>
     internal IReadOnlyList<string> Unfollowed { get; }
+
+    /// <inheritdoc cref="Attachment.AtMs"/>
+    internal long AtMs { get; }
 
     /// <summary>The media is being closed for good; the session's end is not written yet.</summary>
     internal bool Closing { get; private set; }
@@ -165,6 +172,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         _completed = true;
         _facts.Close();
         await _delivering;
+        if (!SessionRules.IsLoss(outcome.Reason) && _database.Fault is null)
+        {
+            await _found.WaitAsync(_limits.LastInsights, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         await InsistAsync(async () =>
         {
             await _grain.CompleteAsync(Epoch, outcome);
@@ -355,7 +367,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             // Only now: what is found out about a turn must stand after it.
             foreach (var said in batch.Select(timed => timed.Fact).OfType<TurnFinished>().Where(turn => turn is { Speaker: LegRole.Caller, Text.Length: > 0 }))
             {
-                _insights.Offer(new HeardTurn(SessionId, Organisation, said, _mood));
+                _found = _insights.Offer(new HeardTurn(SessionId, Organisation, said, _mood));
             }
         }
 

@@ -47,9 +47,12 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
     public Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken) =>
         OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>()], cancellationToken);
 
-    /// <summary>The finished turns and the operators' lines, oldest first: what a call that comes back goes on from. Between them, where it has come back before.</summary>
+    /// <summary>The openings of the line, the finished turns and the operators' lines, oldest first: what a call that comes back goes on from. Between them, where it has come back before.</summary>
     public Task<List<SessionEvent>> ConversationAsync(Guid session, CancellationToken cancellationToken) =>
-        OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>(), JournalJson.KindOf<CallResumed>()], cancellationToken);
+        OfKindsAsync(
+            session,
+            [JournalJson.KindOf<CarrierConnected>(), JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>(), JournalJson.KindOf<CallResumed>()],
+            cancellationToken);
 
     /// <summary>What was written in this epoch and later, as the database itself has it.</summary>
     public Task<List<SessionEvent>> SinceEpochAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
