@@ -16,7 +16,7 @@ if [[ ${1:-} != report ]]; then
   dotnet build "$repository/bench/chaos" -c Release --verbosity quiet >&2
   # Compiled ahead: half of the time between two kills would otherwise go into starting nodes.
   published=$repository/bench/chaos/bin/server
-  dotnet publish "$repository/src/Kraliki.Server" -c Release --use-current-runtime --self-contained false --output "$published" --verbosity quiet >&2
+  dotnet publish "$repository/src/Kraliki.Server" -c Release -p:CompileAhead=true --output "$published" --verbosity quiet >&2
   set -- "$@" --server "$published"
 fi
 exec "$repository/bench/chaos/bin/Release/net10.0/Kraliki.Chaos" "$@"
