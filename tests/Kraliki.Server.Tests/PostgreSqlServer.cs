@@ -93,6 +93,11 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         await StartAsync(cancellationToken);
     }
 
+    /// <summary>It keeps its connections, takes new ones, and says nothing.</summary>
+    public Task FreezeAsync(CancellationToken cancellationToken) => SignalAsync("STOP", cancellationToken);
+
+    public Task ThawAsync(CancellationToken cancellationToken) => SignalAsync("CONT", cancellationToken);
+
     public Task PromoteAsync(CancellationToken cancellationToken) => RunAsync(cancellationToken, $"{Path.Combine(Programs, "pg_ctl")} -D {Data} -w promote");
 
     /// <summary>For statements of the test itself, past every pool.</summary>
@@ -109,6 +114,9 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         await DismissAsync();
         await RunAsync(CancellationToken.None, $"rm -rf {_directory}");
     }
+
+    private Task SignalAsync(string signal, CancellationToken cancellationToken) =>
+        RunAsync(cancellationToken, $"server=$(head -1 {Path.Combine(Data, "postmaster.pid")}); kill -{signal} $server $(ps -o pid= --ppid $server)");
 
     private async Task DismissAsync()
     {

@@ -19,7 +19,7 @@ namespace Kraliki.Server.Cluster;
 /// Runs before any hosted service is stopped, so all of the node still works meanwhile.
 /// </remarks>
 internal sealed partial class Drain(
-    NodeExit exit, ClusterNodes nodes, NewCalls newCalls, LiveCalls calls, CallRecovery recovery, SessionFeeds feeds, KralikiOptions options, TimeProvider time, ILogger<Drain> log)
+    NodeExit exit, ClusterNodes nodes, LiveCalls calls, CallRecovery recovery, SessionFeeds feeds, KralikiOptions options, TimeProvider time, ILogger<Drain> log)
     : IHostedLifecycleService
 {
     // A carrier allows about a hundred requests a second, and a node holds some hundred calls.
@@ -70,7 +70,6 @@ internal sealed partial class Drain(
         using var patience = new CancellationTokenSource(options.Drain, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         LogBegan(calls.All.Count(), others, options.Drain.TotalSeconds);
-        newCalls.Leave();
         exit.Drain();
         await using var progress = time.CreateTimer(_ => LogProgress(calls.All.Count()), null, ReportInterval, ReportInterval);
         try

@@ -33,7 +33,10 @@ public static class SessionsSetup
         services.AddSingleton<FactBudget>();
         services.AddSingleton<DatabaseWatch>();
         services.AddSingleton(provider => new NewCalls(
-            provider.GetRequiredService<DatabaseWatch>(), provider.GetRequiredService<FactBudget>(), provider.GetRequiredService<SessionLimits>()));
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<SessionLimits>(),
+            provider.GetRequiredService<NodeExit>()));
         services.AddSingleton<SessionFeeds>();
         services.AddSingleton<FeedRelays>();
         services.AddSingleton<SpentTokens>();

@@ -55,7 +55,11 @@ internal sealed partial class CallRecovery(
         {
             if (await CarrierCall.OfSessionAsync(databases, session, exit.Ended) is { } call)
             {
-                await twilio.HangUpAsync(call, exit.Ended);
+                var began = time.GetTimestamp();
+                while (await twilio.HangUpAsync(call, exit.Ended) == RestOutcome.Unavailable && time.GetElapsedTime(began) < limits.RecoveryGrace)
+                {
+                    await Task.Delay(LongestPause, time, exit.Ended);
+                }
             }
         }
         catch (Exception e) when (IsPassing(e))
@@ -66,11 +70,11 @@ internal sealed partial class CallRecovery(
     });
 
     /// <summary>The carrier leaves the stream of a living call for a new one, which may go to another node. The old call ends by itself, without a trace in the conversation.</summary>
-    /// <returns>False when the call could not be moved and goes on here.</returns>
+    /// <returns>False when the call goes on here; true when it moves, or may do so although the carrier's answer did not come.</returns>
     public async Task<bool> MoveAsync(LiveCall call, CancellationToken cancellationToken) =>
         await CarrierCall.OfSessionAsync(databases, call.SessionId, cancellationToken) is { } known
         && await GrainCalls.RepeatAsync(() => Grain(call.SessionId).MovingAsync(call.Epoch), time, cancellationToken)
-        && await RedirectAsync(known, cancellationToken) == RestOutcome.Done;
+        && await RedirectAsync(known, cancellationToken) is RestOutcome.Done or RestOutcome.Unavailable;
 
     private async Task RunAsync(Guid session, long epoch, DateTimeOffset interruptedAt)
     {
@@ -102,7 +106,7 @@ internal sealed partial class CallRecovery(
         {
             var left = deadline - time.GetUtcNow();
             await Task.Delay(left < pause ? left > TimeSpan.Zero ? left : TimeSpan.Zero : pause, time, cancellationToken);
-            if (!await WantedAsync(session, epoch, cancellationToken))
+            if (!await IsAwayAsync(session, epoch, cancellationToken))
             {
                 return;
             }
@@ -112,7 +116,7 @@ internal sealed partial class CallRecovery(
                 break;
             }
 
-            if (call is not null && await RedirectAsync(call, cancellationToken) == RestOutcome.NoLivingCall && await EndedAsync(call, cancellationToken))
+            if (call is not null && await FetchAsync(call, epoch, cancellationToken) == RestOutcome.NoLivingCall && await EndedAsync(call, cancellationToken))
             {
                 return;
             }
@@ -142,10 +146,11 @@ internal sealed partial class CallRecovery(
             return false;
         }
 
-        if (await RedirectAsync(call, cancellationToken) == RestOutcome.Done)
+        var outcome = await FetchAsync(call, epoch, cancellationToken);
+        if (outcome is RestOutcome.Done or RestOutcome.Unavailable)
         {
             await Task.Delay(LastTry, time, cancellationToken);
-            if (!await WantedAsync(session, epoch, cancellationToken))
+            if (!await IsAwayAsync(session, epoch, cancellationToken))
             {
                 return false;
             }
@@ -153,7 +158,7 @@ internal sealed partial class CallRecovery(
             await twilio.ApologiseAsync(call, Twiml.Lost, cancellationToken);
         }
 
-        return true;
+        return outcome is not null;
     }
 
     /// <summary>A call that is over at the carrier is over here, for the carrier's reason.</summary>
@@ -181,15 +186,27 @@ internal sealed partial class CallRecovery(
         return true;
     }
 
+    /// <returns>Null when that is no longer wanted.</returns>
+    private async Task<RestOutcome?> FetchAsync(CarrierCall call, long epoch, CancellationToken cancellationToken) =>
+        await GrainCalls.RepeatAsync(() => Grain(call.SessionId).RedirectingAsync(epoch), time, cancellationToken)
+            ? await RedirectAsync(call, cancellationToken)
+            : null;
+
+    /// <summary>The grain has been told that this comes.</summary>
     private async Task<RestOutcome> RedirectAsync(CarrierCall call, CancellationToken cancellationToken)
     {
         var outcome = await twilio.RedirectAsync(call, TwilioApi.ComeBackUrl(urls), cancellationToken);
-        await Grain(call.SessionId).RedirectedAsync(taken: outcome == RestOutcome.Done);
+        if (outcome != RestOutcome.Unavailable)
+        {
+            // Without an answer the carrier may have done it, or may do it yet; then the grain goes on expecting it for a while.
+            await Grain(call.SessionId).RedirectedAsync(taken: outcome == RestOutcome.Done);
+        }
+
         return outcome;
     }
 
-    private Task<bool> WantedAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
-        GrainCalls.RepeatAsync(() => Grain(session).RedirectingAsync(epoch), time, cancellationToken);
+    private Task<bool> IsAwayAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).IsAwayAsync(epoch), time, cancellationToken);
 
     private ISessionGrain Grain(Guid session) => grains.GetGrain<ISessionGrain>(session);
 

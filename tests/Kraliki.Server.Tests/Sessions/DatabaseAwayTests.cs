@@ -79,7 +79,7 @@ public sealed class DatabaseAwayTests
     }
 
     [Fact]
-    public async Task What_an_operator_asks_without_the_database_is_refused_whole()
+    public async Task What_an_operator_changes_without_the_database_is_refused_whole()
     {
         await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent);
         var call = await server.StartCallAsync(Cancelled);
@@ -88,20 +88,84 @@ public sealed class DatabaseAwayTests
         {
             call.Say(LegRole.Caller, "Hello?");
             await OutageAsync(server);
-            foreach (var (method, path, body) in new[] { (HttpMethod.Patch, "", """{"state":"on_hold"}"""), (HttpMethod.Post, "/end", "{}") })
-            {
-                using var request = new HttpRequestMessage(method, $"api/v1/sessions/{call.Id}{path}") { Content = new StringContent(body, null, "application/json") };
-                request.Headers.TryAddWithoutValidation("If-Match", "*");
-                using var answer = await api.SendAsync(request, Cancelled);
-                Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-                Assert.NotNull(answer.Headers.RetryAfter);
-            }
+            using var request = new HttpRequestMessage(HttpMethod.Patch, $"api/v1/sessions/{call.Id}") { Content = new StringContent("""{"state":"on_hold"}""", null, "application/json") };
+            request.Headers.TryAddWithoutValidation("If-Match", "*");
+            using var answer = await api.SendAsync(request, Cancelled);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+            Assert.NotNull(answer.Headers.RetryAfter);
         }
 
         await server.UntilFactAsync<TurnFinished>(call.Id, turn => turn.Text == "Hello?", "the turn was not saved", Cancelled);
         Assert.Equal(SessionState.Active, (await server.RowAsync(call.Id, Cancelled)).State);
         call.Say(LegRole.Ai, "I am here.");
         await call.EndAsync(EndReason.CallerHungUp);
+    }
+
+    [Fact]
+    public async Task An_operator_ends_a_call_without_the_database_and_that_is_written_when_it_is_back()
+    {
+        await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent);
+        var call = await server.StartCallAsync(Cancelled);
+        using var api = await server.Host.SignInAsync(Cancelled);
+        using (await api.GetAsync("api/v1/sessions", Cancelled))
+        {
+            // The token was found good a moment ago.
+        }
+
+        Task ending;
+        using (new WriteLock(server))
+        {
+            call.Say(LegRole.Caller, "Hello?");
+            await OutageAsync(server);
+            using var answer = await api.PostAsJsonAsync($"api/v1/sessions/{call.Id}/end", new { note = "Enough" }, Cancelled);
+            Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+            Assert.Equal(SessionState.Active, (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancelled))!.State);
+            var end = Assert.IsType<EndCall>(await call.CommandAsync(Cancelled));
+            ending = call.EndAsync(end.Reason, end.Detail);
+            Assert.False(ending.IsCompleted);
+        }
+
+        await ending.WaitAsync(SessionServer.Patience, Cancelled);
+        var row = await server.RowAsync(call.Id, Cancelled);
+        Assert.Equal((SessionState.Completed, EndReason.OperatorEnded, $"Ended by {RunningServer.Operator}: Enough"), (row.State, row.EndReason!.Value, row.EndDetail));
+        var moves = (await server.Journal.EventsAsync(call.Id, 0, 100, Cancelled)).Select(happened => happened.Data).OfType<StateChanged>();
+        Assert.Equal(RunningServer.Operator, moves.Single(move => move.To == SessionState.WrapUp).By);
+    }
+
+    [Fact]
+    public async Task A_database_that_freezes_holds_nobody_up_for_longer_than_it_takes_to_notice()
+    {
+        await using var postgreSql = await PostgreSqlServer.StartAsync(Cancelled);
+        await using var server = await SessionServer.StartAsync(Cancelled, settings: new Dictionary<string, string>(RunningServer.Silent)
+        {
+            ["Kraliki:Database:Provider"] = "postgresql",
+            ["Kraliki:Database:ConnectionString"] = postgreSql.Connection() + ";Minimum Pool Size=0",
+        });
+        var call = await server.StartCallAsync(Cancelled);
+        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(call.Id);
+        var request = Guid.CreateVersion7();
+        var change = new UpdateSession(PhoneNumber: "+420226259221");
+
+        await postgreSql.FreezeAsync(Cancelled);
+        try
+        {
+            var asked = Stopwatch.GetTimestamp();
+            await Assert.ThrowsAsync<JournalUnavailableException>(() => grain.UpdateAsync(change, "x@y.example", null, request));
+
+            // About 3 s; the driver would wait for 11.
+            Assert.InRange(Stopwatch.GetElapsedTime(asked).TotalSeconds, 0, 8);
+            call.Say(LegRole.Caller, "Hello?");
+            Assert.NotNull(call.Live.UnsavedSince);
+        }
+        finally
+        {
+            await postgreSql.ThawAsync(CancellationToken.None);
+        }
+
+        await server.UntilFactAsync<TurnFinished>(call.Id, turn => turn.Text == "Hello?", "the turn was not saved", Cancelled);
+        await GrainCalls.RepeatAsync(() => grain.UpdateAsync(change, "x@y.example", null, request), TimeProvider.System, Cancelled);
+        await call.EndAsync(EndReason.CallerHungUp);
+        Assert.Single(await server.Journal.EventsAsync(call.Id, 0, 100, Cancelled), happened => happened.Data is SessionUpdated);
     }
 
     [Fact]
