@@ -93,9 +93,18 @@ public sealed class CallStory
             CallResumed or StateChanged { To: SessionState.WrapUp or SessionState.Completed or SessionState.Failed } => null,
             _ => InterruptedSince,
         };
-        if (entry.Data is CarrierConnected)
+        switch (entry.Data)
         {
-            _lineOpenedAt ??= entry.At;
+            case CarrierConnected:
+                _lineOpenedAt ??= entry.At;
+                break;
+            case CallInterrupted:
+                Meters = null;
+                break;
+            case CallResumed { GapMs: > 0 }:
+                // Whoever heard these words is gone. Should the old line have last words after all, they come as turns.
+                DropPartials();
+                break;
         }
 
         Follow(entry);
@@ -136,7 +145,7 @@ public sealed class CallStory
         return true;
     }
 
-    /// <summary>Unfinished words are over when the call is: nothing will finish them any more.</summary>
+    /// <summary>Unfinished words are over when the call is, or the line on which they were said: nothing will finish them any more.</summary>
     private void DropPartials() => _entries.RemoveAll(entry => entry is SpokenEntry { Final: false });
 
     private void Finish(TurnFinished turn, bool saved)

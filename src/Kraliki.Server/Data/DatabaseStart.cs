@@ -30,6 +30,10 @@ internal sealed partial class DatabaseStart(KralikiDbFactory databases, StartTur
         {
             throw new StartRefusedException($"The database {Place} {Fix(e)}");
         }
+        catch (InvalidOperationException e) when (e.InnerException is NpgsqlException lost)
+        {
+            throw new StartRefusedException($"The database {Place} {Fix(lost)}");
+        }
     }
 
     private static string Fix(NpgsqlException failure) => failure switch

@@ -49,6 +49,15 @@ public sealed class PostgreSqlTests(PostgreSqlTests.OwnPostgreSql own) : IClassF
     }
 
     [Fact]
+    public async Task A_database_that_does_not_listen_yet_is_waited_for_at_the_start()
+    {
+        await using var pool = PostgreSqlPool.Open(new(DatabaseProvider.PostgreSql, new("Host=127.0.0.1;Port=1;Database=kraliki;Minimum Pool Size=0")));
+
+        // What the start waits for, and what it makes its sentence of.
+        await Assert.ThrowsAsync<NpgsqlException>(() => new StartTurn(Factory(pool, TimeProvider.System)).TakeAsync(Cancel));
+    }
+
+    [Fact]
     public async Task An_idle_connection_that_was_cut_is_replaced_before_it_is_used()
     {
         var time = new FakeTimeProvider();
