@@ -56,7 +56,7 @@ internal sealed partial class CallRecovery(
             if (await CarrierCall.OfSessionAsync(databases, session, exit.Ended) is { } call)
             {
                 var began = time.GetTimestamp();
-                while (await twilio.HangUpAsync(call, exit.Ended) == RestOutcome.Unavailable && time.GetElapsedTime(began) < limits.RecoveryGrace)
+                while (await twilio.HangUpAsync(call, exit.Ended) is RestOutcome.Unavailable or RestOutcome.Unreachable && time.GetElapsedTime(began) < limits.RecoveryGrace)
                 {
                     await Task.Delay(LongestPause, time, exit.Ended);
                 }
