@@ -1,6 +1,5 @@
 using System.Globalization;
 using Kraliki.Server.Hosting;
-using Kraliki.Server.Sessions;
 using Kraliki.Server.Tests.Sessions;
 using Kraliki.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,8 +25,7 @@ internal sealed class TwoNodes : IAsyncDisposable
 
     /// <param name="drainSeconds">How long a node may take to leave; 0: it does not hand over at all.</param>
     /// <param name="settings">Of both nodes.</param>
-    public static async Task<TwoNodes> StartAsync(
-        CancellationToken cancellationToken, int drainSeconds = 0, IReadOnlyDictionary<string, string>? settings = null, SessionLimits? limits = null)
+    public static async Task<TwoNodes> StartAsync(CancellationToken cancellationToken, int drainSeconds = 0, IReadOnlyDictionary<string, string>? settings = null)
     {
         var directory = Directory.CreateTempSubdirectory("kraliki-test-").FullName;
         var first = await NodeAsync();
@@ -36,11 +34,7 @@ internal sealed class TwoNodes : IAsyncDisposable
         async Task<SessionServer> NodeAsync()
         {
             var all = new Dictionary<string, string>([.. await SettingsAsync(directory, drainSeconds, cancellationToken), .. settings ?? new Dictionary<string, string>()]);
-            return await SessionServer.StartAsync(cancellationToken, directory, limits, settings: all, change: services =>
-
-                // Who is evicted ends the process, and this one may be busy with other tests for longer than a node may be silent.
-                services.PostConfigure<ClusterMembershipOptions>(membership =>
-                    membership.ProbeTimeout = membership.MinProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromSeconds(20)));
+            return await SessionServer.StartAsync(cancellationToken, directory, settings: all, change: services => services.PostConfigure<ClusterMembershipOptions>(BePatient));
         }
     }
 
@@ -61,4 +55,8 @@ internal sealed class TwoNodes : IAsyncDisposable
         await TestDatabase.DropPostgreSqlAsync(_directory);
         Directory.Delete(_directory, recursive: true);
     }
+
+    /// <summary>Who is evicted ends the process, and this one may be busy with other tests for longer than a node may be silent.</summary>
+    private static void BePatient(ClusterMembershipOptions membership) =>
+        membership.ProbeTimeout = membership.MinProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromSeconds(20);
 }

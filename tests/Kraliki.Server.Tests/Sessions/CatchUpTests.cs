@@ -36,7 +36,7 @@ public sealed class CatchUpTests(ITestOutputHelper output)
     public async Task So_it_is_when_after_every_cut_the_client_comes_to_another_node()
     {
         await using var nodes = await TwoNodes.StartAsync(Cancelled);
-        await RunAsync([nodes.First, nodes.Second], Setting("KRALIKI_CUTS") ?? 500);
+        await RunAsync([nodes.First, nodes.Second], Setting("KRALIKI_CUTS") ?? 1_000);
     }
 
     /// <param name="nodes">Calls are spread over them, and the connections of each watcher go from one to the next.</param>
