@@ -17,7 +17,7 @@ public sealed class ChaosRun : IAsyncDisposable
 
     // Shorter than an exchange, so that faults meet calls in every phase of it.
     private const int ShortestPauseMs = 100;
-    private const int LongestPauseMs = 700;
+    private const int LongestPauseMs = 500;
 
     private readonly LocalCluster _cluster;
     private readonly Telephone _telephone;

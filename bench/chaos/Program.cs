@@ -4,7 +4,7 @@ using Kraliki.Chaos;
 using Kraliki.Simulators;
 
 // Breaks a cluster under live calls and compares what everybody was told.
-//   Kraliki.Chaos 500 [--seed S] [--others N] [--only kind,kind] [--nodes 5] [--calls 6] [--batch 50] [--out FILE] [--dir D] [--ports FROM-TO] [--server DIR]
+//   Kraliki.Chaos 500 [--seed S] [--others N] [--only kind,kind] [--nodes 5] [--calls 6] [--batch 100] [--out FILE] [--dir D] [--ports FROM-TO] [--server DIR]
 //   Kraliki.Chaos report FILE
 SimulatorArguments arguments;
 try
@@ -34,7 +34,7 @@ var seed = arguments.Number("seed") ?? Random.Shared.Next(1, 1_000_000);
 var only = arguments.Text("only")?.Split(',').Select(kind => Enum.Parse<ClusterFault>(kind.Replace("_", "", StringComparison.Ordinal), ignoreCase: true)).ToArray();
 var output = arguments.Text("out") ?? $"chaos-{seed}.jsonl";
 var summary = Path.ChangeExtension(output, ".summary.json");
-var plan = Plan(kills, arguments.Number("others") ?? 0, only, arguments.Number("batch") ?? 50, seed);
+var plan = Plan(kills, arguments.Number("others") ?? 0, only, arguments.Number("batch") ?? 100, seed);
 var planned = plan.Sum(batch => batch.Count);
 var done = ChaosReport.Read(output).ToList();
 var unfinished = new List<FaultResult>();

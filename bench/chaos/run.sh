@@ -5,7 +5,7 @@
 #   bench/chaos/run.sh 500 --seed 7 --others 5  the same faults as another run with seed 7; five of each other kind besides
 #   bench/chaos/run.sh report FILE              the tables of docs/resilience.md
 #
-# Results go to --out (chaos-<seed>.jsonl), a line after each 50 faults; the same command goes on where it was stopped. Figures
+# Results go to --out (chaos-<seed>.jsonl), a line after each 100 faults; the same command goes on where it was stopped. Figures
 # of all faults so far are in chaos-<seed>.summary.json, rewritten after each ten.
 # Ends with 0 only when no call was lost, nothing was lost, duplicated, reordered or made up, and 95 % of the callers of killed
 # nodes heard the assistant again within 5 s.
