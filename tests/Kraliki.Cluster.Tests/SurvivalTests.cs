@@ -34,6 +34,8 @@ public sealed class SurvivalTests(ClusterFixture cluster) : IClassFixture<Cluste
     private async Task SurviveAsync(IReadOnlyList<ClusterFault> faults)
     {
         var seed = int.TryParse(Environment.GetEnvironmentVariable("KRALIKI_CHAOS_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next(1, 1_000_000);
+        var failedBefore = cluster.KeepsLogs;
+        cluster.KeepsLogs = true;
         var result = await cluster.Run.RunAsync(faults, seed, Calls, struck: null, Cancelled);
 
         var told = $"KRALIKI_CHAOS_SEED={seed}\n{cluster.Told}\n{string.Join('\n', result.Comparison.Findings)}";
@@ -44,5 +46,6 @@ public sealed class SurvivalTests(ClusterFixture cluster) : IClassFixture<Cluste
         Assert.True(result.Faults.Sum(fault => fault.Struck.Count) >= faults.Count, told);
         Assert.True(result.AcknowledgedWrites > Calls, told);
         Assert.True(result.Comparison.LinesCompared > Calls, told);
+        cluster.KeepsLogs = failedBefore;
     }
 }
