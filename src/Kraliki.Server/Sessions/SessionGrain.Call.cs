@@ -210,8 +210,8 @@ internal sealed partial class SessionGrain
         var before = _owner;
         Own(node);
         (_endingBy, _endingSince, _moving) = (null, null, false);
-        _redirectedAt = _redirectAnswered ? null : _redirectedAt;
         _takenOverAt = time.GetUtcNow();
+        _redirectedAt = _redirectAnswered && _takenOverAt - RedirectTakes + StopFollows is var almostOver && _redirectedAt > almostOver ? almostOver : _redirectedAt;
         if (before is not null)
         {
             // Best effort and not awaited, since its node may be dead: what it says to the caller reaches nobody any more.

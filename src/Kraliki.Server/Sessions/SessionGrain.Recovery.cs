@@ -12,8 +12,12 @@ internal sealed partial class SessionGrain
     // For so long a carrier that was told to ask for new TwiML may still send the stop of the stream that it leaves for it.
     private static readonly TimeSpan RedirectTakes = TimeSpan.FromSeconds(10);
 
+    // A stream that the carrier had just opened by itself may attach after it has answered the redirect, and was stopped by
+    // it all the same: so long after an attachment the stop may still be on its way.
+    private static readonly TimeSpan StopFollows = TimeSpan.FromSeconds(3);
+
     // The carrier was asked to leave its stream; it may have stopped one that it had just opened by itself. Once it has
-    // answered, the next stream is the one that was asked for.
+    // answered, the next stream is in all likelihood the one that was asked for.
     private DateTimeOffset? _redirectedAt;
     private bool _redirectAnswered;
 
