@@ -233,9 +233,6 @@ internal sealed partial class SpentTokens(
             .ToHashSetAsync(cancellationToken);
     }
 
-    [LoggerMessage(EventId = 2078, Level = LogLevel.Warning, Message = "The server stopped before it could write down that {Count} one-time tokens were used while the database was away")]
-    private partial void LogLost(int count);
-
     /// <param name="Counts">The hot tier has said that it is the first use: if the database does not contradict, it is.</param>
     private sealed record Spending(Guid Id, DateTimeOffset ExpiresAt, bool Counts, TaskCompletionSource<bool> First);
 }

@@ -161,6 +161,6 @@ internal sealed partial class SessionGrain
     private void LetGo(SessionRow row)
     {
         NobodyOwns();
-        recovery.Begin(row.Id, row.Epoch, row.InterruptedAt!.Value);
+        recovery.Begin(row.Id, row.Epoch, row.InterruptedAt!.Value, row.InterruptedBy);
     }
 }

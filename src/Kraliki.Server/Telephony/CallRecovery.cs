@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
@@ -27,6 +28,9 @@ internal sealed partial class CallRecovery(
 {
     // A carrier that goes on by itself does so at once; cutting the stream that it is just opening would help nobody.
     private static readonly TimeSpan ByItself = TimeSpan.FromSeconds(1);
+
+    // By the time that a node is known to be dead, the line has been open for a second and a half already.
+    private static readonly TimeSpan ByItselfAfterADeath = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(2);
 
@@ -35,7 +39,8 @@ internal sealed partial class CallRecovery(
 
     /// <summary>From now on the caller is brought back. Told again of the same interruption it does nothing.</summary>
     /// <param name="epoch">The session's since the interruption.</param>
-    public void Begin(Guid session, long epoch, DateTimeOffset interruptedAt)
+    /// <param name="by">What interrupted it.</param>
+    public void Begin(Guid session, long epoch, DateTimeOffset interruptedAt, EndReason? by)
     {
         if (_running.TryGetValue(session, out var known) && known == epoch)
         {
@@ -45,7 +50,7 @@ internal sealed partial class CallRecovery(
         _running[session] = epoch;
 
         // Task.Run: who calls is a grain, whose turn must not wait for a carrier.
-        _ = Task.Run(() => RunAsync(session, epoch, interruptedAt));
+        _ = Task.Run(() => RunAsync(session, epoch, interruptedAt, by));
     }
 
     /// <summary>The session ended while its caller had no media: the carrier lets him go.</summary>
@@ -76,13 +81,13 @@ internal sealed partial class CallRecovery(
         && await GrainCalls.RepeatAsync(() => Grain(call.SessionId).MovingAsync(call.Epoch), time, cancellationToken)
         && await RedirectAsync(known, cancellationToken) is RestOutcome.Done or RestOutcome.Unavailable;
 
-    private async Task RunAsync(Guid session, long epoch, DateTimeOffset interruptedAt)
+    private async Task RunAsync(Guid session, long epoch, DateTimeOffset interruptedAt, EndReason? by)
     {
         try
         {
             // A server that has just started does not listen yet; there would be nothing to come back to.
             await Task.Delay(Timeout.InfiniteTimeSpan, time, lifetime.ApplicationStarted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await BringBackAsync(session, epoch, interruptedAt, exit.Ended);
+            await BringBackAsync(session, epoch, interruptedAt, by == EndReason.TalkServerLost ? ByItselfAfterADeath : ByItself, exit.Ended);
         }
         catch (OperationCanceledException)
         {
@@ -98,11 +103,11 @@ internal sealed partial class CallRecovery(
         }
     }
 
-    private async Task BringBackAsync(Guid session, long epoch, DateTimeOffset interruptedAt, CancellationToken cancellationToken)
+    private async Task BringBackAsync(Guid session, long epoch, DateTimeOffset interruptedAt, TimeSpan first, CancellationToken cancellationToken)
     {
         var call = await CarrierCall.OfSessionAsync(databases, session, cancellationToken);
         var deadline = interruptedAt + limits.RecoveryGrace;
-        for (var pause = ByItself; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        for (var pause = first; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             var left = deadline - time.GetUtcNow();
             await Task.Delay(left < pause ? left > TimeSpan.Zero ? left : TimeSpan.Zero : pause, time, cancellationToken);
