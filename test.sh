@@ -62,8 +62,13 @@ dotnet_tests() {
   shift
   heading "$project${KRALIKI_TEST_DATABASE:+ on $KRALIKI_TEST_DATABASE}"
   log=$(mktemp)
-  timeout --kill-after=30 900 "tests/$project/bin/$configuration/net10.0/$project" -noColor -noLogo -longRunning 60 "$@" 2>&1 | tee "$log"
-  local code=${PIPESTATUS[0]}
+  # Not through a pipe: a server process that a test left behind would hold it open for ever.
+  timeout --kill-after=30 900 "tests/$project/bin/$configuration/net10.0/$project" -noColor -noLogo -longRunning 60 "$@" >"$log" 2>&1 &
+  local run=$! code=0
+  tail --pid=$run -n +1 -f "$log" &
+  wait $run || code=$?
+  wait $!
+  kill -- -$run 2>/dev/null
   if read -r total errors bad skips < <(sed -nE "s/.*$project +Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p" "$log" | tail -n 1); then
     passed=$((passed + total - bad - skips)); failed=$((failed + bad + errors)); skipped=$((skipped + skips))
     if ((code != 0 && bad + errors == 0)); then echo "$project exited with code $code"; failed=$((failed + 1)); fi

@@ -22,7 +22,7 @@ internal sealed partial class EvictedNode(ILogger<EvictedNode> log) : IFatalErro
         // The log is written by a task that may not get its turn any more.
         Console.Error.WriteLine(
             "This node ends itself: the other nodes have taken it for dead, because it was frozen or cannot be reached, or its part in the cluster failed. "
-            + "Its calls go on elsewhere. Start it again.");
+            + $"Its calls go on elsewhere. Start it again. ({exception?.Message ?? context})");
         Environment.Exit(ExitCode);
     }
 }

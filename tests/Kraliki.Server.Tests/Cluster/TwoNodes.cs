@@ -3,6 +3,7 @@ using Kraliki.Server.Hosting;
 using Kraliki.Server.Tests.Sessions;
 using Kraliki.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Configuration;
 
 namespace Kraliki.Server.Tests.Cluster;
@@ -34,7 +35,11 @@ internal sealed class TwoNodes : IAsyncDisposable
         async Task<SessionServer> NodeAsync()
         {
             var all = new Dictionary<string, string>([.. await SettingsAsync(directory, drainSeconds, cancellationToken), .. settings ?? new Dictionary<string, string>()]);
-            return await SessionServer.StartAsync(cancellationToken, directory, settings: all, change: services => services.PostConfigure<ClusterMembershipOptions>(BePatient));
+            return await SessionServer.StartAsync(cancellationToken, directory, settings: all, change: services =>
+            {
+                services.PostConfigure<ClusterMembershipOptions>(BePatient);
+                services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler>(new EndOfNode()));
+            });
         }
     }
 
@@ -56,7 +61,16 @@ internal sealed class TwoNodes : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    /// <summary>Who is evicted ends the process, and this one may be busy with other tests for longer than a node may be silent.</summary>
+    /// <summary>This process may be busy with other tests for longer than a node may be silent.</summary>
     private static void BePatient(ClusterMembershipOptions membership) =>
         membership.ProbeTimeout = membership.MinProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>A node of the product ends its process; here all other tests would end with it.</summary>
+    private sealed class EndOfNode : IFatalErrorHandler
+    {
+        public bool IsUnexpected(Exception exception) => true;
+
+        public void OnFatalException(object? sender = null, string? context = null, Exception? exception = null) =>
+            Console.Error.WriteLine($"A node of a test would have ended its process: {context} {exception}");
+    }
 }
