@@ -7,9 +7,11 @@ namespace Kraliki.Simulators.Twilio;
 /// <content>The course of a call: webhooks, TwiML, status callbacks.</content>
 public sealed partial class SimulatedCall
 {
-    // A reply with neither verbs nor an end to its redirects would keep a call for ever.
+    // A reply with neither verbs nor an end to its redirects would keep a call for ever. A stream that lasted begins the count anew.
     private const int MostDocuments = 100;
+    private const long LastingMs = 1000;
 
+    private int _documents;
     private int _statusSequence;
     private IDisposable? _beat;
 
@@ -63,11 +65,11 @@ public sealed partial class SimulatedCall
     private async Task CarryOutAsync(TwimlSource first)
     {
         var source = first;
-        for (var documents = 0; source is not null && _end is null; documents++)
+        while (source is not null && _end is null)
         {
-            if (documents == MostDocuments)
+            if (_documents++ == MostDocuments)
             {
-                Fail($"{MostDocuments} TwiML documents in one call: it goes round in circles.");
+                Fail($"{MostDocuments} TwiML documents without a stream that lasted: the call goes round in circles.");
                 HangUp(CallEnder.Carrier, "twiml_refused");
                 return;
             }
@@ -158,9 +160,12 @@ public sealed partial class SimulatedCall
             if (_interruptions is [.., { StreamMs: null } open])
                 _interruptions[^1] = open with { StreamMs = NowMs };
         }
+        var began = NowMs;
         await stream.RunAsync(verb.Parameters, cut).ConfigureAwait(false);
         lock (_gate)
             _stream = null;
+        if (NowMs - began >= LastingMs)
+            _documents = 0;
         if (_end is null)
             Interrupted(stream.Seen);
         Tell("stream_ended", $"{stream.Seen.ClosedBy} {stream.Seen.CloseCode}".Trim());

@@ -48,7 +48,9 @@ internal sealed class TwoNodes : IAsyncDisposable
         new(await TestDatabase.PostgreSqlSettingsAsync(directory, cancellationToken))
         {
             ["Kraliki:MasterKey"] = Convert.ToBase64String(new byte[MasterKey.Bytes]),
-            ["Kraliki:Cluster:Id"] = "two-nodes",
+
+            // Of its own: a port that was given back may belong to a node of another test's cluster a moment later.
+            ["Kraliki:Cluster:Id"] = Path.GetFileName(directory),
             ["Kraliki:Cluster:SiloPort"] = Loopback.FreePort().ToString(CultureInfo.InvariantCulture),
             ["Kraliki:DrainSeconds"] = drainSeconds.ToString(CultureInfo.InvariantCulture),
         };
