@@ -30,7 +30,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static async Task<ServerProcess> StartAsync(Uri url, string directory, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "Kraliki.Server")) { RedirectStandardOutput = true };
-        foreach (var (key, value) in new Dictionary<string, string>([.. await TestDatabase.SettingsAsync(directory, cancellationToken), .. settings])
+        var database = settings.ContainsKey("Kraliki:Database:Provider") ? new Dictionary<string, string>() : await TestDatabase.SettingsAsync(directory, cancellationToken);
+        foreach (var (key, value) in new Dictionary<string, string>([.. database, .. settings])
         {
             ["urls"] = url.GetLeftPart(UriPartial.Authority),
             ["Kraliki:DataDirectory"] = directory,

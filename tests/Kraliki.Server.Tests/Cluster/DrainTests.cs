@@ -112,7 +112,7 @@ public sealed class DrainTests : IAsyncLifetime
 
         var asked = _openAI.Asked.Count;
         await stream.SpeakAsync(Cancelled);
-        await stream.ReceiveAsync("media", Cancelled);
+        await Until.TrueAsync(() => _openAI.Asked.Count > asked, "the provider was not asked for an answer", Cancelled);
         Assert.Equal(2, _openAI.Asked[asked].Turns.Count(turn => turn.Text == ScriptedOpenAI.CallerWords));
         var row = await nodes.Second.RowAsync(session, Cancelled);
         Assert.Equal((SessionState.Active, nodes.Second.Get<ClusterNodes>().Self), (row.State, row.Node));
