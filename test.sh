@@ -10,6 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 NO_COLOR=1
 configuration=Debug
 passed=0 failed=0 skipped=0
+failures=$(mktemp)
+trap 'rm -f "$failures"' EXIT
 
 all=(voice server browser cluster conformance)
 parts=("$@")
@@ -45,6 +47,8 @@ install_missing() {
 }
 
 finish() {
+  # Once more at the end, where somebody who sees only the last lines looks for them.
+  if [[ -s $failures ]]; then heading "failed"; cat "$failures"; fi
   printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
   exit $((failed > 0 || passed == 0))
 }
@@ -52,7 +56,7 @@ finish() {
 # Adds one to the failures when a step that is not a test goes wrong, so that the last line tells.
 step() {
   heading "$1"; shift
-  "$@" || { echo "FAILED: $*"; failed=$((failed + 1)); return 1; }
+  "$@" || { echo "FAILED: $*" | tee -a "$failures"; failed=$((failed + 1)); return 1; }
 }
 
 # An xunit.v3 test project is an executable; its last line is
@@ -69,6 +73,7 @@ dotnet_tests() {
   wait $run || code=$?
   wait $!
   kill -- -$run 2>/dev/null
+  sed -nE '/ \[FAIL\]$/,/^ +(Stack Trace|Output):/p' "$log" >>"$failures"
   if read -r total errors bad skips < <(sed -nE "s/.*$project +Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p" "$log" | tail -n 1); then
     passed=$((passed + total - bad - skips)); failed=$((failed + bad + errors)); skipped=$((skipped + skips))
     if ((code != 0 && bad + errors == 0)); then echo "$project exited with code $code"; failed=$((failed + 1)); fi
@@ -91,6 +96,7 @@ conformance_tests() {
   count=$(($(tap fail) + $(tap cancelled)))
   ((code != 0 && count == 0)) && { echo "tools/conformance exited with code $code"; count=1; }
   failed=$((failed + count))
+  grep -A 12 '^not ok' "$log" >>"$failures"
   rm -f "$log"
 }
 
