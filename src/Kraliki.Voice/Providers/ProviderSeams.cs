@@ -24,12 +24,19 @@ public sealed record ProviderCapabilities(
     bool DetectsTurns,
     bool Truncates,
     bool SpeaksFirst,
-    string? Model = null);
+    string? Model = null)
+{
+    /// <summary>How long one connection may live; the chain moves the call to a fresh one before. Null: for ever.</summary>
+    public TimeSpan? Lifetime { get; init; }
+
+    /// <summary>How much of an earlier conversation it is given, in tokens; what is older is given in short.</summary>
+    public int ContextTokens { get; init; } = 8_000;
+}
 
 /// <param name="Instructions">What the assistant is and does, in plain language.</param>
-/// <param name="History">Finished turns of this session before this connection (a continued call), oldest first.</param>
+/// <param name="Conversation">What was said and done in this session before this connection.</param>
 /// <param name="Tools">What the assistant may ask for at first; <see cref="IProviderConnection.OfferTools"/> changes it.</param>
-public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History, IReadOnlyList<CallTool> Tools)
+public sealed record ProviderSetup(Guid SessionId, string Instructions, ConversationContext Conversation, IReadOnlyList<CallTool> Tools)
 {
     /// <summary>Told to the provider, so that its records can be matched with ours.</summary>
     public string? RequestId { get; init; }
@@ -62,12 +69,11 @@ public interface IProviderConnection
     /// <summary>Asks the assistant to open the conversation.</summary>
     void Greet();
 
-    /// <summary>
-    /// The conversation of <see cref="ProviderSetup.History"/> goes on after a break in the line: the assistant says
-    /// <paramref name="words"/> (empty: none) and then, when <paramref name="answer"/>, answers what the caller said last; an
-    /// answer that was cut off it gives again.
-    /// </summary>
-    void PickUp(string words, bool answer);
+    /// <summary>The conversation of <see cref="ProviderSetup.Conversation"/> goes on: the assistant says <paramref name="words"/> (empty: none) and then what <paramref name="rest"/> tells.</summary>
+    void PickUp(string words, PickUpRest rest);
+
+    /// <summary>What was said and done elsewhere since this connection began, oldest first: it is remembered, and answered only when asked for.</summary>
+    void Remember(IReadOnlyList<SessionFact> happened);
 
     /// <summary>Stops the answer that is being produced, if any; its remaining audio will be ignored by the loop.</summary>
     void CancelAnswer();
@@ -94,10 +100,25 @@ public interface IProviderConnection
     /// <summary>From now on the assistant may ask for these tools and no others. What it had asked for before may still arrive.</summary>
     void OfferTools(IReadOnlyList<CallTool> tools);
 
-    void ProvideToolResult(string callId, string output);
+    /// <summary>The result of a tool, once; the assistant answers with it. Another connection may have asked for it: then the request itself is news as well.</summary>
+    /// <param name="call">With its result.</param>
+    void ProvideToolResult(ToolCalled call);
 
     /// <summary>Ends the conversation. <see cref="IProviderEvents.Closed"/> still follows, once.</summary>
     void Close();
+}
+
+/// <summary>What is to be said first on a connection that takes over a conversation.</summary>
+public enum PickUpRest
+{
+    /// <summary>Nothing more than the words.</summary>
+    Nothing,
+
+    /// <summary>The answer to what the caller said last; one that was cut off is given again from its beginning.</summary>
+    Answer,
+
+    /// <summary>The rest of the assistant's own last turn, which was cut off where the conversation ends; what was heard is not repeated.</summary>
+    Continuation,
 }
 
 /// <summary>What a provider connection reports. Raised from any thread, one at a time per connection; spans are valid during the call only.</summary>
@@ -130,7 +151,17 @@ public interface IProviderEvents
     /// <summary>The assistant wants a tool.</summary>
     void ToolCall(string callId, string name, string argumentsJson);
 
+    /// <summary>It wants a tool's result no more: the caller has interrupted.</summary>
+    void ToolCancelled(string callId);
+
+    /// <summary>What the whole connection has used so far.</summary>
     void Usage(ProviderUsage usage);
+
+    /// <summary>An answer that is due will not come, though the connection lives: rate limit, refused content, an error of the model.</summary>
+    void AnswerFailed(string code, string message);
+
+    /// <summary>The provider will close this connection soon; the conversation should be on another one by then.</summary>
+    void Expiring(TimeSpan left);
 
     /// <summary>Something went wrong that did not end the conversation.</summary>
     void Notice(string code, string message);
