@@ -10,6 +10,8 @@ public sealed partial class CallLoop
     // A caller turn whose transcript never comes must not pile up; the oldest is given up.
     private const int MaxOpenTurns = 16;
 
+    private const int MaxRefusals = 3;
+
     // More at a time is a model that runs wild; what it asks for beyond is not done.
     private const int MaxPendingTools = 16;
 
@@ -17,6 +19,7 @@ public sealed partial class CallLoop
     private readonly List<string> _falseAlarms = [];
     private readonly Dictionary<string, ToolCalled> _pendingTools = [];
     private Bridge _bridge = Bridge.None;
+    private int _refusals;
 
     // The unfinished answer of a provider that is gone, as the caller will have heard it.
     private TurnFinished? _cutShort;
@@ -235,6 +238,7 @@ public sealed partial class CallLoop
             return;
         }
 
+        _refusals = 0;
         _player.Enqueue(AnswerOf(turnId), base64Mulaw);
         PumpAnswers();
     }
@@ -300,6 +304,14 @@ public sealed partial class CallLoop
         string refusal = CallTool.All.Any(tool => tool.Name == name)
             ? """{"error":"This tool is switched off; go on without it."}"""
             : """{"error":"unknown tool"}""";
+        if (++_refusals > MaxRefusals)
+        {
+            // A model that asks for the same again and again says nothing to the caller meanwhile.
+            _refusals = 0;
+            _chain!.Active!.GaveUp("The assistant asked for tools that it does not have instead of answering.");
+            return;
+        }
+
         var refused = new ToolCalled(callId, name, argumentsJson, refusal, Refused: true);
         Tell(refused);
         _chain!.Connection?.ProvideToolResult(refused);

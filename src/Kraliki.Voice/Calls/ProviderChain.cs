@@ -361,7 +361,8 @@ internal sealed class ProviderChain
     private ProviderLeg Connect(IVoiceProvider provider, double now)
     {
         var leg = new ProviderLeg(this, _call, _gate, provider) { Told = _conversation.Count };
-        leg.Connect(_setup with { Conversation = _conversation.Within(provider.Capabilities.ContextTokens), Tools = Tools }, now);
+        string? handle = Active is { Ready: true, Closed: false } active && active.Provider == provider ? active.Connection.ResumeHandle : null;
+        leg.Connect(_setup with { Conversation = _conversation.Within(provider.Capabilities.ContextTokens), Tools = Tools, ResumeHandle = handle }, now);
         _legs.Add(leg);
         return leg;
     }

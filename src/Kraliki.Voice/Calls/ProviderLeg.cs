@@ -53,6 +53,9 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
         Connection.Close();
     }
 
+    /// <summary>It is of no use to the caller, whatever it says.</summary>
+    public void GaveUp(string detail) => chain.OnAnswerFailed(this, "useless", detail);
+
     void IProviderEvents.Connected(string providerSessionId, string? model) => Enter(() =>
     {
         if (!Abandoned && !Ready)

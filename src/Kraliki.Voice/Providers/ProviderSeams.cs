@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Kraliki.Contracts;
 
 namespace Kraliki.Voice.Providers;
@@ -38,6 +39,15 @@ public sealed record ProviderCapabilities(
 /// <param name="Tools">What the assistant may ask for at first; <see cref="IProviderConnection.OfferTools"/> changes it.</param>
 public sealed record ProviderSetup(Guid SessionId, string Instructions, ConversationContext Conversation, IReadOnlyList<CallTool> Tools)
 {
+    /// <summary>The provider's name for a voice; null takes the configured one.</summary>
+    public string? Voice { get; init; }
+
+    /// <summary>What is spoken, BCP 47 (<c>en-US</c>); null leaves it to the provider.</summary>
+    public string? Language { get; init; }
+
+    /// <summary>From <see cref="IProviderConnection.ResumeHandle"/> of an earlier connection to the same provider, which then knows the conversation already.</summary>
+    public string? ResumeHandle { get; init; }
+
     /// <summary>Told to the provider, so that its records can be matched with ours.</summary>
     public string? RequestId { get; init; }
 
@@ -47,12 +57,24 @@ public sealed record ProviderSetup(Guid SessionId, string Instructions, Conversa
 
 /// <summary>Something that the assistant may ask the server to do. It proposes; the call loop decides, by what is offered at that moment.</summary>
 /// <param name="Description">When to use it, for the model.</param>
-public sealed record CallTool(string Name, string Description)
+/// <param name="Parameters">JSON schema of its arguments, an object; null takes none.</param>
+public sealed record CallTool(string Name, string Description, string? Parameters = null)
 {
     /// <summary>No arguments; hangs up once the answer in progress was heard.</summary>
     public static readonly CallTool EndCall = new("end_call", "Hangs up. Call it after saying goodbye, when the caller has nothing more to ask.");
 
+    private static readonly JsonElement NoParameters = Parse("""{"type":"object","properties":{}}""");
+
     public static IReadOnlyList<CallTool> All { get; } = [EndCall];
+
+    /// <summary><see cref="Parameters"/>, or the schema of an object without members.</summary>
+    public JsonElement Schema => Parameters is null ? NoParameters : Parse(Parameters);
+
+    private static JsonElement Parse(string schema)
+    {
+        using var document = JsonDocument.Parse(schema);
+        return document.RootElement.Clone();
+    }
 }
 
 /// <summary>One live conversation with a provider.</summary>
@@ -103,6 +125,9 @@ public interface IProviderConnection
     /// <summary>The result of a tool, once; the assistant answers with it. Another connection may have asked for it: then the request itself is news as well.</summary>
     /// <param name="call">With its result.</param>
     void ProvideToolResult(ToolCalled call);
+
+    /// <summary>A fresh connection to the same provider that is given this goes on where this one is; null when the provider has no such thing.</summary>
+    string? ResumeHandle => null;
 
     /// <summary>Ends the conversation. <see cref="IProviderEvents.Closed"/> still follows, once.</summary>
     void Close();

@@ -383,6 +383,19 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void A_model_that_asks_for_tools_without_end_loses_the_call()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "What does it cost?");
+        for (int i = 0; i < 4; i++)
+        {
+            call.Provider.Events.ToolCall($"t{i}", "teleport", "{}");
+        }
+
+        Assert.Equal(3, call.Sink.Facts.OfType<ToolCalled>().Count());
+        Assert.Equal(ProviderFailure.Error, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+    }
+
+    [Fact]
     public void A_greeting_that_never_came_is_given_by_the_next()
     {
         var call = Answered(greeted: false);

@@ -538,6 +538,13 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 _knownDetail = $"OpenAI refused the session: {error.Message}";
                 break;
 
+            case var _ when !_ready:
+                // Nothing was agreed on yet, and nothing will be: what it refused is the session itself.
+                _knownEnd = ProviderEnd.Refused;
+                _knownDetail = $"OpenAI refused the session: {error?.Message}";
+                _socket?.Close(1000, "");
+                break;
+
             default:
                 events.Notice(error?.Code ?? error?.Type ?? "error", error?.Message ?? "OpenAI reported an error without a message.");
                 break;
@@ -593,7 +600,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         => Send(new ItemCreate(new RealtimeItem(Type: "function_call_output", CallId: call.CallId, Output: call.Result)), OpenAiJson.Default.ItemCreate);
 
     private static IReadOnlyList<ToolSettings> Settings(IReadOnlyList<CallTool> tools) =>
-        [.. tools.Select(tool => new ToolSettings("function", tool.Name, tool.Description, new ToolParameters("object", new Dictionary<string, string>())))];
+        [.. tools.Select(tool => new ToolSettings("function", tool.Name, tool.Description, tool.Schema))];
 
     private TurnDetection Detection(bool createResponse) => new("server_vad", options.SilenceMs, createResponse, InterruptResponse: false);
 
