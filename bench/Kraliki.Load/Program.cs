@@ -6,6 +6,11 @@ if (args is ["login", .. var rest])
     return await SignInLoad.RunAsync(rest);
 }
 
+if (args is ["requests", .. var requests])
+{
+    return await RequestLoad.RunAsync(requests);
+}
+
 LoadOptions options;
 try
 {

@@ -14,6 +14,9 @@ public enum ClusterFault
     /// <summary><c>kill -9</c> of PostgreSQL with all its connections; it is started again after 1 to 4 s.</summary>
     KillPostgres,
 
+    /// <summary>SIGSTOP for PostgreSQL and its connections for 2.5 to 3.5 s: it accepts connections and answers nobody, and then does what it was told before.</summary>
+    FreezePostgres,
+
     KillRedis,
 
     FreezeRedis,
@@ -31,13 +34,17 @@ public enum ClusterFault
 }
 
 /// <summary>One fault and what came of it.</summary>
-/// <param name="Calls">That it struck.</param>
-/// <param name="HeardAgainMs">Per call: from the fault to the agent's next sound at the caller's ear. For a fault that cuts no media: to the next answer that begins.</param>
-/// <param name="SilenceMs">Per call: how long nobody had been heard on the line then.</param>
-/// <param name="LostCalls">Ended by it, or not back within 40 s.</param>
-public sealed record FaultResult(
-    ClusterFault Kind, string Target, DateTimeOffset At, int Calls, IReadOnlyList<int> HeardAgainMs, IReadOnlyList<int> SilenceMs, int LostCalls);
+/// <param name="Struck">The calls that it hit; for a fault that cuts no media, all of them.</param>
+public sealed record FaultResult(ClusterFault Kind, string Target, DateTimeOffset At, IReadOnlyList<StruckCall> Struck)
+{
+    public int LostCalls => Struck.Count(call => call.HeardAgainMs is null);
+}
+
+/// <param name="Carrier">What the simulated carrier does with this call when its media connection dies without a word, as <c>go_on:3000</c>.</param>
+/// <param name="HeardAgainMs">From the fault to the agent's next sound at the caller's ear; where no media was cut, to the next answer that begins. Null: ended by it, or not back within 40 s.</param>
+/// <param name="SilenceMs">How long nobody had been heard on the line then.</param>
+public sealed record StruckCall(string CallSid, string Carrier, int? HeardAgainMs, int? SilenceMs);
 
 /// <summary>Some faults in a row upon the same calls, and the comparison of all histories at the end.</summary>
 public sealed record BatchResult(
-    int Seed, IReadOnlyList<FaultResult> Faults, int Calls, int Events, int Writes, int AcknowledgedWrites, IReadOnlyList<Finding> Findings, double Seconds);
+    int Seed, IReadOnlyList<FaultResult> Faults, int Calls, int Events, int Writes, int AcknowledgedWrites, Comparison Comparison, double Seconds);

@@ -6,22 +6,31 @@ using Kraliki.Contracts;
 namespace Kraliki.Chaos;
 
 /// <summary>Everything that anybody was told during a run, to be compared once all calls have ended.</summary>
-/// <param name="Disturbances">From the moment of each fault until everything that it struck was well again.</param>
+/// <param name="NotTold">Clients that never learned that their session was over, and what they met instead.</param>
 public sealed record History(
     IReadOnlyList<CallRecord> Calls,
     IReadOnlyList<SessionRecord> Sessions,
     IReadOnlyList<JournalEntry> Journal,
     IReadOnlyList<SeenEvent> Seen,
     IReadOnlyList<Write> Writes,
-    IReadOnlyList<Disturbance> Disturbances);
+    IReadOnlyList<NotTold> NotTold);
 
 /// <summary>A call as the carrier and the caller know it.</summary>
 /// <param name="Session">What the database says that it belongs to; null when it knows nothing of it.</param>
 /// <param name="HungUpAt">When this run made the caller hang up; null when it did not come to that.</param>
 /// <param name="EndedBy">Who ended it, and how, in the carrier's words.</param>
 /// <param name="Lines">What the caller said, in order.</param>
+/// <param name="Strikes">The faults that hit the media of this very call. Nothing else excuses a line that is missing.</param>
+/// <param name="Cuts">When its media connections broke without a goodbye.</param>
 public sealed record CallRecord(
-    string CallSid, Guid? Session, DateTimeOffset? HungUpAt, DateTimeOffset? EndedAt, string? EndedBy, IReadOnlyList<SpokenLine> Lines);
+    string CallSid,
+    Guid? Session,
+    DateTimeOffset? HungUpAt,
+    DateTimeOffset? EndedAt,
+    string? EndedBy,
+    IReadOnlyList<SpokenLine> Lines,
+    IReadOnlyList<Strike> Strikes,
+    IReadOnlyList<DateTimeOffset> Cuts);
 
 /// <param name="End">Null when the caller did not come to its end.</param>
 /// <param name="OneStream">The same media connection carried all of it.</param>
@@ -45,4 +54,7 @@ public sealed record SeenEvent(Guid Session, long Seq, string Hash)
 /// <param name="Acknowledged">The server said that it is done. Otherwise nobody knows: it may have been.</param>
 public sealed record Write(Guid Session, string Marker, bool Acknowledged);
 
-public sealed record Disturbance(DateTimeOffset From, DateTimeOffset To);
+/// <summary>From a fault until the caller heard the agent again.</summary>
+public sealed record Strike(DateTimeOffset From, DateTimeOffset To);
+
+public sealed record NotTold(Guid Session, string Why);

@@ -15,6 +15,7 @@ public sealed class LocalCluster : IAsyncDisposable
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(2) };
     private readonly string _directory;
     private readonly IReadOnlyDictionary<string, string> _environment;
 
@@ -70,10 +71,9 @@ public sealed class LocalCluster : IAsyncDisposable
 
     public async Task<bool> IsReadyAsync(int node, CancellationToken cancellationToken)
     {
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
         try
         {
-            using var answer = await http.GetAsync(new Uri($"{File.Nodes[node - 1].Url}/health/ready"), cancellationToken);
+            using var answer = await _http.GetAsync(new Uri($"{File.Nodes[node - 1].Url}/health/ready"), cancellationToken);
             return answer.IsSuccessStatusCode;
         }
         catch (Exception away) when (away is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
@@ -82,16 +82,55 @@ public sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until so many nodes are ready.</summary>
+    public Task ReadyAsync(int wanted, TimeProvider time, CancellationToken cancellationToken) => Wait.UntilAsync(
+        async () => (await Task.WhenAll(Enumerable.Range(1, File.Nodes.Count).Select(node => IsReadyAsync(node, cancellationToken)))).Count(ready => ready) >= wanted,
+        TimeSpan.FromMinutes(1), $"There are no {wanted} nodes ready within a minute.", time, cancellationToken);
+
+    /// <summary>As a supervisor does: a node that has ended, for instance because it found itself cast out, is started again.</summary>
+    public Task ReviveAsync(int node, TimeProvider time, CancellationToken cancellationToken) => Wait.UntilAsync(
+        async () =>
+        {
+            if (!Lives(node))
+            {
+                await DoAsync("start", $"{node}", cancellationToken);
+            }
+
+            return await IsReadyAsync(node, cancellationToken);
+        },
+        TimeSpan.FromMinutes(1), $"Node {node} is not well a minute after it was frozen.", time, cancellationToken);
+
     /// <summary>Whether the node's process is there at all; a node that found itself cast out of the cluster ends.</summary>
     public bool Lives(int node)
     {
+        // "pid start-time", as the script has written it: pids come again.
         var record = Path.Combine(_directory, "run", $"node{node}.pid");
         return System.IO.File.Exists(record)
-            && int.TryParse(System.IO.File.ReadAllText(record).Split(' ')[0], out var pid)
-            && Directory.Exists($"/proc/{pid}");
+            && System.IO.File.ReadAllText(record).Split(' ', StringSplitOptions.TrimEntries) is [var pid, var born]
+            && BirthOf(pid) == born;
     }
 
-    public async ValueTask DisposeAsync() => await RunAsync(["down"], CancellationToken.None);
+    /// <summary>Field 22 of <c>/proc/pid/stat</c>, clock ticks since the machine started; null when there is no such process, or only its remains.</summary>
+    private static string? BirthOf(string pid)
+    {
+        try
+        {
+            // The name in field 2 may hold spaces and brackets: counting begins behind it, with the state.
+            var stat = System.IO.File.ReadAllText($"/proc/{pid}/stat");
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return fields[0] == "Z" ? null : fields[19];
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await RunAsync(["down"], CancellationToken.None);
+        _http.Dispose();
+    }
 
     private async Task RunAsync(IEnumerable<string> words, CancellationToken cancellationToken)
     {

@@ -4,7 +4,7 @@ using Kraliki.Chaos;
 using Kraliki.Simulators;
 
 // Breaks a cluster under live calls and compares what everybody was told.
-//   Kraliki.Chaos 500 [--seed S] [--others N] [--only kind,kind] [--nodes 5] [--calls 6] [--batch 25] [--out FILE] [--dir D] [--ports FROM-TO] [--server DIR]
+//   Kraliki.Chaos 500 [--seed S] [--others N] [--only kind,kind] [--nodes 5] [--calls 6] [--batch 100] [--out FILE] [--dir D] [--ports FROM-TO] [--server DIR]
 //   Kraliki.Chaos report FILE
 SimulatorArguments arguments;
 try
@@ -19,7 +19,8 @@ catch (ArgumentException wrong)
 
 if (arguments.Names is ["report", var results])
 {
-    Console.Write(ChaosReport.Markdown(ChaosReport.Read(results)));
+    var read = ChaosReport.Read(results);
+    Console.Write(ChaosReport.Markdown(ChaosReport.Figures(0, 0, read, [], read.Sum(batch => batch.Seconds))));
     return 0;
 }
 
@@ -31,12 +32,15 @@ if (arguments.Names is not [var number] || !int.TryParse(number, CultureInfo.Inv
 
 var seed = arguments.Number("seed") ?? Random.Shared.Next(1, 1_000_000);
 var only = arguments.Text("only")?.Split(',').Select(kind => Enum.Parse<ClusterFault>(kind.Replace("_", "", StringComparison.Ordinal), ignoreCase: true)).ToArray();
-var others = arguments.Number("others") ?? 0;
-var batch = arguments.Number("batch") ?? 25;
 var output = arguments.Text("out") ?? $"chaos-{seed}.jsonl";
-var plan = Plan(kills, others, only, batch, seed);
-var done = ChaosReport.Read(output);
-Console.WriteLine($"seed {seed}, {plan.Count} batches, {done.Count} of them done before, results in {output}");
+var summary = Path.ChangeExtension(output, ".summary.json");
+var plan = Plan(kills, arguments.Number("others") ?? 0, only, arguments.Number("batch") ?? 100, seed);
+var planned = plan.Sum(batch => batch.Count);
+var done = ChaosReport.Read(output).ToList();
+var unfinished = new List<FaultResult>();
+var before = done.Sum(batch => batch.Seconds);
+var since = TimeProvider.System.GetTimestamp();
+Console.WriteLine($"seed {seed}, {planned} faults in {plan.Count} batches, {done.Count} of them done before, results in {output}, figures in {summary}");
 
 using var stop = new CancellationTokenSource();
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
@@ -46,13 +50,16 @@ try
     var directory = arguments.Text("dir") ?? Path.Combine(Path.GetTempPath(), "kraliki-chaos");
     await using var run = await ChaosRun.StartAsync(
         directory, new(arguments.Number("nodes") ?? 5, arguments.Text("ports"), arguments.Text("server")), Console.WriteLine, stop.Token);
-    for (var at = done.Count; at < plan.Count; at++)
+    while (done.Count < plan.Count)
     {
-        Console.WriteLine($"batch {at + 1} of {plan.Count}");
+        Console.WriteLine($"batch {done.Count + 1} of {plan.Count}");
         // Each batch has a seed of its own, so that a run that goes on where it stopped does the same as one in a piece.
-        var result = await run.RunAsync(plan[at], unchecked((seed * 1000) + at), arguments.Number("calls") ?? 6, stop.Token);
+        var result = await run.RunAsync(plan[done.Count], unchecked((seed * 1000) + done.Count), arguments.Number("calls") ?? 6, Struck, stop.Token);
         ChaosReport.Append(output, result);
-        foreach (var finding in result.Findings)
+        done.Add(result);
+        unfinished.Clear();
+        ChaosReport.Summarise(summary, Figures());
+        foreach (var finding in result.Comparison.Findings)
         {
             Console.WriteLine($"FOUND {finding.Kind} {finding.Session}: {finding.What}");
         }
@@ -63,9 +70,28 @@ catch (OperationCanceledException) when (stop.IsCancellationRequested)
     Console.WriteLine("Stopped; the same command goes on after the last finished batch.");
 }
 
-var all = ChaosReport.Read(output);
-Console.Write(ChaosReport.Markdown(all));
-return all.Count == plan.Count && all.All(result => result.Findings.Count == 0 && result.Faults.All(fault => fault.LostCalls == 0)) ? 0 : 1;
+var figures = Figures();
+ChaosReport.Summarise(summary, figures);
+Console.Write(ChaosReport.Markdown(figures));
+return done.Count == plan.Count && figures.Findings.Count == 0 && figures.Faults.Values.All(fault => fault.Lost == 0) && figures.GoalMet ? 0 : 1;
+
+ChaosFigures Figures() =>
+    ChaosReport.Figures(seed, planned, done, unfinished, before + TimeProvider.System.GetElapsedTime(since).TotalSeconds);
+
+// A line for each ten faults, and the summary on disk: a run that is stopped has its figures.
+void Struck(FaultResult fault)
+{
+    unfinished.Add(fault);
+    if (unfinished.Count % 10 != 0)
+    {
+        return;
+    }
+
+    var figures = Figures();
+    ChaosReport.Summarise(summary, figures);
+    Console.WriteLine($"{figures.Done} of {planned} faults in {figures.Minutes} min: " + string.Join("; ", figures.Faults.Select(kind =>
+        $"{kind.Key} {kind.Value.Times} times, heard again {kind.Value.HeardAgainMs} ms, {kind.Value.Lost} calls lost")));
+}
 
 // Kills and the other faults in an order that the seed decides, the others spread over all batches.
 static List<List<ClusterFault>> Plan(int kills, int others, ClusterFault[]? only, int batch, int seed)

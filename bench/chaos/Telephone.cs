@@ -48,7 +48,8 @@ public sealed class Telephone : IAsyncDisposable
 
     /// <summary>Somebody calls, from a number of his own.</summary>
     /// <param name="voice">Which voice, 0 to 9: what this caller says is not said by any other.</param>
-    public Task<SimulatedCall> CallAsync(Uri installation, int voice, CancellationToken cancellationToken)
+    /// <param name="lost">What the carrier does with this call when its media connection dies without a word.</param>
+    public Task<SimulatedCall> CallAsync(Uri installation, int voice, LostStream lost, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(installation);
         List<ScriptStep> steps =
@@ -64,7 +65,8 @@ public sealed class Telephone : IAsyncDisposable
                 "+12025550100",
                 new CallerScript("on-and-on", "Asks on and on", "", "rms", "", null, steps),
                 "+12025" + number,
-                new Uri(installation, "telephony/twilio/status#rc=5&rp=ct,rt,5xx&ct=1000").AbsoluteUri),
+                new Uri(installation, "telephony/twilio/status#rc=5&rp=ct,rt,5xx&ct=1000").AbsoluteUri,
+                LostStream: lost),
             cancellationToken);
     }
 

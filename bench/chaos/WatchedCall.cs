@@ -3,8 +3,14 @@ using Kraliki.Simulators.Twilio;
 namespace Kraliki.Chaos;
 
 /// <summary>A call in progress, seen from the caller's telephone and from an operator's tab.</summary>
-internal sealed class WatchedCall(SimulatedCall call, Witness witness, int voice)
+/// <param name="carrier">What the carrier does with it when its media connection dies, as <see cref="LostStream.Read"/> reads it.</param>
+internal sealed class WatchedCall(SimulatedCall call, Witness witness, int voice, string carrier)
 {
+    // A beat of the caller's telephone: a line begins with the frame that goes out in the same beat, or a millisecond before.
+    private const int BeatMs = 20;
+
+    private readonly List<Strike> _strikes = [];
+
     public SimulatedCall Call => call;
 
     public Witness Witness => witness;
@@ -12,7 +18,12 @@ internal sealed class WatchedCall(SimulatedCall call, Witness witness, int voice
     /// <summary>Which of the telephone's voices this caller has; free again when the call is over.</summary>
     public int Voice => voice;
 
+    public string Carrier => carrier;
+
     public DateTimeOffset? HungUpAt { get; private set; }
+
+    /// <summary>A fault hit the media of this call.</summary>
+    public void Struck(DateTimeOffset from, DateTimeOffset to) => _strikes.Add(new(from, to));
 
     public void HangUp(DateTimeOffset now)
     {
@@ -53,7 +64,9 @@ internal sealed class WatchedCall(SimulatedCall call, Witness witness, int voice
             call.Sid, session, HungUpAt, report.End is { } end ? Time(end.AtMs) : null, report.End is { } by ? $"{by.By}, {by.How}" : null,
             [.. report.Lines.Select(line => new SpokenLine(
                 line.Text, Time(line.StartMs), line.EndMs is { } ms ? Time(ms) : null,
-                report.Streams.Any(stream => stream.OpenedMs <= line.StartMs && (stream.ClosedMs ?? long.MaxValue) >= (line.EndMs ?? long.MaxValue))))]);
+                report.Streams.Any(stream => stream.FirstSentMs - BeatMs <= line.StartMs && stream.LastSentMs >= line.EndMs)))],
+            [.. _strikes],
+            [.. report.Streams.Where(stream => stream is { ClosedBy: "lost" or "fault", ClosedMs: not null }).Select(stream => Time(stream.ClosedMs!.Value))]);
     }
 
     private long At(DateTimeOffset moment) => (long)(moment - (call.AnsweredOn ?? call.CreatedAt)).TotalMilliseconds;

@@ -64,8 +64,23 @@ internal sealed class Witness : IAsyncDisposable
     }
 
     /// <summary>The server says by itself when nothing will follow.</summary>
-    /// <exception cref="TimeoutException">It did not.</exception>
-    public Task SessionOverAsync(TimeSpan patience, CancellationToken cancellationToken) => _watching.WaitAsync(patience, _time, cancellationToken);
+    /// <returns>Null when it did; otherwise what happened instead.</returns>
+    public async Task<string?> SessionOverAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _watching.WaitAsync(patience, _time, cancellationToken);
+            return null;
+        }
+        catch (TimeoutException)
+        {
+            return $"nothing for {patience.TotalSeconds:0} s after the last event that was handed over, {(Seen is [.., { Seq: var seq }] ? seq : 0)}";
+        }
+        catch (KralikiException refused)
+        {
+            return refused.Message;
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -54,7 +54,7 @@ public sealed record SessionUpdated(string? PhoneNumber, IReadOnlyDictionary<str
 /// <param name="Detail">One sentence for people; set on the way to an end.</param>
 public sealed record StateChanged(SessionState From, SessionState To, string By, EndReason? Reason = null, string? Detail = null) : SessionFact;
 
-/// <summary>The carrier's media stream opened: audio time 0 of the session, or of its continuation.</summary>
+/// <summary>The carrier's media stream opened. The first time: 0 of the conversation's time, in which the milliseconds of turns and other facts count; it goes on through interruptions.</summary>
 public sealed record CarrierConnected(string Carrier, string CallSid, string StreamSid) : SessionFact;
 
 public sealed record ProviderConnected(string Provider, string? Model, string ProviderSessionId, int ConnectMs) : SessionFact;
@@ -119,6 +119,7 @@ public enum SwitchCause
 
 /// <summary>A finished utterance of one speaker.</summary>
 /// <param name="TurnId">Equal to the id of the partials that came before.</param>
+/// <param name="StartMs">In the conversation's time, see <see cref="CarrierConnected"/>.</param>
 /// <param name="HeardMs">For the AI: how much of the utterance the caller really heard, ±1 frame of 20 ms.</param>
 public sealed record TurnFinished(
     string TurnId,

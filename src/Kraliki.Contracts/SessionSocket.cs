@@ -35,7 +35,7 @@ public sealed record PartialTranscript(string TurnId, LegRole Speaker, string Te
 /// <summary>About twice a second while media flows; newest wins.</summary>
 /// <param name="CallerLevel">0–1, peak since the last report.</param>
 /// <param name="AiLevel">0–1.</param>
-/// <param name="MediaMs">Milliseconds since the media started.</param>
+/// <param name="MediaMs">The conversation's time, see <see cref="CarrierConnected"/>.</param>
 public sealed record CallMeters(double CallerLevel, double AiLevel, long MediaMs, bool AiSpeaking, bool CallerSpeaking) : ServerMessage;
 
 /// <summary>What the client can use from now on; replaces what was said before, in <see cref="SessionBootstrap.Features"/> or here. Follows ready, and each change.</summary>

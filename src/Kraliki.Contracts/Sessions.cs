@@ -168,7 +168,7 @@ public sealed record SessionEventPage(IReadOnlyList<SessionEvent> Items, long La
 /// <summary>The finished turns of a session.</summary>
 public sealed record Transcript(Guid SessionId, DateTimeOffset? StartedAt, IReadOnlyList<TranscriptLine> Lines);
 
-/// <param name="StartMs">Milliseconds since the media started.</param>
+/// <param name="StartMs">Milliseconds since the media first started; they go on through interruptions of the call.</param>
 /// <param name="Interrupted">The speaker was cut off; <see cref="Text"/> holds what was said up to there as far as known.</param>
 public sealed record TranscriptLine(
     long Seq,

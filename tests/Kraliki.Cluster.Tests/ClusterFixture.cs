@@ -12,6 +12,9 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     internal ChaosRun Run => _run!;
 
+    /// <summary>A test has begun and not passed: the logs of the nodes are kept.</summary>
+    internal bool KeepsLogs { get; set; }
+
     /// <summary>What the run said since this was asked last; for the text of a failure.</summary>
     internal string Told
     {
@@ -37,7 +40,7 @@ public sealed class ClusterFixture : IAsyncLifetime
             await _run.DisposeAsync();
         }
 
-        if (TestContext.Current.TestState?.Result != TestResult.Failed && Directory.Exists(_directory))
+        if (!KeepsLogs && Directory.Exists(_directory))
         {
             Directory.Delete(_directory, recursive: true);
         }

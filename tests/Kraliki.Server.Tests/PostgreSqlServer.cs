@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using Kraliki.Tests.Shared;
 using Npgsql;
 
 namespace Kraliki.Server.Tests;
@@ -93,6 +92,11 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         await StartAsync(cancellationToken);
     }
 
+    /// <summary>It keeps its connections, takes new ones, and says nothing.</summary>
+    public Task FreezeAsync(CancellationToken cancellationToken) => SignalAsync("STOP", cancellationToken);
+
+    public Task ThawAsync(CancellationToken cancellationToken) => SignalAsync("CONT", cancellationToken);
+
     public Task PromoteAsync(CancellationToken cancellationToken) => RunAsync(cancellationToken, $"{Path.Combine(Programs, "pg_ctl")} -D {Data} -w promote");
 
     /// <summary>For statements of the test itself, past every pool.</summary>
@@ -109,6 +113,9 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         await DismissAsync();
         await RunAsync(CancellationToken.None, $"rm -rf {_directory}");
     }
+
+    private Task SignalAsync(string signal, CancellationToken cancellationToken) =>
+        RunAsync(cancellationToken, $"server=$(head -1 {Path.Combine(Data, "postmaster.pid")}); kill -{signal} $server $(ps -o pid= --ppid $server)");
 
     private async Task DismissAsync()
     {
@@ -132,9 +139,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         var making = Process.Start(AsOwner("mktemp -d /tmp/kraliki-postgres-XXXXXX"))!;
         var directory = await making.StandardOutput.ReadLineAsync();
         await making.WaitForExitAsync();
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return new(directory!, ((IPEndPoint)probe.LocalEndPoint!).Port);
+        return new(directory!, Loopback.FreePort());
     }
 
     private static ProcessStartInfo AsOwner(string script)

@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Tests.Sessions;
+using Kraliki.Tests.Shared;
 
 namespace Kraliki.Server.Tests;
 
@@ -24,13 +24,8 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public string DataDirectory { get; }
 
-    /// <summary>A port that is free now, for a server that must come back at the same address.</summary>
-    public static Uri FreeUrl()
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return new($"http://127.0.0.1:{((IPEndPoint)probe.LocalEndPoint!).Port}");
-    }
+    /// <summary>An address that is free now, for a server that must come back at the same address.</summary>
+    public static Uri FreeUrl() => new($"http://127.0.0.1:{Loopback.FreePort()}");
 
     public static async Task<ServerProcess> StartAsync(Uri url, string directory, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
     {
@@ -84,6 +79,16 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         _process.Kill(entireProcessTree: true);
         await _process.WaitForExitAsync(cancellationToken);
+    }
+
+    /// <summary>As a supervisor asks a process to end, and as it asks again.</summary>
+    /// <returns>The process' exit code, once it has ended.</returns>
+    public async Task<int> TerminateAsync(CancellationToken cancellationToken)
+    {
+        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(cancellationToken);
+        await _process.WaitForExitAsync(cancellationToken);
+        return _process.ExitCode;
     }
 
     public async ValueTask DisposeAsync()

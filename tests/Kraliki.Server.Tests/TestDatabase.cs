@@ -37,13 +37,12 @@ public static class TestDatabase
     };
 
     /// <summary>What a server whose data lie in this directory needs to be told; the same directory gives the same database again.</summary>
-    public static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(string dataDirectory, CancellationToken cancellationToken)
-    {
-        if (!IsPostgreSql)
-        {
-            return new Dictionary<string, string>();
-        }
+    public static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(string dataDirectory, CancellationToken cancellationToken) =>
+        IsPostgreSql ? await PostgreSqlSettingsAsync(dataDirectory, cancellationToken) : new Dictionary<string, string>();
 
+    /// <summary>As <see cref="SettingsAsync"/>, for what is tested on PostgreSQL in every run. <see cref="DropPostgreSqlAsync"/> it afterwards.</summary>
+    public static async Task<IReadOnlyDictionary<string, string>> PostgreSqlSettingsAsync(string dataDirectory, CancellationToken cancellationToken)
+    {
         var server = await Shared.Value;
         await Copying.WaitAsync(cancellationToken);
         try
@@ -82,9 +81,12 @@ public static class TestDatabase
         SqliteConnection.ClearAllPools();
         if (IsPostgreSql)
         {
-            await (await Shared.Value).ExecuteAsync($"DROP DATABASE IF EXISTS {NameFor(dataDirectory)} WITH (FORCE)", CancellationToken.None);
+            await DropPostgreSqlAsync(dataDirectory);
         }
     }
+
+    public static async Task DropPostgreSqlAsync(string dataDirectory) =>
+        await (await Shared.Value).ExecuteAsync($"DROP DATABASE IF EXISTS {NameFor(dataDirectory)} WITH (FORCE)", CancellationToken.None);
 
     private static string NameFor(string dataDirectory) => "t" + string.Concat(
         System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Path.GetFullPath(dataDirectory))).Take(12).Select(b => b.ToString("x2", CultureInfo.InvariantCulture)));

@@ -63,6 +63,21 @@ public sealed partial class HouseTests(ITestOutputHelper output)
         AssertNone(Hits(HandWrittenLog(), "src"));
 
     [Fact]
+    public void Every_log_message_has_an_event_id_of_its_own()
+    {
+        var ids = (from file in Sources("src") from match in EventIdOfLog().Matches(file.Text) select (Id: match.Groups["id"].Value, file.Path)).ToList();
+        Assert.Equal(Sources("src").Sum(file => LogMessage().Count(file.Text)), ids.Count);
+        AssertNone(from same in ids.GroupBy(log => log.Id) where same.Count() > 1 select $"{same.Key}: {string.Join(", ", same.Select(log => log.Path))}");
+    }
+
+    [Fact]
+    public void Log_methods_stand_in_a_file_of_their_own() =>
+        AssertNone(
+            from file in Sources("src")
+            where file.Text.Contains("[LoggerMessage(", StringComparison.Ordinal) && !file.Path.EndsWith(".Log.cs", StringComparison.Ordinal)
+            select file.Path);
+
+    [Fact]
     public void Nothing_is_async_void() =>
         AssertNone(Hits(AsyncVoid(), "src", "sim", "tests"));
 
@@ -142,6 +157,12 @@ public sealed partial class HouseTests(ITestOutputHelper output)
 
     [GeneratedRegex(@"\.Log(Trace|Debug|Information|Warning|Error|Critical)\(")]
     private static partial Regex HandWrittenLog();
+
+    [GeneratedRegex(@"\[LoggerMessage\b")]
+    private static partial Regex LogMessage();
+
+    [GeneratedRegex(@"\[LoggerMessage\(EventId = (?<id>\d+)")]
+    private static partial Regex EventIdOfLog();
 
     [GeneratedRegex(@"\basync void\b")]
     private static partial Regex AsyncVoid();

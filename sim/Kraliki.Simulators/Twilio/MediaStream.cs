@@ -124,6 +124,7 @@ internal sealed class MediaStream : IDisposable
         _outbox.Post(MediaMessages.Media(_identity.StreamSid, ++_sequence, _chunk, _call.NowMs - _startMs, mulaw), isAudio: true);
         _track?.Frame();
         _track?.Event("media");
+        Seen = Seen with { FirstSentMs = Seen.FirstSentMs ?? _call.NowMs, LastSentMs = _call.NowMs };
         Note();
     }
 

@@ -59,6 +59,12 @@ public sealed record StreamSeen(
 {
     /// <summary>When the caller heard the agent through this stream for the first time; null as long as he did not.</summary>
     public long? FirstHeardMs { get; init; }
+
+    /// <summary>When the first 20 ms of the caller went out through it: what he said before was heard by nobody, also while it was opening.</summary>
+    public long? FirstSentMs { get; init; }
+
+    /// <summary>When the last 20 ms of the caller went out through it.</summary>
+    public long? LastSentMs { get; init; }
 }
 
 /// <summary>A stream ended and the call went on.</summary>

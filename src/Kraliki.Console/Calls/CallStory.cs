@@ -16,6 +16,7 @@ public sealed class CallStory
     private readonly List<SessionEvent> _events = [];
     private readonly HashSet<string> _finished = [];
     private readonly List<SuggestionMade> _suggestions = [];
+    private DateTimeOffset? _lineOpenedAt;
 
     public IReadOnlyList<StoryEntry> Entries => _entries;
 
@@ -92,6 +93,20 @@ public sealed class CallStory
             CallResumed or StateChanged { To: SessionState.WrapUp or SessionState.Completed or SessionState.Failed } => null,
             _ => InterruptedSince,
         };
+        switch (entry.Data)
+        {
+            case CarrierConnected:
+                _lineOpenedAt ??= entry.At;
+                break;
+            case CallInterrupted:
+                Meters = null;
+                break;
+            case CallResumed { GapMs: > 0 }:
+                // Whoever heard these words is gone. Should the old line have last words after all, they come as turns.
+                DropPartials();
+                break;
+        }
+
         Follow(entry);
         switch (entry.Data)
         {
@@ -130,7 +145,7 @@ public sealed class CallStory
         return true;
     }
 
-    /// <summary>Unfinished words are over when the call is: nothing will finish them any more.</summary>
+    /// <summary>Unfinished words are over when the call is, or the line on which they were said: nothing will finish them any more.</summary>
     private void DropPartials() => _entries.RemoveAll(entry => entry is SpokenEntry { Final: false });
 
     private void Finish(TurnFinished turn, bool saved)
@@ -213,8 +228,9 @@ public sealed class CallStory
         }
     }
 
+    /// <summary>In the time in which turns count: from the first opening of the line, interruptions included.</summary>
     private long? SinceStart(DateTimeOffset at) =>
-        (Session?.StartedAt ?? Session?.CreatedAt) is { } start ? Math.Max(0, (long)(at - start).TotalMilliseconds) : null;
+        (_lineOpenedAt ?? Session?.StartedAt ?? Session?.CreatedAt) is { } start ? Math.Max(0, (long)(at - start).TotalMilliseconds) : null;
 
     private static string TurnKey(string turnId) => "t" + turnId;
 }

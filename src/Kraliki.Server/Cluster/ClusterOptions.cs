@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
@@ -13,6 +14,8 @@ public sealed record ClusterOptions(string Id, IPAddress Address, int SiloPort, 
 {
     /// <summary>How long a node that was asked to stop may take to hand its calls over.</summary>
     public static readonly TimeSpan DefaultDrain = TimeSpan.FromSeconds(30);
+
+    private const int DefaultSiloPort = 11111;
 
     internal static ClusterOptions? Read(ConfigurationReader reader, DatabaseOptions database)
     {
@@ -39,7 +42,16 @@ public sealed record ClusterOptions(string Id, IPAddress Address, int SiloPort, 
         {
             reader.Complain("Cluster:Address", addressText!, "must be the IP address at which the other nodes reach this one");
         }
+        else if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
+        {
+            reader.Complain("Cluster:Address", addressText!, "must be one address at which the other nodes reach this one: they are told it");
+        }
 
-        return new(id, address ?? IPAddress.Loopback, silo ?? 11111, gateway ?? 0);
+        if (gateway is not null and not 0 && gateway == (silo ?? DefaultSiloPort))
+        {
+            reader.Complain("Cluster:GatewayPort", gateway.Value.ToString(CultureInfo.InvariantCulture), "must be another port than Cluster:SiloPort");
+        }
+
+        return new(id, address ?? IPAddress.Loopback, silo ?? DefaultSiloPort, gateway ?? 0);
     }
 }

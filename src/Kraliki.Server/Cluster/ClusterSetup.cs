@@ -79,8 +79,8 @@ internal static class ClusterSetup
     }
 
     private static bool Begins(PathString path) =>
-        path.StartsWithSegments("/telephony/twilio/voice")
-        || path.StartsWithSegments("/telephony/twilio/after-stream")
+        path.StartsWithSegments(TwilioApi.VoicePath)
+        || path.StartsWithSegments(TwilioApi.AfterStreamPath)
         || path.StartsWithSegments(MediaCalls.Path)
         || path.StartsWithSegments("/ws");
 

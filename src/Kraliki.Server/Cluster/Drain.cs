@@ -1,8 +1,10 @@
 using System.Runtime.InteropServices;
+using Kraliki.Contracts;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
+using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Server.Telephony;
 
@@ -13,13 +15,13 @@ namespace Kraliki.Server.Cluster;
 /// <list type="number">
 /// <item>Nothing new begins here: not ready, and calls and sockets are refused so that the proxy asks the next node.</item>
 /// <item>Consoles are told to connect elsewhere, each at a moment of its own.</item>
-/// <item>Each call is moved in a quiet moment: the carrier is asked to open a new stream, which reaches another node. The call here goes on until then.</item>
+/// <item>Each call is moved in a quiet moment: the carrier is asked to open a new stream, which reaches another node. The call here goes on until then, and the node stays until it has arrived.</item>
 /// <item>What has not moved in time is cut, and comes back elsewhere as after a fault.</item>
 /// </list>
 /// Runs before any hosted service is stopped, so all of the node still works meanwhile.
 /// </remarks>
 internal sealed partial class Drain(
-    NodeExit exit, ClusterNodes nodes, NewCalls newCalls, LiveCalls calls, CallRecovery recovery, SessionFeeds feeds, KralikiOptions options, TimeProvider time, ILogger<Drain> log)
+    NodeExit exit, ClusterNodes nodes, LiveCalls calls, CallRecovery recovery, JournalReader journal, SessionFeeds feeds, KralikiOptions options, TimeProvider time, ILogger<Drain> log)
     : IHostedLifecycleService
 {
     // A carrier allows about a hundred requests a second, and a node holds some hundred calls.
@@ -30,6 +32,9 @@ internal sealed partial class Drain(
 
     private static readonly TimeSpan LongestWaitForQuiet = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestMove = TimeSpan.FromSeconds(5);
+
+    // The last console still has to connect elsewhere when its moment has come.
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(5);
 
@@ -70,7 +75,6 @@ internal sealed partial class Drain(
         using var patience = new CancellationTokenSource(options.Drain, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         LogBegan(calls.All.Count(), others, options.Drain.TotalSeconds);
-        newCalls.Leave();
         exit.Drain();
         await using var progress = time.CreateTimer(_ => LogProgress(calls.All.Count()), null, ReportInterval, ReportInterval);
         try
@@ -82,7 +86,7 @@ internal sealed partial class Drain(
                 await Parallel.ForEachAsync(here, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = either.Token }, MoveAsync);
             }
 
-            while (feeds.All.Any(feed => feed.Watchers > 0) && time.GetElapsedTime(began) < NodeExit.ConsolesLeaveWithin)
+            while (feeds.All.Any(feed => feed.Watchers > 0) && time.GetElapsedTime(began) < NodeExit.ConsolesLeaveWithin + LongestConnect)
             {
                 await Task.Delay(LookInterval, time, either.Token);
             }
@@ -105,10 +109,9 @@ internal sealed partial class Drain(
                 await Task.Delay(LookInterval, time, cancellationToken);
             }
 
-            if (!call.Ended.IsCompleted && await TryMoveAsync(call, cancellationToken))
+            if (!call.Ended.IsCompleted)
             {
-                await call.Ended.WaitAsync(LongestMove, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                cancellationToken.ThrowIfCancellationRequested();
+                await TryMoveAsync(call, cancellationToken);
             }
         }
 
@@ -118,33 +121,35 @@ internal sealed partial class Drain(
         }
     }
 
-    private async Task<bool> TryMoveAsync(LiveCall call, CancellationToken cancellationToken)
+    private async Task TryMoveAsync(LiveCall call, CancellationToken cancellationToken)
     {
         try
         {
             call.Moving = true;
-            return call.Moving = await recovery.MoveAsync(call, cancellationToken);
+            call.Moving = await recovery.MoveAsync(call, cancellationToken);
+            if (call.Moving)
+            {
+                await call.Ended.WaitAsync(LongestMove, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                cancellationToken.ThrowIfCancellationRequested();
+                await ArrivesAsync(call, cancellationToken);
+            }
         }
         catch (Exception e) when (GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e))
         {
             call.Moving = false;
             LogMoveFailed(e, call.SessionId);
-            return false;
         }
     }
 
-    [LoggerMessage(EventId = 2070, Level = LogLevel.Warning, Message = "This node is leaving: {Calls} calls go to {Others} other nodes within {Seconds} s; a second signal ends it at once")]
-    private partial void LogBegan(int calls, int others, double seconds);
-
-    [LoggerMessage(EventId = 2071, Level = LogLevel.Information, Message = "{Calls} calls are still to be moved")]
-    private partial void LogProgress(int calls);
-
-    [LoggerMessage(EventId = 2072, Level = LogLevel.Information, Message = "The other nodes have taken over after {Milliseconds} ms; {Left} calls are cut and come back as after a fault")]
-    private partial void LogEnded(int left, long milliseconds);
-
-    [LoggerMessage(EventId = 2073, Level = LogLevel.Warning, Message = "The call of session {SessionId} could not be moved for now")]
-    private partial void LogMoveFailed(Exception exception, Guid sessionId);
-
-    [LoggerMessage(EventId = 2074, Level = LogLevel.Warning, Message = "The carrier did not move the call of session {SessionId}")]
-    private partial void LogNotMoved(Guid sessionId);
+    /// <summary>That a call without media is only being moved its grain remembers, and the grain may live here: without it the caller would be told of an interruption.</summary>
+    private async Task ArrivesAsync(LiveCall call, CancellationToken cancellationToken)
+    {
+        for (var began = time.GetTimestamp(); call.Ended.IsCompleted && time.GetElapsedTime(began) < LongestMove; await Task.Delay(LookInterval, time, cancellationToken))
+        {
+            if (await journal.RowAsync(call.SessionId, cancellationToken) is not { InterruptedAt: not null, State: not SessionState.WrapUp } row || SessionStates.IsTerminal(row.State))
+            {
+                return;
+            }
+        }
+    }
 }

@@ -25,7 +25,4 @@ internal sealed partial class EvictedNode(ILogger<EvictedNode> log) : IFatalErro
             + "Its calls go on elsewhere. Start it again.");
         Environment.Exit(ExitCode);
     }
-
-    [LoggerMessage(EventId = 2064, Level = LogLevel.Critical, Message = "This node cannot be part of the cluster any more and ends itself: {Reason}")]
-    private partial void LogFatal(Exception? exception, string? reason);
 }

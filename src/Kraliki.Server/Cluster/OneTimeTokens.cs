@@ -23,7 +23,7 @@ internal sealed record Redeemed<T>(TokenOutcome Outcome, T? Content = null)
 
 /// <summary>
 /// Tokens that are good once, on whichever node of the installation they are shown, and after a restart too. What a token is
-/// good for stands in the token itself, under a code that only we can make; that it was used stands in the database. Safe
+/// good for stands in the token itself, under a code that only we can make; that it was used stands in the database (see <see cref="SpentTokens"/>). Safe
 /// from any thread.
 /// </summary>
 /// <remarks>
@@ -58,6 +58,7 @@ internal sealed class OneTimeTokens(MasterKey master, SpentTokens spent, TimePro
     /// <param name="fits">Whether it was issued for what it is shown for; one that was not stays good for that.</param>
     /// <returns>Of any number of uses, at the same time and on several nodes too, one is good.</returns>
     /// <exception cref="System.Data.Common.DbException">The database is away: neither good nor bad, to be tried again.</exception>
+    /// <exception cref="TimeoutException">The same: it does not answer, and whoever shows a token shall not wait for it.</exception>
     public async Task<Redeemed<T>> RedeemAsync<T>(string purpose, string token, Func<T, bool> fits, CancellationToken cancellationToken)
         where T : class
     {

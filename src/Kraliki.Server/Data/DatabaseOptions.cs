@@ -17,7 +17,10 @@ public sealed record DatabaseOptions(DatabaseProvider Provider, Secret? Connecti
 {
     internal static DatabaseOptions Read(ConfigurationReader reader)
     {
-        var provider = reader.Choice<DatabaseProvider>("Database:Provider");
+        var named = reader.Text("Database:Provider");
+
+        // A name that is wrong was complained about; whatever else depends on it is checked as if it were right.
+        var provider = reader.Choice<DatabaseProvider>("Database:Provider") ?? (named is null ? DatabaseProvider.Sqlite : DatabaseProvider.PostgreSql);
         var connection = reader.Text("Database:ConnectionString");
         if (provider == DatabaseProvider.PostgreSql && connection is null)
         {
@@ -25,15 +28,14 @@ public sealed record DatabaseOptions(DatabaseProvider Provider, Secret? Connecti
         }
         else if (provider != DatabaseProvider.PostgreSql && connection is not null)
         {
-            reader.Complain("Database:Provider", provider?.ToString().ToLowerInvariant() ?? "", "must be postgresql when Database:ConnectionString is set; SQLite's file lies in DataDirectory");
+            reader.Complain("Database:Provider", named ?? "", "must be postgresql when Database:ConnectionString is set; SQLite's file lies in DataDirectory");
         }
-
         else if (connection is not null && Unusable(connection) is { } complaint)
         {
             reader.Complain("Database:ConnectionString", "***", complaint);
         }
 
-        return new(provider ?? DatabaseProvider.Sqlite, connection is null ? null : new(connection));
+        return new(provider, connection is null ? null : new(connection));
     }
 
     private static string? Unusable(string connection)

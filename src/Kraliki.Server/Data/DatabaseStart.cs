@@ -30,6 +30,10 @@ internal sealed partial class DatabaseStart(KralikiDbFactory databases, StartTur
         {
             throw new StartRefusedException($"The database {Place} {Fix(e)}");
         }
+        catch (InvalidOperationException e) when (e.InnerException is NpgsqlException lost)
+        {
+            throw new StartRefusedException($"The database {Place} {Fix(lost)}");
+        }
     }
 
     private static string Fix(NpgsqlException failure) => failure switch
@@ -104,7 +108,4 @@ internal sealed partial class DatabaseStart(KralikiDbFactory databases, StartTur
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    [LoggerMessage(EventId = 1210, Level = LogLevel.Warning, Message = "The database {Database} does not answer yet; it is waited for up to {Seconds} s")]
-    private partial void LogWaiting(string database, double seconds);
 }

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Kraliki.Server.Data;
 
@@ -15,6 +16,7 @@ internal sealed class StartTurn(KralikiDbFactory databases)
     public static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
 
     /// <summary>Waits for the turn and holds it until disposed; a node that dies gives it back with its connection.</summary>
+    /// <exception cref="NpgsqlException">The database is away, or refuses.</exception>
     public async Task<IAsyncDisposable> TakeAsync(CancellationToken cancellationToken)
     {
         var db = databases.OpenForSystem();
@@ -33,6 +35,12 @@ internal sealed class StartTurn(KralikiDbFactory databases)
             db.Database.SetCommandTimeout(Longest);
             await db.Database.ExecuteSqlAsync($"SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({LockNumber})", cancellationToken);
             return db;
+        }
+        catch (InvalidOperationException e) when (e.InnerException is NpgsqlException cause)
+        {
+            // What may pass comes wrapped into the advice to try again, which is what the start does with it.
+            await db.DisposeAsync();
+            throw cause;
         }
         catch
         {

@@ -28,6 +28,11 @@ public static class Configuration
         }
 
         RefuseTakenPorts(builder.Configuration["urls"] is { Length: > 0 } urls ? urls : DefaultAddress);
+        if (options.Cluster is { } cluster)
+        {
+            RefuseTakenPorts(cluster);
+        }
+
         builder.Services.AddSingleton(options);
         return options;
     }
@@ -149,6 +154,29 @@ public static class Configuration
             catch (SocketException)
             {
                 // An address that cannot be tried out this way; the web server will say what is wrong with it.
+            }
+        }
+    }
+
+    /// <inheritdoc cref="RefuseTakenPorts(string)"/>
+    private static void RefuseTakenPorts(ClusterOptions cluster)
+    {
+        (string Key, int Port)[] wanted = [("SiloPort", cluster.SiloPort), ("GatewayPort", cluster.GatewayPort)];
+        foreach (var (key, port) in wanted.Where(one => one.Port > 0))
+        {
+            using var probe = new Socket(cluster.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                probe.Bind(new IPEndPoint(cluster.Address, port));
+                probe.Listen();
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                throw new StartRefusedException($"Kraliki:Cluster:{key} is \"{port}\" but this port is taken: stop the program that holds it, or choose another one.");
+            }
+            catch (SocketException foreign) when (foreign.SocketErrorCode == SocketError.AddressNotAvailable)
+            {
+                throw new StartRefusedException($"Kraliki:Cluster:Address is \"{cluster.Address}\" but this machine has no such address; it must be the one at which the other nodes reach this one.");
             }
         }
     }

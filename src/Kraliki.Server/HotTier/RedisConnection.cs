@@ -46,7 +46,6 @@ internal sealed partial class RedisConnection : BackgroundService
     private volatile IDatabase? _open;
     private volatile bool _away = true;
     private bool _told;
-    private volatile TaskCompletionSource _turned = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public RedisConnection(KralikiOptions options, HotTierLimits limits, IMeterFactory meters, TimeProvider time, ILogger<RedisConnection> log)
     {
@@ -116,21 +115,6 @@ internal sealed partial class RedisConnection : BackgroundService
 
     /// <summary>Tells the other nodes, as well as it goes; does not wait.</summary>
     public void Tell(Hint hint, string payload) => _ = TellAsync(hint, payload);
-
-    /// <summary>For tests: returns when the gate is as wanted.</summary>
-    internal async Task UntilAsync(bool open, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var turn = _turned.Task;
-            if (IsOpen == open && _away != open)
-            {
-                return;
-            }
-
-            await turn.WaitAsync(cancellationToken);
-        }
-    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -251,7 +235,6 @@ internal sealed partial class RedisConnection : BackgroundService
 
         (_away, _told) = (false, false);
         LogFound();
-        Turn();
         foreach (var hint in Enum.GetValues<Hint>())
         {
             Hinted?.Invoke(hint, "");
@@ -261,18 +244,7 @@ internal sealed partial class RedisConnection : BackgroundService
     private void Close()
     {
         _open = null;
-        if (!_away)
-        {
-            _away = true;
-            Turn();
-        }
-    }
-
-    private void Turn()
-    {
-        var turned = _turned;
-        _turned = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        turned.SetResult();
+        _away = true;
     }
 
     private async Task TellAsync(Hint hint, string payload) =>

@@ -35,6 +35,8 @@ public static class IdentitySetup
         services.AddSingleton<FirstAccounts>();
         services.AddHostedService<IdentityStart>();
 
+        // It logs what it throws, request by request; the last edge answers that, and logs an outage once and a bug each time.
+        builder.Logging.AddFilter(typeof(JwtBearerHandler).FullName, LogLevel.Critical);
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer(options => options.Events = new JwtBearerEvents
         {
             OnMessageReceived = TakeTokenAsync,

@@ -21,6 +21,10 @@ internal enum AccessLoss
 /// and of what happens on another when that node tells, or else within <see cref="Interval"/>: one query then asks for all
 /// of them. Safe from any thread.
 /// </summary>
+/// <remarks>
+/// A node that tells has it from the database. If this one cannot ask what it was, the sockets concerned are closed as
+/// <see cref="AccessLoss.Changed"/>: whoever is still signed in comes back with a new ticket, and nobody else does.
+/// </remarks>
 internal sealed partial class LiveSignIns : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -32,14 +36,19 @@ internal sealed partial class LiveSignIns : BackgroundService
 
     // As many as there are open sockets.
     private readonly Dictionary<Guid, List<Place>> _places = [];
+
+    // Sign-ins of these places of which another node has told something that was not looked up yet.
+    private readonly HashSet<Guid> _told = [];
     private readonly KralikiDbFactory _databases;
     private readonly RedisConnection _redis;
+    private readonly DatabaseWatch _database;
+    private readonly TimeProvider _time;
     private readonly ILogger<LiveSignIns> _log;
     private readonly Doorbell _doorbell;
 
-    public LiveSignIns(KralikiDbFactory databases, RedisConnection redis, TimeProvider time, ILogger<LiveSignIns> log)
+    public LiveSignIns(KralikiDbFactory databases, RedisConnection redis, DatabaseWatch database, TimeProvider time, ILogger<LiveSignIns> log)
     {
-        (_databases, _redis, _log, _doorbell) = (databases, redis, log, new(time));
+        (_databases, _redis, _database, _time, _log, _doorbell) = (databases, redis, database, time, log, new(time));
         redis.Hinted += (hint, payload) =>
         {
             if (hint == Hint.SignIns && Concerns(payload))
@@ -85,6 +94,61 @@ internal sealed partial class LiveSignIns : BackgroundService
             _redis.Tell(Hint.SignIns, signIns.Count > AskAtOnce ? "" : string.Join(',', signIns));
         }
 
+        Lose(signIns, loss);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var failing = false;
+        while (true)
+        {
+            await _doorbell.WaitAsync(Interval, stoppingToken);
+            List<Guid> told;
+            lock (_gate)
+            {
+                told = [.. _told];
+                _told.Clear();
+            }
+
+            using var patience = new CancellationTokenSource(Interval, _time);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stoppingToken);
+            try
+            {
+                await CheckAsync(stop.Token);
+                failing = false;
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested && (DatabaseTrouble.Is(e) || patience.IsCancellationRequested))
+            {
+                _database.Suspect();
+                Lose(told, AccessLoss.Changed);
+                if (!failing)
+                {
+                    LogCheckFailed(e);
+                }
+
+                failing = true;
+            }
+        }
+    }
+
+    /// <summary>Whether a socket of this node depends on one of these, which are then kept in mind; without a list it may be any.</summary>
+    private bool Concerns(string signIns)
+    {
+        lock (_gate)
+        {
+            if (signIns.Length == 0)
+            {
+                return _places.Count > 0;
+            }
+
+            var mine = signIns.Split(',').Select(text => Guid.TryParse(text, out var signIn) ? signIn : default).Where(_places.ContainsKey).ToList();
+            _told.UnionWith(mine);
+            return mine.Count > 0;
+        }
+    }
+
+    private void Lose(IReadOnlyCollection<Guid> signIns, AccessLoss loss)
+    {
         List<Place> affected;
         lock (_gate)
         {
@@ -94,31 +158,6 @@ internal sealed partial class LiveSignIns : BackgroundService
         foreach (var place in affected)
         {
             place.Lost(loss);
-        }
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (true)
-        {
-            await _doorbell.WaitAsync(Interval, stoppingToken);
-            try
-            {
-                await CheckAsync(stoppingToken);
-            }
-            catch (Exception e) when (DatabaseTrouble.Is(e))
-            {
-                LogCheckFailed(e);
-            }
-        }
-    }
-
-    /// <summary>Whether a socket of this node depends on one of these; without a list it may be any.</summary>
-    private bool Concerns(string signIns)
-    {
-        lock (_gate)
-        {
-            return signIns.Length == 0 ? _places.Count > 0 : signIns.Split(',').Any(text => Guid.TryParse(text, out var signIn) && _places.ContainsKey(signIn));
         }
     }
 

@@ -30,7 +30,7 @@ internal sealed partial class InsightQueue : BackgroundService
     // more than one about words of a minute ago. Counted.
     internal const int Capacity = 1024;
 
-    private readonly Channel<HeardTurn> _turns;
+    private readonly Channel<(HeardTurn Turn, TaskCompletionSource Done)> _turns;
     private readonly IReadOnlyList<IAnalyzer> _analyzers;
     private readonly Dictionary<IAnalyzer, Task> _stalled = [];
     private readonly FeatureFlags _flags;
@@ -50,18 +50,24 @@ internal sealed partial class InsightQueue : BackgroundService
         _time = time;
         _log = log;
         _skipped = meters.Create(MeterName).CreateCounter<long>("kraliki.insight.skipped", "{turn}", "Turns that an analyzer did not get to, by analyzer and reason.");
-        _turns = Channel.CreateBounded<HeardTurn>(
+        _turns = Channel.CreateBounded<(HeardTurn Turn, TaskCompletionSource Done)>(
             new BoundedChannelOptions(Capacity) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true },
-            _ => Drop());
+            dropped => Drop(dropped.Done));
     }
 
     /// <summary>(1) Safe from any thread, never waits.</summary>
-    public void Offer(HeardTurn turn) => _turns.Writer.TryWrite(turn);
+    /// <returns>Ends when what was found is in the journal, or the turn was left out; not when the server stops before.</returns>
+    public Task Offer(HeardTurn turn)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _turns.Writer.TryWrite((turn, done));
+        return done.Task;
+    }
 
     /// <summary>(2)</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var turn in _turns.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var (turn, done) in _turns.Reader.ReadAllAsync(stoppingToken))
         {
             var found = new List<SessionFact>();
             foreach (var analyzer in _analyzers.Where(analyzer => _flags.IsEnabled(turn.Organisation, analyzer.Flag)))
@@ -70,6 +76,7 @@ internal sealed partial class InsightQueue : BackgroundService
             }
 
             await RecordAsync(turn, [.. found]);
+            done.TrySetResult();
             if (_full && _turns.Reader.Count < Capacity / 2)
             {
                 _full = false;
@@ -136,8 +143,9 @@ internal sealed partial class InsightQueue : BackgroundService
         }
     }
 
-    private void Drop()
+    private void Drop(TaskCompletionSource done)
     {
+        done.TrySetResult();
         foreach (var analyzer in _analyzers)
         {
             Skip(analyzer, "queue_full");

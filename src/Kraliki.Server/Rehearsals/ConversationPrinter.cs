@@ -10,7 +10,6 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
     private const string EraseLine = "\r\u001b[2K";
 
     private DateTimeOffset? _mediaBegan;
-    private TimeSpan _streamOffset;
     private bool _partialShown;
 
     public void Show(ServerMessage message)
@@ -59,12 +58,10 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
     {
         if (fact is CarrierConnected)
         {
-            // A call that comes back starts its media clock anew; the conversation's time goes on.
             _mediaBegan ??= at;
-            _streamOffset = at - _mediaBegan.Value;
         }
 
-        long now = _mediaBegan is { } began ? (long)(at - began - _streamOffset).TotalMilliseconds : 0;
+        long now = _mediaBegan is { } began ? (long)(at - began).TotalMilliseconds : 0;
         string? line = fact switch
         {
             TurnFinished turn => Line(turn.StartMs, SpeakerOf(turn.Speaker), turn.Text + (turn.Interrupted ? " -" : "")),
@@ -96,8 +93,8 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
         output.WriteLine(line);
     }
 
-    private string Line(long mediaMs, string speaker, string text)
-        => string.Create(CultureInfo.InvariantCulture, $"{_streamOffset.TotalSeconds + (mediaMs / 1000.0),7:0.0}  {speaker,-9} {text}");
+    private static string Line(long mediaMs, string speaker, string text)
+        => string.Create(CultureInfo.InvariantCulture, $"{mediaMs / 1000.0,7:0.0}  {speaker,-9} {text}");
 
     private static string SpeakerOf(LegRole speaker) => speaker switch
     {

@@ -5,6 +5,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Journal;
+using Kraliki.Server.Telephony;
 using Kraliki.Simulators.Callers;
 using Kraliki.Simulators.Twilio;
 using Microsoft.EntityFrameworkCore;
@@ -93,10 +94,10 @@ internal sealed partial class RehearsalRunner(
     {
         var call = await simulator.PlaceCallAsync(
             new InboundCall(
-                urls.FixedHttp($"/telephony/twilio/voice?session={sessionId}"),
+                urls.FixedHttp($"{TwilioApi.VoicePath}?session={sessionId}"),
                 DialledNumber,
                 script,
-                StatusUrl: urls.FixedHttp("/telephony/twilio/status")),
+                StatusUrl: urls.FixedHttp(TwilioApi.StatusPath)),
             cancellationToken);
         try
         {

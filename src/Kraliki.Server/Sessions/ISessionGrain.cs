@@ -24,7 +24,7 @@ internal interface ISessionGrain : IGrainWithGuidKey
     /// <param name="request">The same when it is called again.</param>
     Task<ChangeOutcome> UpdateAsync(UpdateSession change, string by, long? ifVersion, Guid request);
 
-    /// <summary>Ends the session as wanted; a running call is told to stop and its end completes the session.</summary>
+    /// <summary>Ends the session as wanted; a running call is told to stop and its end completes the session. Without the database too: then the row is the one before.</summary>
     /// <inheritdoc cref="UpdateAsync"/>
     Task<ChangeOutcome> EndAsync(string by, string? note, long? ifVersion, Guid request);
 
@@ -46,7 +46,7 @@ internal interface ISessionGrain : IGrainWithGuidKey
 
     /// <summary>A call takes the session over; whoever had it before can no longer write, but for its last words.</summary>
     /// <param name="life">The node's, as <see cref="Cluster.ClusterNodes"/> names it.</param>
-    /// <param name="socket">Made up for each media connection: the same one asking again gets the same attachment.</param>
+    /// <param name="socket">Made up for each media connection: the same one asking again gets the same attachment, or none when a newer one has taken the session over since.</param>
     /// <returns>Null when there is no such session or it has ended, or is about to.</returns>
     Task<Attachment?> AttachAsync(INodeLink node, string life, Guid socket);
 
@@ -65,6 +65,9 @@ internal interface ISessionGrain : IGrainWithGuidKey
 
     /// <summary>The carrier asks what comes after the stream.</summary>
     Task<AfterStream> AfterStreamAsync();
+
+    /// <summary>The interrupted call of this epoch has neither come back nor ended.</summary>
+    Task<bool> IsAwayAsync(long epoch);
 
     /// <summary>The carrier is about to be told to ask again what to do with the caller of this interrupted call.</summary>
     /// <returns>False when that is no longer wanted: the call has come back or has ended.</returns>
@@ -107,8 +110,9 @@ internal interface ISessionGrain : IGrainWithGuidKey
 /// <summary>A node of the cluster as session grains see it: it holds calls and has people who watch.</summary>
 internal interface INodeLink : IGrainObserver
 {
+    /// <param name="request">The same when the command is sent again: the call then does nothing. Empty for what may come twice.</param>
     /// <returns>False when the node does not hold this call.</returns>
-    Task<bool> CommandAsync(Guid session, long epoch, CallCommand command);
+    Task<bool> CommandAsync(Guid session, long epoch, CallCommand command, Guid request);
 
     /// <summary>Committed events, in order. May be lost: each event's seq tells.</summary>
     [OneWay]
@@ -153,6 +157,9 @@ internal sealed record Attachment(Guid Organisation, long Epoch, string Provider
 
     /// <summary>Lines of operators that the assistant had not followed yet.</summary>
     [Id(1)] public string[] Unfollowed { get; init; } = [];
+
+    /// <summary>Where the conversation's time is, in milliseconds since its first media began; 0 when it begins now.</summary>
+    [Id(2)] public long AtMs { get; init; }
 }
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>

@@ -10,6 +10,7 @@ internal sealed partial class MicrophoneSweep(
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var failing = false;
         using var timer = new PeriodicTimer(limits.MicrophoneSweep, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
@@ -20,8 +21,18 @@ internal sealed partial class MicrophoneSweep(
                     {
                         await TendAsync(session, user, client);
                     }
+
+                    failing = false;
                 },
-                LogSweepFailed);
+                failure =>
+                {
+                    if (!failing)
+                    {
+                        LogSweepFailed(failure);
+                    }
+
+                    failing = true;
+                });
         }
     }
 

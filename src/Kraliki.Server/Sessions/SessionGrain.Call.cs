@@ -6,15 +6,11 @@ using Kraliki.Voice.Calls;
 namespace Kraliki.Server.Sessions;
 
 /// <content>
-/// The session's call: which media connection may speak for it, what its loss means, and how it ends. A connection that is
-/// lost is not an ended call: the session stays as it is and <see cref="Telephony.CallRecovery"/> brings the caller back (docs/adr/0021).
+/// The session's call: which media connection may speak for it, and how it ends.
 /// </content>
 internal sealed partial class SessionGrain
 {
-    // For so long a carrier that was told to ask for new TwiML may still send the stop of the stream that it leaves for it.
-    private static readonly TimeSpan RedirectTakes = TimeSpan.FromSeconds(10);
-
-    // Last words are awaited for 2 s, closing takes up to 3 s more.
+    // Last words are awaited for 2 s, closing takes up to 3 s more, what is found out about them 1 s.
     private static readonly TimeSpan ClosingTakes = TimeSpan.FromSeconds(9);
 
     private static readonly TimeSpan AttachingTakes = TimeSpan.FromSeconds(10);
@@ -29,23 +25,8 @@ internal sealed partial class SessionGrain
     // The running call is closing for good: the carrier may ask what comes next before its last words are written.
     private DateTimeOffset? _endingSince;
 
-    // The socket that attached last: an attachment whose answer got lost is not done twice.
-    private Guid _socket;
-    private Attachment? _attachment;
-
-    // The call that was taken over while it lived: its last words still count.
-    private FormerCall? _former;
-
-    // The carrier was asked to leave its stream; it may have stopped one that it had just opened by itself. Once it has
-    // answered, the next stream is the one that was asked for.
-    private DateTimeOffset? _redirectedAt;
-    private bool _redirectAnswered;
-
-    // The epoch since a stop that was taken for the answer to our redirect.
-    private long _doubtfulStop;
-
-    // The redirect was our wish (a node leaves), and nothing was cut.
-    private bool _moving;
+    // When a call last took the session over from another one that lived, or may have, since this activation began.
+    private DateTimeOffset _takenOverAt;
 
     public async Task CarrierEndedAsync(EndReason reason, string detail)
     {
@@ -62,54 +43,39 @@ internal sealed partial class SessionGrain
 
     public async Task<Attachment?> AttachAsync(INodeLink node, string life, Guid socket)
     {
-        if (await CurrentAsync() is not { } row || row.State == SessionState.WrapUp || SessionStates.IsTerminal(row.State) || IsClosing(row))
+        if (await CurrentAsync() is not { } row || SessionRules.IsOver(row.State) || IsClosing(row))
         {
             return null;
         }
 
-        if (socket == _socket && _attachment?.Epoch == row.Epoch)
+        // Asked again, because the answer got lost.
+        if (row.WasTakenBy(socket))
         {
-            return _attachment;
+            if (!row.WasTakenLastBy(socket))
+            {
+                return null;
+            }
+
+            if (row.InterruptedAt is null)
+            {
+                return await TakeOverAsync(node, row);
+            }
         }
 
         var now = time.GetUtcNow();
-        var continued = row.Epoch > 0;
-        var (before, moved) = (_owner, _moving);
-        var said = continued ? await reader.ConversationAsync(row.Id, CancellationToken.None) : [];
-        var draft = new JournalDraft(row, row with { Epoch = row.Epoch + 1, OwnerFacts = 0, Node = life, InterruptedAt = null, InterruptedBy = null });
-        if (continued)
+        _moved = _moving ? row.Epoch + 1 : 0;
+        var draft = new JournalDraft(row, row.TakenBy(socket, life));
+        if (row.Epoch > 0)
         {
             draft.Add(
-                moved
+                _moving
                     ? new CallResumed("The call was moved to another server.", 0)
                     : new CallResumed("The call was interrupted and has come back; the conversation goes on.", (long)(now - (row.InterruptedAt ?? row.UpdatedAt)).TotalMilliseconds),
                 now);
         }
 
         await CommitAsync(draft);
-        Own(node);
-        (_endingBy, _endingSince, _moving) = (null, null, false);
-        _redirectedAt = _redirectAnswered ? null : _redirectedAt;
-        if (before is not null && row.Node is not null)
-        {
-            _former = new(row.Epoch, row.OwnerFacts, now + ClosingTakes);
-
-            // Best effort and not awaited, since its node may be dead: what it says to the caller reaches nobody any more.
-            DeliverAsync(before, row.Epoch, new EndCall(EndReason.TalkServerLost, "The call was taken over by a newer connection.")).Ignore();
-        }
-
-        _socket = socket;
-        return _attachment = new(
-            row.OrganisationId,
-            draft.Row.Epoch,
-            row.Provider,
-            [.. said.Select(happened => happened.Data).OfType<TurnFinished>()],
-            continued,
-            row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null)
-        {
-            Moved = moved,
-            Unfollowed = [.. said.Select(happened => happened.Data).Reverse().TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
-        };
+        return await TakeOverAsync(node, draft.Row);
     }
 
     public async Task<bool> RenewAsync(long epoch, INodeLink node)
@@ -168,7 +134,7 @@ internal sealed partial class SessionGrain
 
     public async Task CompleteAsync(long epoch, CallOutcome outcome)
     {
-        if (await CurrentAsync() is not { } row || row.Epoch != epoch)
+        if (await CurrentAsync() is not { } row)
         {
             return;
         }
@@ -176,6 +142,19 @@ internal sealed partial class SessionGrain
         // A carrier that follows our redirect stops the old stream just as it does when the caller hangs up. When he has
         // hung up indeed, its status says so.
         var redirected = outcome.Reason == EndReason.CallerHungUp && _redirectedAt is { } at && time.GetUtcNow() - at < RedirectTakes;
+        if (row.Epoch == epoch + 1 && row.InterruptedAt is not null)
+        {
+            // Written, but the answer got lost on the way; or the node was taken for dead.
+            _doubtfulStop = redirected && row.InterruptedBy == EndReason.TalkCarrierLost ? row.Epoch : _doubtfulStop;
+            LetGo(row);
+            return;
+        }
+
+        if (row.Epoch != epoch)
+        {
+            return;
+        }
+
         if (row.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed || !(redirected || SessionRules.IsLoss(outcome.Reason)))
         {
             NobodyOwns();
@@ -183,7 +162,7 @@ internal sealed partial class SessionGrain
         }
         else if (redirected && _moving)
         {
-            await LetGoAsync(new JournalDraft(row, row with
+            var draft = new JournalDraft(row, row with
             {
                 Epoch = row.Epoch + 1,
                 OwnerFacts = 0,
@@ -191,7 +170,9 @@ internal sealed partial class SessionGrain
                 Media = MediaSides.None,
                 InterruptedAt = time.GetUtcNow(),
                 InterruptedBy = EndReason.TalkServerStopping,
-            }));
+            });
+            await CommitAsync(draft);
+            LetGo(draft.Row);
         }
         else
         {
@@ -199,107 +180,6 @@ internal sealed partial class SessionGrain
                 redirected ? EndReason.TalkCarrierLost : outcome.Reason,
                 redirected ? "The carrier left the stream to open another one." : outcome.Detail);
             _doubtfulStop = redirected ? _row!.Epoch : 0;
-        }
-    }
-
-    public async Task<AfterStream> AfterStreamAsync()
-    {
-        var row = await CurrentAsync();
-        var next = SessionRules.AfterStream(row);
-        return next == AfterStream.ComeBack && IsClosing(row!) ? AfterStream.AskAgain : next;
-    }
-
-    public async Task<bool> RedirectingAsync(long epoch)
-    {
-        if (await CurrentAsync() is not { InterruptedAt: not null, State: not SessionState.WrapUp } row || row.Epoch != epoch)
-        {
-            return false;
-        }
-
-        (_redirectedAt, _redirectAnswered) = (time.GetUtcNow(), false);
-        return true;
-    }
-
-    public async Task RedirectedAsync(bool taken)
-    {
-        _redirectAnswered = true;
-        if (taken)
-        {
-            return;
-        }
-
-        // A call that stays is cut later, if it is cut, like any other.
-        (_redirectedAt, _moving) = (null, false);
-        if (_doubtfulStop > 0 && await CurrentAsync() is { InterruptedAt: not null } row && row.Epoch == _doubtfulStop)
-        {
-            await FinishAsync(EndReason.CallerHungUp, "The caller hung up.", null);
-        }
-    }
-
-    public async Task<bool> MovingAsync(long epoch)
-    {
-        if (await CurrentAsync() is not { Node: not null, State: SessionState.Connecting or SessionState.Active or SessionState.OnHold } row || row.Epoch != epoch)
-        {
-            return false;
-        }
-
-        (_redirectedAt, _redirectAnswered) = (time.GetUtcNow(), false);
-        return _moving = true;
-    }
-
-    public async Task AbandonAsync(long epoch)
-    {
-        if (await CurrentAsync() is { InterruptedBy: { } reason } row && row.Epoch == epoch)
-        {
-            LogReaped(row.Id, row.State);
-            await FinishAsync(reason, $"{SessionRules.Lost(reason)}, and the call did not come back within {limits.RecoveryGrace.TotalSeconds:0} seconds.", null);
-        }
-    }
-
-    public async Task DisownAsync(string life)
-    {
-        // An attachment is on its way to the node for a moment.
-        if (await CurrentAsync() is { } row && row.Node == life && time.GetUtcNow() - _ownerSeenAt >= AttachingTakes)
-        {
-            await LoseNodeAsync(row, "The server lost sight of the call.");
-        }
-    }
-
-    public async Task ReapAsync()
-    {
-        if (await CurrentAsync() is not { } row || SessionStates.IsTerminal(row.State))
-        {
-            return;
-        }
-
-        var now = time.GetUtcNow();
-        if (row.Node is { } life)
-        {
-            if (!nodes.IsLiving(life))
-            {
-                await LoseNodeAsync(row, "The server that held the call was lost.");
-            }
-            else if (now - _ownerSeenAt >= limits.OwnerExpires)
-            {
-                // The node lives and has not spoken for the call for long: it could not record its end.
-                await LoseNodeAsync(row, "The server lost sight of the call.");
-            }
-        }
-        else if (row is { InterruptedAt: { } since, State: not SessionState.WrapUp })
-        {
-            recovery.Begin(row.Id, row.Epoch, since);
-        }
-        else if (row.State == SessionState.Created)
-        {
-            if (now - row.CreatedAt > limits.UnusedSessionLife)
-            {
-                await FinishAsync(EndReason.CancelledBeforeConnect, "No call came for this session.", "server");
-            }
-        }
-        else if (now - row.UpdatedAt >= limits.RecoveryGrace)
-        {
-            LogReaped(row.Id, row.State);
-            await FinishAsync(EndReason.TalkServerLost, "No call was left that could have ended the session.", "server");
         }
     }
 
@@ -314,23 +194,60 @@ internal sealed partial class SessionGrain
 
     private void NobodyOwns()
     {
-        (_owner, _endingSince, _former) = (null, null, null);
+        (_owner, _endingSince) = (null, null);
         _ownerSeenAt = time.GetUtcNow();
     }
 
-    /// <summary>What a call that was taken over still had to say. Connections and counters are left out: they are the newer call's by now.</summary>
+    /// <exception cref="JournalUnavailableException">A living node holds the call and has not been heard of since this activation began: it will be.</exception>
+    private INodeLink? OwnerOf(SessionRow row) =>
+        _owner is null && row.Node is { } life && nodes.IsLiving(life) ? throw new JournalUnavailableException("The session's call has not been found again yet.") : _owner;
+
+    /// <summary>The row says that the session is this call's. Done again it changes nothing.</summary>
+    private async Task<Attachment> TakeOverAsync(INodeLink node, SessionRow row)
+    {
+        var conversation = row.Epoch > 1 ? await reader.ConversationAsync(row.Id, CancellationToken.None) : [];
+        var said = conversation.ConvertAll(happened => happened.Data);
+        var before = _owner;
+        Own(node);
+        (_endingBy, _endingSince, _moving) = (null, null, false);
+        _takenOverAt = time.GetUtcNow();
+        _redirectedAt = _redirectAnswered && _takenOverAt - RedirectTakes + StopFollows is var almostOver && _redirectedAt > almostOver ? almostOver : _redirectedAt;
+        if (before is not null)
+        {
+            // Best effort and not awaited, since its node may be dead: what it says to the caller reaches nobody any more.
+            DeliverAsync(before, row.Epoch - 1, new EndCall(EndReason.TalkServerLost, "The call was taken over by a newer connection.")).Ignore();
+        }
+
+        return new(
+            row.OrganisationId,
+            row.Epoch,
+            row.Provider,
+            [.. said.OfType<TurnFinished>()],
+            Continued: row.Epoch > 1,
+            row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null)
+        {
+            Moved = row.Epoch == _moved,
+            Unfollowed = [.. Enumerable.Reverse(said).TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
+            AtMs = SessionRules.AtMs(conversation, time.GetUtcNow()),
+        };
+    }
+
+    /// <summary>
+    /// What a call that was taken over while it lived still had to say. Connections and counters are left out: they are the
+    /// newer call's by now. So is what the journal has, from a batch whose answer got lost: a fact is known by its moment and its words.
+    /// </summary>
     private async Task<bool> AppendLastWordsAsync(SessionRow row, FactBatch batch)
     {
-        if (_former is not { } former || former.Epoch != batch.Epoch || time.GetUtcNow() > former.Until)
+        if (row.Epoch != batch.Epoch + 1 || row.InterruptedAt is not null || SessionStates.IsTerminal(row.State) || time.GetUtcNow() - _takenOverAt > ClosingTakes)
         {
             return false;
         }
 
-        var known = (int)Math.Clamp(former.Facts - batch.Before, 0, batch.Facts.Length);
+        var known = (await reader.SinceEpochAsync(row.Id, batch.Epoch, CancellationToken.None)).Select(happened => (happened.At, JournalJson.Write(happened.Data))).ToHashSet();
         var draft = new JournalDraft(row, row);
-        foreach (var (fact, at) in batch.Facts.AsSpan(known))
+        foreach (var (fact, at) in batch.Facts)
         {
-            if (fact is not (CarrierConnected or ProviderConnected or MediaEnded))
+            if (fact is not (CarrierConnected or ProviderConnected or MediaEnded) && !known.Contains((at, JournalJson.Write(fact))))
             {
                 draft.Add(fact, at);
             }
@@ -341,43 +258,14 @@ internal sealed partial class SessionGrain
             await CommitAsync(draft);
         }
 
-        _former = former with { Facts = batch.Before + batch.Facts.Length };
         return true;
     }
 
-    private async Task LoseNodeAsync(SessionRow row, string detail)
-    {
-        if (row.State != SessionState.WrapUp)
-        {
-            await InterruptAsync(EndReason.TalkServerLost, detail);
-            return;
-        }
-
-        // Ended already; only the call that would have told so is gone. The caller still listens into the silence.
-        await FinishAsync(EndReason.TalkServerLost, detail, "server");
-        recovery.HangUp(row.Id);
-    }
-
-    private Task InterruptAsync(EndReason reason, string detail)
-    {
-        // A new epoch already now: whoever held the call can no longer write, be it dead or only asleep.
-        var draft = new JournalDraft(_row, _row! with { Epoch = _row.Epoch + 1, OwnerFacts = 0 });
-        draft.Add(new CallInterrupted(reason, detail), time.GetUtcNow());
-        _moving = false;
-        return LetGoAsync(draft);
-    }
-
-    private async Task LetGoAsync(JournalDraft draft)
-    {
-        await CommitAsync(draft);
-        NobodyOwns();
-        recovery.Begin(draft.Row.Id, draft.Row.Epoch, draft.Row.InterruptedAt!.Value);
-    }
-
-    private async Task FinishAsync(EndReason reason, string detail, string? by)
+    /// <param name="request">That wanted it; null when it was none.</param>
+    private async Task FinishAsync(EndReason reason, string detail, string? by, Guid? request = null)
     {
         var row = _row!;
-        var draft = new JournalDraft(row, row);
+        var draft = new JournalDraft(row, request is { } wanted ? row.Doing(wanted) : row);
         foreach (var move in SessionRules.Ending(row.State, reason, detail, by ?? SessionRules.By(reason)))
         {
             draft.Add(move, time.GetUtcNow());
@@ -401,11 +289,12 @@ internal sealed partial class SessionGrain
         return await DeliverAsync(owner, _row!.Epoch, new EndCall(EndReason.OperatorEnded, detail));
     }
 
-    private async Task<bool> DeliverAsync(INodeLink node, long epoch, CallCommand command)
+    /// <param name="request">Known again by the call, which then does nothing; empty for what may come twice.</param>
+    private async Task<bool> DeliverAsync(INodeLink node, long epoch, CallCommand command, Guid request = default)
     {
         try
         {
-            return await node.CommandAsync(this.GetPrimaryKey(), epoch, command);
+            return await node.CommandAsync(this.GetPrimaryKey(), epoch, command, request);
         }
         catch (Exception e) when (GrainCalls.IsTransient(e))
         {
@@ -414,7 +303,4 @@ internal sealed partial class SessionGrain
             return false;
         }
     }
-
-    /// <param name="Facts">How many of its facts are in the journal.</param>
-    private sealed record FormerCall(long Epoch, long Facts, DateTimeOffset Until);
 }

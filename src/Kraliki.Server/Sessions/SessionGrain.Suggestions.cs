@@ -1,6 +1,5 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Insights;
-using Kraliki.Voice.Calls;
 
 namespace Kraliki.Server.Sessions;
 
@@ -17,7 +16,8 @@ internal sealed partial class SessionGrain
             return;
         }
 
-        var over = SessionStates.IsTerminal(row.State);
+        // Nobody is left to whom a suggestion could be of use.
+        var over = SessionRules.IsOver(row.State) || IsClosing(row);
         var open = await SuggestionsAsync();
         var draft = new JournalDraft(row, row.Doing(request));
         foreach (var fact in found)
@@ -43,7 +43,8 @@ internal sealed partial class SessionGrain
 
         if (row.Did(request))
         {
-            return new(DeliveryOutcome.Delivered);
+            var decided = (await reader.SuggestionsAsync(row.Id, CancellationToken.None)).Select(happened => happened.Data).OfType<SuggestionMade>().Last(made => made.SuggestionId == suggestionId);
+            return new(LineOf(decided, decision, text) is { } written ? await TellAgainAsync(row, written, request) : DeliveryOutcome.Delivered);
         }
 
         var suggestions = await SuggestionsAsync();
@@ -52,8 +53,8 @@ internal sealed partial class SessionGrain
             return new(DeliveryOutcome.NoSuchSuggestion, suggestions.FindDecision(suggestionId));
         }
 
-        var line = suggestion.Category == SuggestionCategory.Reply && decision != SuggestionDecision.Dismissed ? text ?? suggestion.Text : null;
-        if (line is not null && _owner is null)
+        var line = LineOf(suggestion, decision, text);
+        if (line is not null && OwnerOf(row) is null)
         {
             return new(DeliveryOutcome.NoCall);
         }
@@ -66,10 +67,12 @@ internal sealed partial class SessionGrain
         }
 
         await CommitAsync(draft);
-        return line is null || (_owner is { } owner && await DeliverAsync(owner, row.Epoch, new InstructProvider(line)))
-            ? new(DeliveryOutcome.Delivered)
-            : new(DeliveryOutcome.NoCall);
+        return new(line is null ? DeliveryOutcome.Delivered : await TellAsync(row, line, request));
     }
+
+    /// <summary>What the AI is told; null when it is nothing.</summary>
+    private static string? LineOf(SuggestionMade suggestion, SuggestionDecision decision, string? text) =>
+        suggestion.Category == SuggestionCategory.Reply && decision != SuggestionDecision.Dismissed ? text ?? suggestion.Text : null;
 
     private async ValueTask<OpenSuggestions> SuggestionsAsync()
     {

@@ -31,7 +31,7 @@ internal sealed partial class SessionGrain(
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _ownerSeenAt = time.GetUtcNow();
+        _ownerSeenAt = _takenOverAt = time.GetUtcNow();
         await LoadAsync(cancellationToken);
     }
 
@@ -86,15 +86,35 @@ internal sealed partial class SessionGrain(
             await CommitAsync(draft);
         }
 
-        if (draft.Row.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed && (again || row.State != draft.Row.State))
+        if (SessionRules.IsOver(draft.Row.State) && (again || row.State != draft.Row.State)
+            && !await StopCallAsync(by, $"Ended by {by}.") && (again || !SessionRules.IsOver(row.State)))
         {
-            await StopCallAsync(by, $"Ended by {by}.");
+            recovery.HangUp(row.Id);
         }
 
         return new(ChangeResult.Done, draft.Row);
     }
 
     public async Task<ChangeOutcome> EndAsync(string by, string? note, long? ifVersion, Guid request)
+    {
+        var detail = string.IsNullOrWhiteSpace(note) ? $"Ended by {by}." : $"Ended by {by}: {note.Trim()}";
+        try
+        {
+            return await EndAsync(by, detail, request, ifVersion);
+        }
+        catch (JournalUnavailableException) when (journal.IsInVain && _row is { } known && !SessionRules.IsOver(known.State) && !IsStale(known, ifVersion, request))
+        {
+            // A conversation can be ended without the database: the call tells of it, again and again, until that is written.
+            if (!await StopCallAsync(by, detail))
+            {
+                throw;
+            }
+
+            return new(ChangeResult.Done, known);
+        }
+    }
+
+    private async Task<ChangeOutcome> EndAsync(string by, string detail, Guid request, long? ifVersion)
     {
         if (await CurrentAsync() is not { } row)
         {
@@ -106,7 +126,6 @@ internal sealed partial class SessionGrain(
             return new(ChangeResult.VersionConflict, row);
         }
 
-        var detail = string.IsNullOrWhiteSpace(note) ? $"Ended by {by}." : $"Ended by {by}: {note.Trim()}";
         if (row.State is SessionState.Active or SessionState.OnHold)
         {
             var draft = new JournalDraft(row, row.Doing(request));
@@ -114,16 +133,12 @@ internal sealed partial class SessionGrain(
             await CommitAsync(draft);
         }
 
-        if (!SessionStates.IsTerminal(_row!.State) && !await StopCallAsync(by, detail))
+        // Asked again when it has ended: only the caller may not have been let go.
+        if (SessionStates.IsTerminal(_row!.State) ? _row.Did(request) : !await StopCallAsync(by, detail))
         {
-            // No call that would report its end: nobody else will finish this.
-            var waiting = _row.InterruptedAt is not null;
-            await FinishAsync(EndReason.CancelledBeforeConnect, detail, by);
-            if (waiting)
-            {
-                // The caller still listens into the silence.
-                recovery.HangUp(_row.Id);
-            }
+            // No call that would report its end: nobody else will finish this, and a caller would listen into the silence.
+            await FinishAsync(EndReason.CancelledBeforeConnect, detail, by, request);
+            recovery.HangUp(_row.Id);
         }
 
         return new(ChangeResult.Done, _row);
@@ -138,10 +153,10 @@ internal sealed partial class SessionGrain(
 
         if (row.Did(request))
         {
-            return DeliveryOutcome.Delivered;
+            return await TellAgainAsync(row, text, request);
         }
 
-        if (_owner is not { } owner)
+        if (OwnerOf(row) is null)
         {
             return DeliveryOutcome.NoCall;
         }
@@ -149,7 +164,7 @@ internal sealed partial class SessionGrain(
         var draft = new JournalDraft(row, row.Doing(request));
         draft.Add(new OperatorText(text, by), time.GetUtcNow());
         await CommitAsync(draft);
-        return await DeliverAsync(owner, row.Epoch, new InstructProvider(text)) ? DeliveryOutcome.Delivered : DeliveryOutcome.NoCall;
+        return await TellAsync(row, text, request);
     }
 
     public async Task<DeliveryOutcome> ProvideToolResultAsync(string callId, string output)
@@ -162,6 +177,20 @@ internal sealed partial class SessionGrain(
         return _owner is { } owner && await DeliverAsync(owner, row.Epoch, new ProvideToolResult(callId, output))
             ? DeliveryOutcome.Delivered
             : DeliveryOutcome.NoCall;
+    }
+
+    /// <summary>The operator's line is in the journal and goes to the AI. The call knows the request again.</summary>
+    private async Task<DeliveryOutcome> TellAsync(SessionRow row, string line, Guid request) =>
+        OwnerOf(row) is { } owner && await DeliverAsync(owner, row.Epoch, new InstructProvider(line), request) ? DeliveryOutcome.Delivered : DeliveryOutcome.NoCall;
+
+    /// <summary>Whether it was told when it was written is not known.</summary>
+    private async Task<DeliveryOutcome> TellAgainAsync(SessionRow row, string line, Guid request)
+    {
+        var said = await reader.ConversationAsync(row.Id, CancellationToken.None);
+        var since = said.Select(happened => happened.Data).Reverse().TakeWhile(fact => (fact as OperatorText)?.Text != line);
+
+        // A call that has come back began with the lines that had not been followed.
+        return since.OfType<CallResumed>().Any() ? DeliveryOutcome.Delivered : await TellAsync(row, line, request);
     }
 
     private static bool IsStale(SessionRow row, long? ifVersion, Guid request) => ifVersion is { } version && version != row.Version && !row.Did(request);

@@ -42,6 +42,9 @@ public sealed class SessionLimits
     /// <summary>Facts of all calls of this node that may wait for the database; with more than that, calls are ended.</summary>
     public int UnsavedFacts { get; set; } = 10_000;
 
+    /// <summary>How long the end of a conversation waits for what is found out about its last turn: sockets are closed with the end.</summary>
+    public TimeSpan LastInsights { get; set; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Heartbeat that clients of the session socket are asked for.</summary>
     public TimeSpan SocketHeartbeat { get; set; } = TimeSpan.FromSeconds(15);
 

@@ -76,7 +76,4 @@ internal sealed partial class SessionReaper(
     /// <summary>The living share what the dead have left, without talking about it: all see the same list in the same order.</summary>
     private bool IsOurs(Guid session, IReadOnlyList<string> living) =>
         living[(int)(BinaryPrimitives.ReadUInt32LittleEndian(session.ToByteArray().AsSpan(12)) % (uint)living.Count)] == nodes.Self;
-
-    [LoggerMessage(EventId = 2041, Level = LogLevel.Warning, Message = "Abandoned sessions could not be looked for; the next round tries again")]
-    private partial void LogSweepFailed(Exception exception);
 }

@@ -63,6 +63,16 @@ internal static class SessionRules
         }
     }
 
+    /// <summary>Where a conversation's time is: it counts from its first media, and goes on while nobody is connected.</summary>
+    /// <param name="conversation">What <see cref="JournalReader.ConversationAsync"/> has of it; empty when it begins.</param>
+    /// <returns>Milliseconds, never less than the end of what was said: clocks of nodes differ.</returns>
+    public static long AtMs(IReadOnlyCollection<SessionEvent> conversation, DateTimeOffset now)
+    {
+        var began = conversation.FirstOrDefault(happened => happened.Data is CarrierConnected)?.At ?? now;
+        var saidUntil = conversation.Max(happened => (happened.Data as TurnFinished)?.EndMs) ?? 0;
+        return Math.Max((long)(now - began).TotalMilliseconds, saidUntil);
+    }
+
     /// <summary>Who brought this end about, as <see cref="StateChanged.By"/> says it.</summary>
     public static string By(EndReason reason) => reason switch
     {

@@ -33,7 +33,10 @@ public static class SessionsSetup
         services.AddSingleton<FactBudget>();
         services.AddSingleton<DatabaseWatch>();
         services.AddSingleton(provider => new NewCalls(
-            provider.GetRequiredService<DatabaseWatch>(), provider.GetRequiredService<FactBudget>(), provider.GetRequiredService<SessionLimits>()));
+            provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<FactBudget>(),
+            provider.GetRequiredService<SessionLimits>(),
+            provider.GetRequiredService<NodeExit>()));
         services.AddSingleton<SessionFeeds>();
         services.AddSingleton<FeedRelays>();
         services.AddSingleton<SpentTokens>();
@@ -68,6 +71,7 @@ public static class SessionsSetup
         // that all of them write to.
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseWatch>());
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
+        services.AddHostedService(provider => provider.GetRequiredService<SpentTokens>());
         services.AddCluster(options);
         builder.UseOrleans(silo => ConfigureSilo(silo, options.Cluster));
         services.AddHostedService<UnsavedFacts>();

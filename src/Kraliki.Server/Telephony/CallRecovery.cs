@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
@@ -27,6 +28,9 @@ internal sealed partial class CallRecovery(
 {
     // A carrier that goes on by itself does so at once; cutting the stream that it is just opening would help nobody.
     private static readonly TimeSpan ByItself = TimeSpan.FromSeconds(1);
+
+    // By the time that a node is known to be dead, the line has been open for a second and a half already.
+    private static readonly TimeSpan ByItselfAfterADeath = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(2);
 
@@ -35,7 +39,8 @@ internal sealed partial class CallRecovery(
 
     /// <summary>From now on the caller is brought back. Told again of the same interruption it does nothing.</summary>
     /// <param name="epoch">The session's since the interruption.</param>
-    public void Begin(Guid session, long epoch, DateTimeOffset interruptedAt)
+    /// <param name="by">What interrupted it.</param>
+    public void Begin(Guid session, long epoch, DateTimeOffset interruptedAt, EndReason? by)
     {
         if (_running.TryGetValue(session, out var known) && known == epoch)
         {
@@ -45,7 +50,7 @@ internal sealed partial class CallRecovery(
         _running[session] = epoch;
 
         // Task.Run: who calls is a grain, whose turn must not wait for a carrier.
-        _ = Task.Run(() => RunAsync(session, epoch, interruptedAt));
+        _ = Task.Run(() => RunAsync(session, epoch, interruptedAt, by));
     }
 
     /// <summary>The session ended while its caller had no media: the carrier lets him go.</summary>
@@ -55,7 +60,11 @@ internal sealed partial class CallRecovery(
         {
             if (await CarrierCall.OfSessionAsync(databases, session, exit.Ended) is { } call)
             {
-                await twilio.HangUpAsync(call, exit.Ended);
+                var began = time.GetTimestamp();
+                while (await twilio.HangUpAsync(call, exit.Ended) is RestOutcome.Unavailable or RestOutcome.Unreachable && time.GetElapsedTime(began) < limits.RecoveryGrace)
+                {
+                    await Task.Delay(LongestPause, time, exit.Ended);
+                }
             }
         }
         catch (Exception e) when (IsPassing(e))
@@ -66,19 +75,19 @@ internal sealed partial class CallRecovery(
     });
 
     /// <summary>The carrier leaves the stream of a living call for a new one, which may go to another node. The old call ends by itself, without a trace in the conversation.</summary>
-    /// <returns>False when the call could not be moved and goes on here.</returns>
+    /// <returns>False when the call goes on here; true when it moves, or may do so although the carrier's answer did not come.</returns>
     public async Task<bool> MoveAsync(LiveCall call, CancellationToken cancellationToken) =>
         await CarrierCall.OfSessionAsync(databases, call.SessionId, cancellationToken) is { } known
         && await GrainCalls.RepeatAsync(() => Grain(call.SessionId).MovingAsync(call.Epoch), time, cancellationToken)
-        && await RedirectAsync(known, cancellationToken) == RestOutcome.Done;
+        && await RedirectAsync(known, cancellationToken) is RestOutcome.Done or RestOutcome.Unavailable;
 
-    private async Task RunAsync(Guid session, long epoch, DateTimeOffset interruptedAt)
+    private async Task RunAsync(Guid session, long epoch, DateTimeOffset interruptedAt, EndReason? by)
     {
         try
         {
             // A server that has just started does not listen yet; there would be nothing to come back to.
             await Task.Delay(Timeout.InfiniteTimeSpan, time, lifetime.ApplicationStarted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await BringBackAsync(session, epoch, interruptedAt, exit.Ended);
+            await BringBackAsync(session, epoch, interruptedAt, by == EndReason.TalkServerLost ? ByItselfAfterADeath : ByItself, exit.Ended);
         }
         catch (OperationCanceledException)
         {
@@ -94,15 +103,15 @@ internal sealed partial class CallRecovery(
         }
     }
 
-    private async Task BringBackAsync(Guid session, long epoch, DateTimeOffset interruptedAt, CancellationToken cancellationToken)
+    private async Task BringBackAsync(Guid session, long epoch, DateTimeOffset interruptedAt, TimeSpan first, CancellationToken cancellationToken)
     {
         var call = await CarrierCall.OfSessionAsync(databases, session, cancellationToken);
         var deadline = interruptedAt + limits.RecoveryGrace;
-        for (var pause = ByItself; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        for (var pause = first; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             var left = deadline - time.GetUtcNow();
             await Task.Delay(left < pause ? left > TimeSpan.Zero ? left : TimeSpan.Zero : pause, time, cancellationToken);
-            if (!await WantedAsync(session, epoch, cancellationToken))
+            if (!await IsAwayAsync(session, epoch, cancellationToken))
             {
                 return;
             }
@@ -112,7 +121,7 @@ internal sealed partial class CallRecovery(
                 break;
             }
 
-            if (call is not null && await RedirectAsync(call, cancellationToken) == RestOutcome.NoLivingCall && await EndedAsync(call, cancellationToken))
+            if (call is not null && await FetchAsync(call, epoch, cancellationToken) == RestOutcome.NoLivingCall && await EndedAsync(call, cancellationToken))
             {
                 return;
             }
@@ -142,10 +151,11 @@ internal sealed partial class CallRecovery(
             return false;
         }
 
-        if (await RedirectAsync(call, cancellationToken) == RestOutcome.Done)
+        var outcome = await FetchAsync(call, epoch, cancellationToken);
+        if (outcome is RestOutcome.Done or RestOutcome.Unavailable)
         {
             await Task.Delay(LastTry, time, cancellationToken);
-            if (!await WantedAsync(session, epoch, cancellationToken))
+            if (!await IsAwayAsync(session, epoch, cancellationToken))
             {
                 return false;
             }
@@ -153,7 +163,7 @@ internal sealed partial class CallRecovery(
             await twilio.ApologiseAsync(call, Twiml.Lost, cancellationToken);
         }
 
-        return true;
+        return outcome is not null;
     }
 
     /// <summary>A call that is over at the carrier is over here, for the carrier's reason.</summary>
@@ -181,21 +191,30 @@ internal sealed partial class CallRecovery(
         return true;
     }
 
+    /// <returns>Null when that is no longer wanted.</returns>
+    private async Task<RestOutcome?> FetchAsync(CarrierCall call, long epoch, CancellationToken cancellationToken) =>
+        await GrainCalls.RepeatAsync(() => Grain(call.SessionId).RedirectingAsync(epoch), time, cancellationToken)
+            ? await RedirectAsync(call, cancellationToken)
+            : null;
+
+    /// <summary>The grain has been told that this comes.</summary>
     private async Task<RestOutcome> RedirectAsync(CarrierCall call, CancellationToken cancellationToken)
     {
         var outcome = await twilio.RedirectAsync(call, TwilioApi.ComeBackUrl(urls), cancellationToken);
-        await Grain(call.SessionId).RedirectedAsync(taken: outcome == RestOutcome.Done);
+        if (outcome != RestOutcome.Unavailable)
+        {
+            // Without an answer the carrier may have done it, or may do it yet; then the grain goes on expecting it for a while.
+            await Grain(call.SessionId).RedirectedAsync(taken: outcome == RestOutcome.Done);
+        }
+
         return outcome;
     }
 
-    private Task<bool> WantedAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
-        GrainCalls.RepeatAsync(() => Grain(session).RedirectingAsync(epoch), time, cancellationToken);
+    private Task<bool> IsAwayAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
+        GrainCalls.RepeatAsync(() => Grain(session).IsAwayAsync(epoch), time, cancellationToken);
 
     private ISessionGrain Grain(Guid session) => grains.GetGrain<ISessionGrain>(session);
 
     /// <summary>Nobody waits for these tasks; what passes by itself is left to the next sweep.</summary>
     private static bool IsPassing(Exception e) => e is OperationCanceledException || GrainCalls.IsTransient(e) || DatabaseTrouble.Is(e);
-
-    [LoggerMessage(EventId = 330, Level = LogLevel.Warning, Message = "The caller of session {SessionId} could not be brought back for now")]
-    private partial void LogNotBroughtBack(Exception exception, Guid sessionId);
 }

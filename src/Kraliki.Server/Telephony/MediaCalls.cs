@@ -107,7 +107,7 @@ internal sealed partial class MediaCalls(
                 TraceParent = span?.Id ?? attached.Trace?.Parent,
             };
             return new CallAdmission(
-                attached, ProviderOrder.Only(provider), setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt) : null);
+                attached, ProviderOrder.Only(provider), setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt, attached.AtMs) : null);
         }
     }
 

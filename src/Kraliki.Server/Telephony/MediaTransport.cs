@@ -33,9 +33,6 @@ internal sealed partial class MediaTransport(MediaCalls calls, NodeExit exit, IO
         }
     }
 
-    [LoggerMessage(EventId = 310, Level = LogLevel.Warning, Message = "A connection could not be accepted; listening goes on")]
-    private static partial void LogAcceptFailed(ILogger logger, Exception exception);
-
     private sealed class Listener : IConnectionListener
     {
         private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);

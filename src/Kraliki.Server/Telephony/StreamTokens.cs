@@ -17,6 +17,7 @@ internal sealed class StreamTokens(OneTimeTokens tokens, TimeProvider time)
 
     /// <param name="callSid">The call that the stream says it belongs to; a token of another call is unknown.</param>
     /// <exception cref="System.Data.Common.DbException">The database is away: neither good nor bad. The call could not begin without it either.</exception>
+    /// <exception cref="TimeoutException">The same.</exception>
     public Task<Redeemed<StreamPass>> RedeemAsync(string token, string callSid, CancellationToken cancellationToken) =>
         tokens.RedeemAsync<StreamPass>(Purpose, token, pass => pass.CallSid == callSid, cancellationToken);
 }

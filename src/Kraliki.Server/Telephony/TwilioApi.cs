@@ -13,7 +13,9 @@ namespace Kraliki.Server.Telephony;
 /// <summary>Twilio's webhooks. Anonymous, because the signature is their sign-in: a request without a valid one is refused and audited.</summary>
 internal static class TwilioApi
 {
-    private const string AfterStreamPath = "/telephony/twilio/after-stream";
+    public const string VoicePath = "/telephony/twilio/voice";
+    public const string StatusPath = "/telephony/twilio/status";
+    public const string AfterStreamPath = "/telephony/twilio/after-stream";
 
     // Twilio's "connection overrides", not sent and not signed: a webhook that meets a dying node is asked again.
     private const string AskAgain = "#rc=5&rp=ct,rt,5xx&ct=1000";
@@ -30,10 +32,10 @@ internal static class TwilioApi
 
     public static void MapTwilio(this IEndpointRouteBuilder routes)
     {
-        var webhooks = routes.MapGroup("/telephony/twilio").AllowAnonymous().DisableAntiforgery().RequireRateLimiting(RateLimits.Webhooks).WithTags("Twilio").ExcludeFromDescription();
-        webhooks.MapPost("/voice", VoiceAsync);
-        webhooks.MapPost("/status", StatusAsync);
-        webhooks.MapPost("/after-stream", AfterStreamAsync);
+        var webhooks = routes.MapGroup("").AllowAnonymous().DisableAntiforgery().RequireRateLimiting(RateLimits.Webhooks).WithTags("Twilio").ExcludeFromDescription();
+        webhooks.MapPost(VoicePath, VoiceAsync);
+        webhooks.MapPost(StatusPath, StatusAsync);
+        webhooks.MapPost(AfterStreamPath, AfterStreamAsync);
         routes.MapGet(MediaCalls.Path, (HttpContext http, MediaCalls calls) => calls.RunAsync(http)).AllowAnonymous().RequireRateLimiting(RateLimits.Sockets).ExcludeFromDescription();
     }
 

@@ -16,8 +16,11 @@ internal enum RestOutcome
     /// <summary>Not a matter of trying again: a wrong key, an account that we have none for, a request that Twilio does not take.</summary>
     Refused,
 
-    /// <summary>No usable answer within the tries: unreachable, too slow, too busy.</summary>
+    /// <summary>No usable answer within the tries: too slow, too busy, broken off. It may have been carried out all the same.</summary>
     Unavailable,
+
+    /// <summary>No connection came about in any of the tries: it was not carried out.</summary>
+    Unreachable,
 }
 
 /// <summary>The two requests of Twilio's REST API that bring a caller back: read a call, tell a call where to go. Safe from any thread.</summary>
@@ -79,12 +82,14 @@ internal sealed partial class TwilioRest(TwilioAccounts accounts, TimeProvider t
             return (RestOutcome.Refused, null);
         }
 
+        var doubtful = false;
         for (var attempt = 1; ; attempt++)
         {
             var (outcome, answer, pause) = await TryAsync(account, call.CallSid, form, cancellationToken);
-            if (outcome != RestOutcome.Unavailable || attempt == Tries)
+            doubtful |= outcome == RestOutcome.Unavailable;
+            if (outcome is not (RestOutcome.Unavailable or RestOutcome.Unreachable) || attempt == Tries)
             {
-                return (outcome, answer);
+                return (outcome == RestOutcome.Unreachable && doubtful ? RestOutcome.Unavailable : outcome, answer);
             }
 
             // Full jitter: what was too many for the account at once must not come back at once.
@@ -125,7 +130,8 @@ internal sealed partial class TwilioRest(TwilioAccounts accounts, TimeProvider t
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             LogUnreachable(e);
-            return (RestOutcome.Unavailable, null, null);
+            var unsent = e is HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError };
+            return (unsent ? RestOutcome.Unreachable : RestOutcome.Unavailable, null, null);
         }
     }
 

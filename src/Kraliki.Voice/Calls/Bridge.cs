@@ -6,7 +6,8 @@ namespace Kraliki.Voice.Calls;
 /// <param name="Planned">He was moved to another server and nothing was cut: silence stays silence.</param>
 /// <param name="Apology">Before an answer that he has waited for too long.</param>
 /// <param name="Prompt">When it is his turn and he says nothing: that the line is there again.</param>
-public sealed record Comeback(bool Planned, string Apology, string Prompt);
+/// <param name="AtMs">How far the conversation's own time is, in milliseconds: it goes on from there, while the carrier counts from 0 again.</param>
+public sealed record Comeback(bool Planned, string Apology, string Prompt, long AtMs);
 
 internal enum BridgeKind
 {

@@ -70,7 +70,10 @@ public sealed partial class CallLoop : IMediaReceiver
     private double? _endedAt;
     private string? _discardedTurn;
     private CallOutcome? _outcome;
+
+    // The conversation's time: the carrier's, plus what had passed before this stream.
     private long _mediaMs;
+    private long _beganMs;
     private long _framesIn;
     private int _ticks;
     private bool _admitting;
@@ -253,7 +256,7 @@ public sealed partial class CallLoop : IMediaReceiver
     private void OnCallerAudio(ReadOnlySpan<byte> base64, long timestampMs)
     {
         _framesIn++;
-        _mediaMs = timestampMs >= 0 ? timestampMs : _mediaMs + 20;
+        _mediaMs = timestampMs >= 0 ? _beganMs + timestampMs : _mediaMs + 20;
         if (_measureCaller || Listening)
         {
             TapCaller(base64);
@@ -311,6 +314,8 @@ public sealed partial class CallLoop : IMediaReceiver
             }
 
             _sink = admission.Sink;
+            _beganMs = admission.Comeback?.AtMs ?? 0;
+            _mediaMs += _beganMs;
             if (_outcome is not null)
             {
                 // The caller was gone before the session was found; the session still learns how it ended.

@@ -158,6 +158,44 @@ public sealed class CallStoryTests
     }
 
     [Fact]
+    public void Words_and_levels_of_a_lost_line_are_not_shown_for_ever()
+    {
+        _story.Apply(Session(SessionState.Active));
+        _story.Apply(new PartialTranscript("c", LegRole.Caller, "I would", 400));
+        _story.Apply(new CallMeters(0.5, 0, 900, AiSpeaking: false, CallerSpeaking: true));
+
+        Happens(new CallInterrupted(EndReason.TalkServerLost, "Gone."), 5);
+        Assert.Null(_story.Meters);
+        Assert.Contains(_story.Entries, entry => entry is SpokenEntry { Final: false });
+
+        Happens(new CallResumed("Back.", 2300), 7);
+        Assert.DoesNotContain(_story.Entries, entry => entry is SpokenEntry);
+    }
+
+    [Fact]
+    public void A_call_that_is_moved_keeps_the_place_of_words_that_go_on()
+    {
+        _story.Apply(new PartialTranscript("c", LegRole.Caller, "I would", 400));
+        Happens(new CallResumed("Moved.", 0), 7);
+        Assert.Equal("I would", Assert.IsType<SpokenEntry>(_story.Entries[0]).Text);
+    }
+
+    [Fact]
+    public void Moments_and_turns_count_from_the_first_opening_of_the_line()
+    {
+        _story.Apply(Session(SessionState.Connecting));
+        Happens(new CarrierConnected("twilio", "CA1", "MZ1"), 1);
+        Happens(new StateChanged(SessionState.Connecting, SessionState.Active, "call"), 4);
+        Happens(new TurnFinished("c", LegRole.Caller, "I would", 6_000, 7_000), 8);
+        Happens(new CallInterrupted(EndReason.TalkServerLost, "Gone."), 9);
+        Happens(new CallResumed("Back.", 2000), 11);
+        Happens(new CarrierConnected("twilio", "CA1", "MZ2"), 12);
+        Happens(new OperatorText("Go on.", "eva@demo.example"), 13);
+
+        Assert.Equal([0, 6_000, 8_000, 10_000, 11_000, 12_000], _story.Entries.Select(entry => entry.AtMs!.Value));
+    }
+
+    [Fact]
     public void The_session_follows_its_events_and_words_left_open_go_at_the_end()
     {
         _story.Apply(Session(SessionState.Connecting));

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
+using Kraliki.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -35,8 +36,8 @@ public sealed class ClusterStartTests(ServerFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task Nodes_that_were_killed_together_with_this_one_are_declared_dead_at_once()
     {
-        var (first, second) = (await ActiveAsync(FreePort()), await ActiveAsync(FreePort()));
-        await Start(FreePort()).StartingAsync(Cancel);
+        var (first, second) = (await ActiveAsync(Loopback.FreePort()), await ActiveAsync(Loopback.FreePort()));
+        await Start(Loopback.FreePort()).StartingAsync(Cancel);
         Assert.Equal(SiloStatus.Dead, await StatusAsync(first));
         Assert.Equal(SiloStatus.Dead, await StatusAsync(second));
     }
@@ -44,8 +45,8 @@ public sealed class ClusterStartTests(ServerFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task Nodes_that_start_together_clear_the_same_rows_without_disturbing_each_other()
     {
-        var ghost = await ActiveAsync(FreePort());
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Start(FreePort()).StartingAsync(Cancel)));
+        var ghost = await ActiveAsync(Loopback.FreePort());
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Start(Loopback.FreePort()).StartingAsync(Cancel)));
         Assert.Equal(SiloStatus.Dead, await StatusAsync(ghost));
     }
 
@@ -53,29 +54,22 @@ public sealed class ClusterStartTests(ServerFixture fixture) : IAsyncLifetime
     public async Task A_node_that_can_be_reached_is_left_alone()
     {
         var living = await ActiveAsync(((IPEndPoint)_other.LocalEndpoint).Port);
-        await Start(FreePort()).StartingAsync(Cancel);
+        await Start(Loopback.FreePort()).StartingAsync(Cancel);
         Assert.Equal(SiloStatus.Active, await StatusAsync(living));
     }
 
     [Fact]
     public async Task Beside_a_node_that_lives_but_cannot_be_reached_the_start_is_refused_in_a_sentence()
     {
-        var port = FreePort();
+        var port = Loopback.FreePort();
         var living = await ActiveAsync(port);
         using var until = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var signing = SignAsync(living, until.Token);
-        var refused = await Assert.ThrowsAsync<StartRefusedException>(() => Start(FreePort()).StartingAsync(Cancel));
+        var refused = await Assert.ThrowsAsync<StartRefusedException>(() => Start(Loopback.FreePort()).StartingAsync(Cancel));
         Assert.Contains($"127.0.0.1:{port}", Assert.Single(refused.Reasons), StringComparison.Ordinal);
         Assert.Equal(SiloStatus.Active, await StatusAsync(living));
         await until.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signing);
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 
     private ClusterStart Start(int port) =>

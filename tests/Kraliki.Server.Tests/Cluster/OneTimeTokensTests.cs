@@ -8,13 +8,23 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Kraliki.Server.Tests.Cluster;
 
-public sealed class OneTimeTokensTests(ServerFixture fixture)
+public sealed class OneTimeTokensTests(ServerFixture fixture) : IAsyncDisposable
 {
     private static readonly TimeSpan Life = TimeSpan.FromSeconds(30);
 
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+    private readonly List<SpentTokens> _writers = [];
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var writer in _writers)
+        {
+            await writer.StopAsync(CancellationToken.None);
+            writer.Dispose();
+        }
+    }
 
     [Fact]
     public async Task A_token_is_good_once_on_whichever_node_it_is_shown()
@@ -114,7 +124,7 @@ public sealed class OneTimeTokensTests(ServerFixture fixture)
     {
         await using var server = await RunningServer.StartAsync(Cancelled);
         var databases = server.Services.GetRequiredService<KralikiDbFactory>();
-        var spent = ActivatorUtilities.CreateInstance<SpentTokens>(server.Services);
+        var spent = server.Services.GetRequiredService<SpentTokens>();
         var now = TimeProvider.System.GetUtcNow();
         await spent.SpendAsync(Guid.NewGuid(), now - TimeSpan.FromHours(1), Cancelled);
         var fresh = Guid.NewGuid();
@@ -132,7 +142,13 @@ public sealed class OneTimeTokensTests(ServerFixture fixture)
 
     private KralikiDbFactory Databases => fixture.Server.Services.GetRequiredService<KralikiDbFactory>();
 
-    private SpentTokens Spent(KralikiDbFactory databases) => ActivatorUtilities.CreateInstance<SpentTokens>(fixture.Server.Services, databases);
+    private SpentTokens Spent(KralikiDbFactory databases)
+    {
+        var spent = ActivatorUtilities.CreateInstance<SpentTokens>(fixture.Server.Services, databases);
+        _writers.Add(spent);
+        _ = spent.StartAsync(Cancelled);
+        return spent;
+    }
 
     private OneTimeTokens Node() => new(Master, Spent(Databases), _time);
 

@@ -7,6 +7,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Sessions.Journal;
+using Kraliki.Tests.Shared;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -48,6 +49,15 @@ public sealed class PostgreSqlTests(PostgreSqlTests.OwnPostgreSql own) : IClassF
     }
 
     [Fact]
+    public async Task A_database_that_does_not_listen_yet_is_waited_for_at_the_start()
+    {
+        await using var pool = PostgreSqlPool.Open(new(DatabaseProvider.PostgreSql, new("Host=127.0.0.1;Port=1;Database=kraliki;Minimum Pool Size=0")));
+
+        // What the start waits for, and what it makes its sentence of.
+        await Assert.ThrowsAsync<NpgsqlException>(() => new StartTurn(Factory(pool, TimeProvider.System)).TakeAsync(Cancel));
+    }
+
+    [Fact]
     public async Task An_idle_connection_that_was_cut_is_replaced_before_it_is_used()
     {
         var time = new FakeTimeProvider();
@@ -73,9 +83,10 @@ public sealed class PostgreSqlTests(PostgreSqlTests.OwnPostgreSql own) : IClassF
             string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1:{first.Port},127.0.0.1:{second.Port};Database=kraliki"));
         using var user = await server.SignInAsync(Cancel);
         Assert.Equal(HttpStatusCode.Created, await CreateAsync(user));
-        await UntilAsync(
+        await Until.TrueAsync(
             async () => Equals(await second.ExecuteAsync("SELECT count(*) FROM sessions", Cancel, "kraliki"), await first.ExecuteAsync("SELECT count(*) FROM sessions", Cancel, "kraliki")),
-            "the standby did not get what was written");
+            "the standby did not get what was written",
+            Cancel);
 
         // Nothing is cut: only a write finds out (25006).
         await first.ExecuteAsync("ALTER SYSTEM SET default_transaction_read_only = on", Cancel);
@@ -255,15 +266,6 @@ public sealed class PostgreSqlTests(PostgreSqlTests.OwnPostgreSql own) : IClassF
         while (await StatusAsync(user) != HttpStatusCode.OK)
         {
             Assert.True(since.Elapsed < Recovery, $"No request was answered {Recovery.TotalSeconds} s after the database was back.");
-        }
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition, string whatDidNotHappen)
-    {
-        var since = Stopwatch.StartNew();
-        while (!await condition())
-        {
-            Assert.True(since.Elapsed < TimeSpan.FromSeconds(10), whatDidNotHappen);
         }
     }
 

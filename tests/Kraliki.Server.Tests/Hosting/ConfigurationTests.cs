@@ -60,6 +60,40 @@ public sealed class ConfigurationTests : IDisposable
         Assert.StartsWith(sentence, Assert.Single(refusal.Reasons));
     }
 
+    [Theory]
+    [InlineData("Database:Provider", "mysql", "Kraliki:Database:Provider is \"mysql\" but must be one of sqlite, postgresql.")]
+    [InlineData("Database:Provider", "sqlite", "Kraliki:Database:Provider is \"sqlite\" but must be postgresql when ")]
+    [InlineData("Database:ConnectionString", "", "Kraliki:Database:ConnectionString is \"\" but must be set for postgresql: Host=")]
+    [InlineData("Database:ConnectionString", "Host=db;Pasword=secret", "Kraliki:Database:ConnectionString is \"***\" but cannot be read: ")]
+    [InlineData("Database:ConnectionString", "Database=kraliki", "Kraliki:Database:ConnectionString is \"***\" but must name Host and Database: Host=")]
+    [InlineData("Redis:ConnectionString", "redis:6379,pasword=secret", "Kraliki:Redis:ConnectionString is \"***\" but cannot be read; it must be like redis.example.org:6379")]
+    [InlineData("Redis:ConnectionString", "password=secret", "Kraliki:Redis:ConnectionString is \"***\" but cannot be read; it must be like redis.example.org:6379")]
+    [InlineData("Cluster:Id", "", "Kraliki:Cluster:Id is \"\" but must be set together with the other settings of Cluster")]
+    [InlineData("Cluster:Address", "node1", "Kraliki:Cluster:Address is \"node1\" but must be the IP address at which the other nodes reach this one.")]
+    [InlineData("Cluster:Address", "0.0.0.0", "Kraliki:Cluster:Address is \"0.0.0.0\" but must be one address at which the other nodes reach this one")]
+    [InlineData("Cluster:SiloPort", "70000", "Kraliki:Cluster:SiloPort is \"70000\" but must be a whole number from 1 to 65535.")]
+    [InlineData("Cluster:GatewayPort", "11111", "Kraliki:Cluster:GatewayPort is \"11111\" but must be another port than Cluster:SiloPort.")]
+    [InlineData("MasterKey", "", "Kraliki:MasterKey is \"\" but must be set, and be the same on every node, when Cluster:Id is set")]
+    [InlineData("MasterKey", "c2hvcnQ=", "Kraliki:MasterKey is \"***\" but must be 32 random bytes in base64")]
+    [InlineData("DrainSeconds", "soon", "Kraliki:DrainSeconds is \"soon\" but must be a whole number of seconds from 0 to 3600.")]
+    public void A_node_of_several_is_told_what_is_wrong_with_it(string key, string value, string sentence)
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["Database:Provider"] = "postgresql",
+            ["Database:ConnectionString"] = "Host=db;Database=kraliki;Username=kraliki;Password=secret",
+            ["Cluster:Id"] = "test",
+            ["Cluster:Address"] = "10.0.0.7",
+            ["MasterKey"] = Convert.ToBase64String(new byte[32]),
+        };
+        Assert.Equal(11111, Read([.. settings.Select(one => (one.Key, one.Value))]).Cluster!.SiloPort);
+
+        settings[key] = value;
+        var refusal = Assert.Throws<StartRefusedException>(() => Read([.. settings.Select(one => (one.Key, one.Value))]));
+        Assert.All(refusal.Reasons, reason => Assert.StartsWith(sentence, reason));
+        Assert.DoesNotContain("secret", refusal.Message);
+    }
+
     [Fact]
     public void Lists_come_numbered_or_with_commas()
     {

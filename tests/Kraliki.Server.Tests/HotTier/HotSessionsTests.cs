@@ -3,6 +3,7 @@ using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.HotTier;
 using Kraliki.Server.Sessions.Journal;
+using Kraliki.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -186,21 +187,10 @@ public sealed class HotSessionsTests : IAsyncLifetime
     private sealed record Node(RedisConnection Redis, HotSessions Sessions) : IAsyncDisposable
     {
         /// <summary>Writing is never waited for, so a reader can only look again.</summary>
-        public async Task<List<SessionEvent>> UntilEventsAsync(Guid session, long afterSeq, int count)
-        {
-            using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-            for (var tries = 0; tries < 1_000; tries++)
-            {
-                if (await Sessions.EventsAsync(session, afterSeq, 1_000, lastResort: true) is { } events && events.Count == count)
-                {
-                    return events;
-                }
-
-                await look.WaitForNextTickAsync(Cancel);
-            }
-
-            throw new TimeoutException($"{count} events after {afterSeq} did not reach Redis.");
-        }
+        public Task<List<SessionEvent>> UntilEventsAsync(Guid session, long afterSeq, int count) => Until.FoundAsync(
+            async () => await Sessions.EventsAsync(session, afterSeq, 1_000, lastResort: true) is { } events && events.Count == count ? events : null,
+            $"{count} events after {afterSeq} did not reach Redis",
+            Cancel);
 
         public async ValueTask DisposeAsync()
         {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using Kraliki.Tests.Shared;
 using StackExchange.Redis;
 
 namespace Kraliki.Server.Tests.HotTier;
@@ -31,12 +30,7 @@ public sealed class RedisServer : IAsyncDisposable
     public Dictionary<string, string> Settings => new() { ["Kraliki:Redis:ConnectionString"] = ConnectionString };
 
     /// <summary>Nothing runs yet.</summary>
-    public static RedisServer Prepare(string? password = null)
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return new(((IPEndPoint)probe.LocalEndPoint!).Port, password);
-    }
+    public static RedisServer Prepare(string? password = null) => new(Loopback.FreePort(), password);
 
     public static async Task<RedisServer> StartAsync(CancellationToken cancellationToken)
     {

@@ -43,6 +43,44 @@ public sealed class InsightQueueTests
     }
 
     [Fact]
+    public async Task What_is_found_out_about_the_last_words_is_told_before_the_end()
+    {
+        using var slow = new Trouble("slow", over => over.WaitHandle.WaitOne());
+        await using var server = await SessionServer.StartAsync(Cancelled, limits: new() { LastInsights = SessionServer.Patience }, change: services =>
+        {
+            services.AddSingleton<IAnalyzer>(slow);
+            services.AddAnalyzers();
+        });
+        var call = await server.StartCallAsync(Cancelled);
+        await using var socket = server.Watch(call.Id);
+        var told = socket.ReadAsync(Cancelled).OfType<EventMessage>().Select(happened => happened.Data).ToListAsync(Cancelled).AsTask();
+
+        call.Say(LegRole.Caller, "this is terrible", "last");
+        var ending = call.EndAsync(EndReason.CallerHungUp);
+        await server.UntilFactAsync<MediaEnded>(call.Id, _ => true, "the end of the media was not written", Cancelled);
+        slow.GiveUp();
+        await ending;
+
+        var facts = await told.WaitAsync(SessionServer.Patience, Cancelled);
+        Assert.Equal("last", Assert.Single(facts.OfType<SentimentMeasured>()).TurnId);
+        Assert.Equal(SessionState.Completed, Assert.IsType<StateChanged>(facts[^1]).To);
+    }
+
+    [Fact]
+    public async Task An_analyzer_that_says_nothing_holds_up_the_end_for_a_moment_only()
+    {
+        using var stuck = new Trouble("stuck", over => over.WaitHandle.WaitOne());
+        await using var server = await SessionServer.StartAsync(
+            Cancelled, limits: new() { LastInsights = TimeSpan.FromMilliseconds(100) }, change: services => services.AddSingleton<IAnalyzer>(stuck));
+        var call = await server.StartCallAsync(Cancelled);
+
+        call.Say(LegRole.Caller, "this is terrible");
+        await call.EndAsync(EndReason.CallerHungUp).WaitAsync(InsightQueue.Patience, Cancelled);
+
+        Assert.Equal(SessionState.Completed, (await server.RowAsync(call.Id, Cancelled)).State);
+    }
+
+    [Fact]
     public async Task When_more_turns_come_than_can_be_analyzed_the_oldest_are_left_out_and_counted()
     {
         await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent);
@@ -53,7 +91,7 @@ public sealed class InsightQueueTests
 
         for (var i = 1; i <= InsightQueue.Capacity + 2; i++)
         {
-            queue.Offer(new HeardTurn(session.Id, server.Organisation, new TurnFinished($"t{i}", LegRole.Caller, "terrible", 0, 100), new ConversationMood()));
+            _ = queue.Offer(new HeardTurn(session.Id, server.Organisation, new TurnFinished($"t{i}", LegRole.Caller, "terrible", 0, 100), new ConversationMood()));
         }
 
         Assert.Equal(["sentiment queue_full", "sentiment queue_full"], skipped.GetMeasurementSnapshot().Select(one => $"{one.Tags["analyzer"]} {one.Tags["reason"]}"));
@@ -80,6 +118,8 @@ public sealed class InsightQueueTests
             trouble(_over.Token);
             return new([]);
         }
+
+        public void GiveUp() => _over.Cancel();
 
         public void Dispose()
         {

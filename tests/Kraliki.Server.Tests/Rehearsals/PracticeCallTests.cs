@@ -5,6 +5,7 @@ using Kraliki.Client;
 using Kraliki.Contracts;
 using Kraliki.Server.Rehearsals;
 using Kraliki.Simulators.Callers;
+using Kraliki.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Kraliki.Server.Tests.Rehearsals;
@@ -144,26 +145,11 @@ public sealed class PracticeCallTests(ServerFixture fixture)
 
     private static string Yaml(string name) => Script.Replace("{0}", name, StringComparison.Ordinal);
 
-    private static async Task<RehearsalView> FinishedAsync(KralikiClient api, RehearsalView rehearsal)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
-        limit.CancelAfter(Patience);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        try
-        {
-            while (rehearsal.Status is RehearsalStatus.Queued or RehearsalStatus.Running)
-            {
-                await timer.WaitForNextTickAsync(limit.Token);
-                rehearsal = await api.GetRehearsalAsync(rehearsal.Id, limit.Token);
-            }
-        }
-        catch (OperationCanceledException) when (!Cancelled.IsCancellationRequested)
-        {
-            throw new TimeoutException($"The rehearsal did not finish; it is {rehearsal.Status}.");
-        }
-
-        return rehearsal;
-    }
+    private static Task<RehearsalView> FinishedAsync(KralikiClient api, RehearsalView rehearsal) => Until.FoundAsync(
+        async () => await api.GetRehearsalAsync(rehearsal.Id, Cancelled) is { Status: not (RehearsalStatus.Queued or RehearsalStatus.Running) } finished ? finished : null,
+        "the rehearsal did not finish",
+        Cancelled,
+        Patience);
 
     /// <summary>The script under a name that the server knows from now on.</summary>
     private string Known(string name)

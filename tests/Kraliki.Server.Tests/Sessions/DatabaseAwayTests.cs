@@ -10,6 +10,7 @@ using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Tests.Telephony;
+using Kraliki.Tests.Shared;
 using Kraliki.Voice.Calls;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -79,7 +80,7 @@ public sealed class DatabaseAwayTests
     }
 
     [Fact]
-    public async Task What_an_operator_asks_without_the_database_is_refused_whole()
+    public async Task What_an_operator_changes_without_the_database_is_refused_whole()
     {
         await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent);
         var call = await server.StartCallAsync(Cancelled);
@@ -88,20 +89,84 @@ public sealed class DatabaseAwayTests
         {
             call.Say(LegRole.Caller, "Hello?");
             await OutageAsync(server);
-            foreach (var (method, path, body) in new[] { (HttpMethod.Patch, "", """{"state":"on_hold"}"""), (HttpMethod.Post, "/end", "{}") })
-            {
-                using var request = new HttpRequestMessage(method, $"api/v1/sessions/{call.Id}{path}") { Content = new StringContent(body, null, "application/json") };
-                request.Headers.TryAddWithoutValidation("If-Match", "*");
-                using var answer = await api.SendAsync(request, Cancelled);
-                Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-                Assert.NotNull(answer.Headers.RetryAfter);
-            }
+            using var request = new HttpRequestMessage(HttpMethod.Patch, $"api/v1/sessions/{call.Id}") { Content = new StringContent("""{"state":"on_hold"}""", null, "application/json") };
+            request.Headers.TryAddWithoutValidation("If-Match", "*");
+            using var answer = await api.SendAsync(request, Cancelled);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+            Assert.NotNull(answer.Headers.RetryAfter);
         }
 
         await server.UntilFactAsync<TurnFinished>(call.Id, turn => turn.Text == "Hello?", "the turn was not saved", Cancelled);
         Assert.Equal(SessionState.Active, (await server.RowAsync(call.Id, Cancelled)).State);
         call.Say(LegRole.Ai, "I am here.");
         await call.EndAsync(EndReason.CallerHungUp);
+    }
+
+    [Fact]
+    public async Task An_operator_ends_a_call_without_the_database_and_that_is_written_when_it_is_back()
+    {
+        await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent);
+        var call = await server.StartCallAsync(Cancelled);
+        using var api = await server.Host.SignInAsync(Cancelled);
+        using (await api.GetAsync("api/v1/sessions", Cancelled))
+        {
+            // The token was found good a moment ago.
+        }
+
+        Task ending;
+        using (new WriteLock(server))
+        {
+            call.Say(LegRole.Caller, "Hello?");
+            await OutageAsync(server);
+            using var answer = await api.PostAsJsonAsync($"api/v1/sessions/{call.Id}/end", new { note = "Enough" }, Cancelled);
+            Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+            Assert.Equal(SessionState.Active, (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancelled))!.State);
+            var end = Assert.IsType<EndCall>(await call.CommandAsync(Cancelled));
+            ending = call.EndAsync(end.Reason, end.Detail);
+            Assert.False(ending.IsCompleted);
+        }
+
+        await ending.WaitAsync(SessionServer.Patience, Cancelled);
+        var row = await server.RowAsync(call.Id, Cancelled);
+        Assert.Equal((SessionState.Completed, EndReason.OperatorEnded, $"Ended by {RunningServer.Operator}: Enough"), (row.State, row.EndReason!.Value, row.EndDetail));
+        var moves = (await server.Journal.EventsAsync(call.Id, 0, 100, Cancelled)).Select(happened => happened.Data).OfType<StateChanged>();
+        Assert.Equal(RunningServer.Operator, moves.Single(move => move.To == SessionState.WrapUp).By);
+    }
+
+    [Fact]
+    public async Task A_database_that_freezes_holds_nobody_up_for_longer_than_it_takes_to_notice()
+    {
+        await using var postgreSql = await PostgreSqlServer.StartAsync(Cancelled);
+        await using var server = await SessionServer.StartAsync(Cancelled, settings: new Dictionary<string, string>(RunningServer.Silent)
+        {
+            ["Kraliki:Database:Provider"] = "postgresql",
+            ["Kraliki:Database:ConnectionString"] = postgreSql.Connection() + ";Minimum Pool Size=0",
+        });
+        var call = await server.StartCallAsync(Cancelled);
+        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(call.Id);
+        var request = Guid.CreateVersion7();
+        var change = new UpdateSession(PhoneNumber: "+420226259221");
+
+        await postgreSql.FreezeAsync(Cancelled);
+        try
+        {
+            var asked = Stopwatch.GetTimestamp();
+            await Assert.ThrowsAsync<JournalUnavailableException>(() => grain.UpdateAsync(change, "x@y.example", null, request));
+
+            // About 3 s; the driver would wait for 11.
+            Assert.InRange(Stopwatch.GetElapsedTime(asked).TotalSeconds, 0, 8);
+            call.Say(LegRole.Caller, "Hello?");
+            Assert.NotNull(call.Live.UnsavedSince);
+        }
+        finally
+        {
+            await postgreSql.ThawAsync(CancellationToken.None);
+        }
+
+        await server.UntilFactAsync<TurnFinished>(call.Id, turn => turn.Text == "Hello?", "the turn was not saved", Cancelled);
+        await GrainCalls.RepeatAsync(() => grain.UpdateAsync(change, "x@y.example", null, request), TimeProvider.System, Cancelled);
+        await call.EndAsync(EndReason.CallerHungUp);
+        Assert.Single(await server.Journal.EventsAsync(call.Id, 0, 100, Cancelled), happened => happened.Data is SessionUpdated);
     }
 
     [Fact]
@@ -198,13 +263,12 @@ public sealed class DatabaseAwayTests
     [Fact]
     public async Task A_full_disk_refuses_new_calls_at_once_lets_running_ones_go_on_and_heals_when_there_is_room()
     {
-        var pages = new PageLimit();
-        await using var server = await SessionServer.StartAsync(
-            Cancelled, settings: new Dictionary<string, string>(RunningServer.Silent) { ["Kraliki:Database:Provider"] = "sqlite" }, change: pages.Install);
+        var disk = new FullDisk();
+        await using var server = await SessionServer.StartAsync(Cancelled, settings: RunningServer.Silent, change: disk.Install);
         var call = await server.StartCallAsync(Cancelled);
         await using var watcher = Watcher.Of(server, call.Id);
         await watcher.UntilAsync(message => message is Ready, "the watcher was not let in", Cancelled);
-        await pages.FillAsync(server, call.Id, Cancelled);
+        await disk.FillAsync(server, call.Id, Cancelled);
 
         var said = 0;
         var words = new string('x', 8_000);
@@ -219,7 +283,7 @@ public sealed class DatabaseAwayTests
         var refusal = server.Get<NewCalls>().Refusal;
         Assert.Equal("No call can begin now: the disk is full. Running calls go on.", refusal?.Detail);
 
-        pages.Free();
+        await disk.FreeAsync(server, Cancelled);
         await watcher.UntilAsync<Unsaved>(message => message.Count == 0, "what waited was not saved when there was room again", Cancelled);
         await call.EndAsync(EndReason.CallerHungUp);
         var events = await server.Journal.EventsAsync(call.Id, 0, 1_000, Cancelled);
@@ -230,7 +294,7 @@ public sealed class DatabaseAwayTests
     [Fact]
     public async Task A_caller_whose_stream_ends_while_the_database_is_gone_holds_the_line_and_is_taken_up_again()
     {
-        var gone = new Unreachable();
+        var gone = new DatabaseDoor();
         await using var server = await SessionServer.StartAsync(
             Cancelled, settings: new Dictionary<string, string>(TestCarrier.Settings) { ["Logging:Console:LogLevel:Default"] = "None" }, change: gone.Install);
         using var carrier = new TestCarrier(server.Url);
@@ -239,7 +303,7 @@ public sealed class DatabaseAwayTests
         var call = await server.StartCallAsync(Cancelled);
         call.Sink.Fact(new CarrierConnected("twilio", polite.CallSid, "MZ1"));
 
-        gone.Yes = true;
+        gone.Refuse();
         var hold = await carrier.AfterStreamAsync(Cancelled);
         Assert.Equal(["Say", "Pause", "Redirect"], hold.Verbs);
         Assert.Equal("Please hold the line for a moment.", hold.Said);
@@ -251,7 +315,7 @@ public sealed class DatabaseAwayTests
         call.Sink.Ending(new CallOutcome(EndReason.AssistantEnded, "Goodbye."));
         Assert.Equal(["Hangup"], (await polite.AfterStreamAsync(Cancelled)).Verbs);
 
-        gone.Yes = false;
+        gone.Open();
         await HealedAsync(server);
         Assert.Equal(["Connect"], (await carrier.AfterStreamAsync(Cancelled)).Verbs);
         await call.EndAsync(EndReason.AssistantEnded);
@@ -260,7 +324,7 @@ public sealed class DatabaseAwayTests
     [Fact]
     public async Task A_call_that_outlives_a_long_absence_of_the_database_is_not_taken_for_lost()
     {
-        var gone = new Unreachable();
+        var gone = new DatabaseDoor();
         await using var server = await SessionServer.StartAsync(
             Cancelled,
             limits: new() { RenewInterval = TimeSpan.FromMilliseconds(200), SweepInterval = TimeSpan.FromMilliseconds(100) },
@@ -270,15 +334,15 @@ public sealed class DatabaseAwayTests
 
         using (new WriteLock(server))
         {
-            gone.Yes = true;
+            gone.Refuse();
             call.Say(LegRole.Caller, "Hello?");
             await OutageAsync(server);
 
             // Three renewals unheard are the end of patience.
-            await UntilAsync(() => server.Get<DatabaseWatch>().Lasting > server.Limits.OwnerExpires * 3, "time stood still");
+            await Until.TrueAsync(() => server.Get<DatabaseWatch>().Lasting > server.Limits.OwnerExpires * 3, "time stood still", Cancelled);
         }
 
-        gone.Yes = false;
+        gone.Open();
         await server.UntilFactAsync<TurnFinished>(call.Id, turn => turn.Text == "Hello?", "the turn was not saved", Cancelled);
         await server.Get<IGrainFactory>().GetGrain<ISessionGrain>(call.Id).ReapAsync();
         await call.EndAsync(EndReason.CallerHungUp);
@@ -287,18 +351,9 @@ public sealed class DatabaseAwayTests
         Assert.Equal(SessionState.Completed, (await server.RowAsync(call.Id, Cancelled)).State);
     }
 
-    private static Task OutageAsync(SessionServer server) => UntilAsync(() => server.Get<DatabaseWatch>().Fault is not null, "the outage was not noticed");
+    private static Task OutageAsync(SessionServer server) => Until.TrueAsync(() => server.Get<DatabaseWatch>().Fault is not null, "the outage was not noticed", Cancelled);
 
-    private static Task HealedAsync(SessionServer server) => UntilAsync(() => server.Get<DatabaseWatch>().Fault is null, "the end of the outage was not noticed");
-
-    private static async Task UntilAsync(Func<bool> condition, string otherwise)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        for (var began = Stopwatch.GetTimestamp(); !condition(); await timer.WaitForNextTickAsync(Cancelled))
-        {
-            Assert.True(Stopwatch.GetElapsedTime(began) < SessionServer.Patience, otherwise);
-        }
-    }
+    private static Task HealedAsync(SessionServer server) => Until.TrueAsync(() => server.Get<DatabaseWatch>().Fault is null, "the end of the outage was not noticed", Cancelled);
 
     /// <summary>The ways of being away: in SQLite somebody else writes and does not stop, PostgreSQL ends all connections and lets nobody in.</summary>
     private sealed class WriteLock : IDisposable
@@ -342,36 +397,33 @@ public sealed class DatabaseAwayTests
         }
     }
 
-    /// <summary>No connection opens any more, as when another machine has the database and is gone.</summary>
-    private sealed class Unreachable : DbConnectionInterceptor
+    /// <summary>A disk without room: SQLITE_FULL comes from PRAGMA max_page_count as from a full disk, PostgreSQL's 53100 from a trigger on every table.</summary>
+    private sealed class FullDisk : DbConnectionInterceptor
     {
-        private volatile bool _yes;
+        private const string NoRoom = """
+            CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device'; END $$;
+            DO $$ DECLARE name text; BEGIN
+              FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+                EXECUTE format('CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION no_room()', name);
+              END LOOP;
+            END $$
+            """;
 
-        public bool Yes
-        {
-            get => _yes;
-            set => _yes = value;
-        }
-
-        public void Install(IServiceCollection services) => TestDatabase.Intercept(services, this);
-
-        public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
-            System.Data.Common.DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
-            _yes ? throw new SqliteException("The test has taken the database away.", 5) : ValueTask.FromResult(result);
-    }
-
-    /// <summary>A disk of which the database may have so much: SQLITE_FULL comes from PRAGMA max_page_count as from a full disk.</summary>
-    private sealed class PageLimit : DbConnectionInterceptor
-    {
         private volatile int _most = int.MaxValue;
 
         public void Install(IServiceCollection services) => TestDatabase.Intercept(services, this);
 
-        /// <summary>Leaves room for some hundred kilobytes, and makes the journal open its connection again.</summary>
+        /// <summary>In SQLite it leaves room for some hundred kilobytes, and makes the journal open its connection again.</summary>
         public async Task FillAsync(SessionServer server, Guid session, CancellationToken cancellationToken)
         {
             await using (var db = server.Get<KralikiDbFactory>().OpenForSystem())
             {
+                if (TestDatabase.IsPostgreSql)
+                {
+                    await db.Database.ExecuteSqlRawAsync(NoRoom, cancellationToken);
+                    return;
+                }
+
                 _most = (int)await db.Database.SqlQueryRaw<long>("SELECT page_count AS Value FROM pragma_page_count").SingleAsync(cancellationToken) + 50;
             }
 
@@ -384,21 +436,32 @@ public sealed class DatabaseAwayTests
             await HealedAsync(server);
         }
 
-        public void Free() => _most = int.MaxValue;
+        public async Task FreeAsync(SessionServer server, CancellationToken cancellationToken)
+        {
+            _most = int.MaxValue;
+            if (TestDatabase.IsPostgreSql)
+            {
+                await using var db = server.Get<KralikiDbFactory>().OpenForSystem();
+                await db.Database.ExecuteSqlRawAsync("DROP FUNCTION no_room CASCADE", cancellationToken);
+            }
+        }
 
-        public override void ConnectionOpened(System.Data.Common.DbConnection connection, ConnectionEndEventData eventData) => Limit(connection);
+        public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Limit(connection);
 
-        public override Task ConnectionOpenedAsync(System.Data.Common.DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+        public override Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
         {
             Limit(connection);
             return Task.CompletedTask;
         }
 
-        private void Limit(System.Data.Common.DbConnection connection)
+        private void Limit(DbConnection connection)
         {
-            using var command = connection.CreateCommand();
-            command.CommandText = $"PRAGMA max_page_count={_most}";
-            command.ExecuteScalar();
+            if (connection is SqliteConnection)
+            {
+                using var command = connection.CreateCommand();
+                command.CommandText = $"PRAGMA max_page_count={_most}";
+                command.ExecuteScalar();
+            }
         }
     }
 }

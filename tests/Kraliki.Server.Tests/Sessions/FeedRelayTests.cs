@@ -3,6 +3,7 @@ using Kraliki.Server.Cluster;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Live;
+using Kraliki.Tests.Shared;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kraliki.Server.Tests.Sessions;
@@ -60,7 +61,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
 
         there.Listen(true);
         await there.WatchAsync();
-        await UntilAsync(() => call.Listening, "the call makes audio for the listener on the other node");
+        await UntilAsync(() => call.Listening, "the call makes no audio for the listener on the other node");
         call.Sink.Audio(LegRole.Caller, AudioFrameKind.Mulaw, 20, Sound);
         call.Sink.Audio(LegRole.Ai, AudioFrameKind.Flush, 40, []);
         Assert.Equal((new AudioFrameHeader(LegRole.Caller, AudioFrameKind.Mulaw, 20), 160), await there.NextFrameAsync());
@@ -69,7 +70,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
         // No word to the grain this time: the answer to the next batch says it.
         there.Listen(false);
         call.Sink.Partial(new PartialTranscript("t1", LegRole.Caller, "Hm", 10));
-        await UntilAsync(() => !call.Listening, "the call stops making audio when nobody listens any more");
+        await UntilAsync(() => !call.Listening, "the call goes on making audio when nobody listens any more");
     }
 
     [Fact]
@@ -79,7 +80,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
         using var there = new OtherNode(_server, call.Id);
         there.Listen(true);
         await there.WatchAsync();
-        await UntilAsync(() => call.Listening, "the call makes audio for the listener on the other node");
+        await UntilAsync(() => call.Listening, "the call makes no audio for the listener on the other node");
 
         for (var i = 0; i < 1_000; i++)
         {
@@ -120,7 +121,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
         there.Dispose();
 
         call.Sink.Partial(new PartialTranscript("t1", LegRole.Caller, "Hm", 10));
-        await UntilAsync(() => feeds.Find(call.Id) is null, "the relay ends");
+        await UntilAsync(() => feeds.Find(call.Id) is null, "the relay did not end");
 
         // The cluster refers to a node's link only weakly, and it is the link that must answer.
         GC.KeepAlive(there);
@@ -137,7 +138,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
         // A third node gets the media socket; nobody there, or on the watching node, does anything for it.
         using var third = new OtherNode(_server, call.Id, watched: false);
         Assert.NotNull(await grain.AttachAsync(third.Link, _server.Get<ClusterNodes>().Self, Guid.NewGuid()));
-        await UntilAsync(() => third.Feeds.Find(call.Id) is not null, "the new node relays to the watching one");
+        await UntilAsync(() => third.Feeds.Find(call.Id) is not null, "the new node does not relay to the watching one");
         third.Feeds.Find(call.Id)!.Partial(new PartialTranscript("t9", LegRole.Ai, "Back", 10));
 
         Assert.Equal("t9", Assert.IsType<PartialTranscript>(await there.NextAsync()).TurnId);
@@ -153,7 +154,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
 
         // As if the watching node had held the call before and still relayed to the third.
         await there.Link.RelayAsync(call.Id, third.Link);
-        await UntilAsync(() => there.Feeds.Find(call.Id)!.Relays == 1, "the watching node relays to the third");
+        await UntilAsync(() => there.Feeds.Find(call.Id)!.Relays == 1, "the watching node does not relay to the third");
         call.Sink.Partial(new PartialTranscript("t1", LegRole.Caller, "Once", 10));
         Assert.Equal("t1", Assert.IsType<PartialTranscript>(await there.NextAsync()).TurnId);
         there.Feeds.Find(call.Id)!.Partial(new PartialTranscript("t2", LegRole.Caller, "Its own", 10));
@@ -162,16 +163,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
 
     private SessionFeed Feed(Guid session) => _server.Get<SessionFeeds>().Find(session)!;
 
-    private static async Task UntilAsync(Func<bool> condition, string what)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
-        limit.CancelAfter(SessionServer.Patience);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (!condition())
-        {
-            Assert.True(await timer.WaitForNextTickAsync(limit.Token).AsTask().ContinueWith(tick => tick.IsCompletedSuccessfully, TaskScheduler.Default), $"It did not happen that {what}.");
-        }
-    }
+    private static Task UntilAsync(Func<bool> condition, string otherwise) => Until.TrueAsync(condition, otherwise, Cancelled);
 
     /// <summary>A node of its own feeds and link, with one socket that watches.</summary>
     private sealed class OtherNode : IDisposable
@@ -203,7 +195,7 @@ public sealed class FeedRelayTests(SharedSessionServer shared)
         {
             var before = _server.Get<SessionFeeds>().Find(_session)?.Relays ?? 0;
             await _server.Get<IGrainFactory>().GetGrain<ISessionGrain>(_session).WatchAsync(Link);
-            await UntilAsync(() => _watching || _server.Get<SessionFeeds>().Find(_session)?.Relays > before, "the call's node relays to the other");
+            await UntilAsync(() => _watching || _server.Get<SessionFeeds>().Find(_session)?.Relays > before, "the call's node does not relay to the other");
             _watching = true;
         }
 

@@ -42,5 +42,23 @@ public sealed class GrainMessageTests(SharedSessionServer shared)
         Assert.Equal([turn], RoundTrip(new Attachment(Guid.NewGuid(), 2, "local", [turn], true)).History);
     }
 
+    [Fact]
+    public void What_is_fleeting_survives_the_way_between_nodes()
+    {
+        var batch = new FleetingBatch(
+            [new PartialTranscript("t1", LegRole.Caller, "Good mor", 10), new PartialTranscript("t2", LegRole.Ai, "Hel", 20)],
+            new CallMeters(0.5, 0.25, 1_000, AiSpeaking: true, CallerSpeaking: false),
+            new Unsaved([new DtmfReceived("5", 1), new TurnFinished("t0", LegRole.Ai, "Hello.", 1, 2)], 2, DateTimeOffset.UnixEpoch, "the disk is full"),
+            [[1, 2, 3], []]);
+
+        var arrived = RoundTrip(batch);
+
+        Assert.Equal(batch.Partials, arrived.Partials);
+        Assert.Equal(batch.Meters, arrived.Meters);
+        Assert.Equal(batch.Unsaved!.Facts.Select(JournalJson.Write), arrived.Unsaved!.Facts.Select(JournalJson.Write));
+        Assert.Equal(batch.Unsaved with { Facts = [] }, arrived.Unsaved with { Facts = [] });
+        Assert.Equal(batch.Audio, arrived.Audio);
+    }
+
     private T RoundTrip<T>(T message) => _serializer.Deserialize<T>(_serializer.SerializeToArray(message))!;
 }

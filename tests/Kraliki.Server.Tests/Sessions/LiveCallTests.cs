@@ -95,13 +95,14 @@ public sealed class LiveCallTests(SharedSessionServer shared)
     public async Task A_call_that_comes_back_gets_the_history_and_silences_the_one_before_but_for_its_last_words()
     {
         var first = await _server.StartCallAsync(Cancelled);
-        first.Say(LegRole.Caller, "I want to order.");
-        first.Say(LegRole.Ai, "Gladly.");
+        first.Say(LegRole.Caller, "I want to order.", atMs: 300_000);
+        first.Say(LegRole.Ai, "Gladly.", atMs: 301_000);
         await _server.UntilAsync(first.Id, row => row.LastSeq >= 7, "the turns were not written", Cancelled);
 
         var second = await _server.AttachAsync(first.Id, Cancelled);
 
         Assert.True(second.Live.Continued);
+        Assert.Equal((0, 301_900), (first.Live.AtMs, second.Live.AtMs));
         Assert.Equal(["I want to order.", "Gladly."], second.Live.History.Select(turn => turn.Text));
         Assert.IsType<EndCall>(await first.CommandAsync(Cancelled));
 

@@ -1,5 +1,6 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Sessions;
+using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Voice.Calls;
 
@@ -25,9 +26,14 @@ public sealed class RepeatedCommandsTests(SharedSessionServer shared)
         Assert.Equal(new InstructProvider("Be kind."), await call.CommandAsync(Cancel));
 
         await ForgetAsync(grain);
+        await Assert.ThrowsAsync<JournalUnavailableException>(() => grain.InstructAsync("Be brief.", "o@x.example", _request));
+        await grain.RenewAsync(call.Live.Epoch, _server.Get<NodeLink>().Reference(_server.Get<IGrainFactory>()));
         Assert.Equal(DeliveryOutcome.Delivered, await grain.InstructAsync("Be brief.", "o@x.example", _request));
-        Assert.Equal(["Be brief.", "Be kind."], (await FactsAsync<OperatorText>(call.Id)).Select(line => line.Text));
+        Assert.Equal(DeliveryOutcome.Delivered, await grain.InstructAsync("Be quick.", "o@x.example", Guid.CreateVersion7()));
+        Assert.Equal(new InstructProvider("Be quick."), await call.CommandAsync(Cancel));
+        Assert.Equal(["Be brief.", "Be kind.", "Be quick."], (await FactsAsync<OperatorText>(call.Id)).Select(line => line.Text));
         await call.EndAsync(EndReason.OperatorEnded);
+        Assert.Equal(DeliveryOutcome.NoCall, await grain.InstructAsync("Be brief.", "o@x.example", _request));
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using Kraliki.Server.Tests.Sessions;
 using Kraliki.Simulators.Callers;
 using Kraliki.Simulators.Faults;
 using Kraliki.Simulators.Twilio;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Kraliki.Server.Tests.Telephony;
 
@@ -43,13 +44,13 @@ internal sealed class CarrierServer : IAsyncDisposable
     };
 
     /// <param name="api">Where the server believes the REST API to be; null is the simulator's own.</param>
-    public static async Task<CarrierServer> StartAsync(string lostStream, CancellationToken cancellationToken, TimeSpan? grace = null, Uri? api = null)
+    public static async Task<CarrierServer> StartAsync(string lostStream, CancellationToken cancellationToken, TimeSpan? grace = null, Uri? api = null, Action<IServiceCollection>? change = null)
     {
         var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
         var twilio = await StartTwilioAsync(lostStream, cancellationToken);
         var limits = new SessionLimits { SweepInterval = TimeSpan.FromMilliseconds(500) };
         limits.RecoveryGrace = grace ?? limits.RecoveryGrace;
-        return new(openAI, twilio, await SessionServer.StartAsync(cancellationToken, limits: limits, settings: Settings(twilio, openAI, api)));
+        return new(openAI, twilio, await SessionServer.StartAsync(cancellationToken, limits: limits, settings: Settings(twilio, openAI, api), change: change));
     }
 
     public async ValueTask DisposeAsync()

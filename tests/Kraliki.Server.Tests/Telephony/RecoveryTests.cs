@@ -36,6 +36,10 @@ public sealed class RecoveryTests
         // A carrier that is back at once takes the session over before the old call has noticed.
         Assert.All(facts.OfType<CallInterrupted>(), interrupted => Assert.Equal(EndReason.TalkCarrierLost, interrupted.Reason));
         Assert.True(lostStream == "go_on" || facts.OfType<CallInterrupted>().Any(), "the interruption was not written");
+        var before = facts.TakeWhile(fact => fact is not CallResumed).OfType<TurnFinished>().Max(turn => turn.EndMs);
+        var after = facts.SkipWhile(fact => fact is not CallInterrupted).OfType<TurnFinished>().ToList();
+        Assert.True(lostStream == "go_on" || after.Count > 0, "nothing that was said after the interruption was written");
+        Assert.All(after, turn => Assert.InRange(turn.StartMs, before, long.MaxValue));
     }
 
     [Fact]
@@ -98,15 +102,18 @@ public sealed class RecoveryTests
     }
 
     [Fact]
-    public async Task An_operator_ends_an_interrupted_call_and_the_caller_is_let_go()
+    public async Task An_operator_ends_an_interrupted_call_and_the_caller_is_let_go_even_if_the_databases_answer_is_lost()
     {
-        await using var server = await CarrierServer.StartAsync("wait", Cancelled);
+        var lost = new Sessions.LostAnswer();
+        await using var server = await CarrierServer.StartAsync("wait", Cancelled, change: lost.Install);
         var (call, session) = await server.TalkAsync(Cancelled);
         server.Cut(call);
         await server.Sessions.UntilFactAsync<CallInterrupted>(session, _ => true, "the interruption was not written", Cancelled);
-        using var api = await server.Sessions.SignInAsync(Cancelled);
 
-        await api.EndSessionAsync(session, "Enough", cancellationToken: Cancelled);
+        // The conversation's end is the first commit, the session's the second.
+        lost.Arm(commit: 2);
+        await server.Sessions.Commands.EndAsync(session, "o@x.example", "Enough", null, Cancelled);
+        Assert.True(lost.Happened);
 
         var row = await server.Sessions.UntilAsync(session, row => row.State == SessionState.Completed, "the session did not end", Cancelled);
         Assert.Equal(EndReason.OperatorEnded, row.EndReason);
@@ -131,6 +138,24 @@ public sealed class RecoveryTests
         Assert.Equal(SessionState.Active, (await server.Sessions.RowAsync(session, Cancelled)).State);
         call.HangUp();
         await server.Sessions.UntilAsync(session, row => row.State == SessionState.Completed, "the session did not end", Cancelled);
+    }
+
+    [Fact]
+    public async Task A_carrier_that_does_not_answer_may_have_moved_the_call_all_the_same()
+    {
+        await using var rest = await FakeRest.StartAsync(Cancelled);
+        await using var server = await CarrierServer.StartAsync("wait", Cancelled, api: rest.Url);
+        rest.Answer = request => request.Form is null ? (200, """{"status":"in-progress"}""") : (503, "");
+        var (call, session) = await server.TalkAsync(Cancelled, status: false);
+        var live = server.Sessions.Calls.Find(session)!;
+
+        Assert.True(await server.Sessions.Get<CallRecovery>().MoveAsync(live, Cancelled));
+
+        // It stops the old stream, as it does when the caller hangs up.
+        call.HangUp();
+        await live.Ended.WaitAsync(Sessions.SessionServer.Patience, Cancelled);
+        var row = await server.Sessions.RowAsync(session, Cancelled);
+        Assert.Equal((SessionState.Active, EndReason.TalkServerStopping), (row.State, row.InterruptedBy));
     }
 
     [Fact]

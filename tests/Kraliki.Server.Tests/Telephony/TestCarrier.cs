@@ -22,7 +22,7 @@ internal sealed class TestCarrier(Uri server) : IDisposable
         ["Kraliki:Carriers:Twilio:BaseUrl"] = "http://127.0.0.1:9",
     };
 
-    public string CallSid { get; } = $"CA{Guid.NewGuid():N}";
+    public string CallSid { get; init; } = $"CA{Guid.NewGuid():N}";
 
     /// <summary>The last request's <c>X-Request-ID</c>, by which its audit entry is found.</summary>
     public string RequestId { get; private set; } = "";

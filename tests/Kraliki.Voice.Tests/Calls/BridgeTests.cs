@@ -6,7 +6,7 @@ namespace Kraliki.Voice.Tests.Calls;
 /// <summary>Who breaks the silence when a call has come back.</summary>
 public sealed class BridgeTests
 {
-    private static readonly Comeback Broken = new(Planned: false, "Sorry.", "Go on.");
+    private static readonly Comeback Broken = new(Planned: false, "Sorry.", "Go on.", AtMs: 0);
     private static readonly Comeback Moved = Broken with { Planned = true };
 
     private static readonly TurnFinished Asked = new("c1", LegRole.Caller, "What does it cost?", 0, 900);
@@ -70,6 +70,18 @@ public sealed class BridgeTests
     [Fact]
     public void A_call_that_broke_before_anything_was_said_begins_anew() =>
         Assert.Equal(["greet"], TestCall.Answered(history: [], comeback: Broken).After(3_000).Provider.Asked);
+
+    [Fact]
+    public void Times_go_on_where_the_conversation_was_although_the_carrier_begins_anew()
+    {
+        var call = TestCall.Answered(history: [Asked, Answered], comeback: Broken with { AtMs = 60_000 }).After(300)
+            .CallerStarts("c2").After(1_000).CallerStops("c2", "Hello?").After(500)
+            .AgentSays("a2", "Yes.", 400).After(1_000);
+
+        Assert.Equal(["c2", "a2"], call.Sink.Turns.Select(turn => turn.TurnId));
+        Assert.All(call.Sink.Turns.Zip([60_300, 61_800], (turn, at) => turn.StartMs - at), late => Assert.InRange(late, -40, 100));
+        Assert.InRange(call.Sink.LastMeters!.MediaMs, 62_000, 63_000);
+    }
 
     [Fact]
     public void An_operators_line_that_nobody_followed_is_followed_instead()

@@ -17,20 +17,12 @@ namespace Kraliki.Server.Sessions.Calls;
 /// <item>Facts queue up and one task brings them to the grain in batches, again and again until they are in the journal;
 /// watchers are told what is not (<see cref="TellUnsaved"/>).</item>
 /// <item>Partials, meters and audio go to the feed, when anybody watches.</item>
-/// <item><see cref="CompleteAsync"/> waits for the last fact and then ends the session.</item>
+/// <item><see cref="CompleteAsync"/> waits for the last fact, a moment for what is found out about it, and then ends the session.</item>
 /// </list>
 /// </remarks>
 public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 {
-    private const int LargestBatch = 64;
-
-    // So many failures of a call that is over, with a database that works: what it tells cannot be written at all.
-    private const int MostFailures = 30;
-
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-
-    // Once the database is back: not all calls of a node in the same millisecond.
-    private static readonly TimeSpan Spread = TimeSpan.FromMilliseconds(200);
+    private const int MostRequests = 16;
 
     private readonly FactQueue _facts;
     private readonly ISessionGrain _grain;
@@ -44,11 +36,19 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly ILogger<LiveCall> _log;
     private readonly CancellationTokenSource _abandoned = new();
     private readonly Task _delivering;
+
+    // Until what is found out about the newest turn is in the journal.
+    private Task _found = Task.CompletedTask;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _binding = new();
+
+    // What came before the loop did: within moments, so a handful at most.
+    private readonly List<CallCommand> _early = [];
+
+    // The newest requests whose commands the loop got. One that comes again does so within seconds: more are not needed.
+    private readonly Queue<Guid> _requests = new(MostRequests);
     private Action<CallCommand>? _post;
     private Action<bool>? _listen;
-    private CallCommand? _early;
     private bool _completed;
     private volatile bool _lost;
     private volatile bool _speaking;
@@ -77,6 +77,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Continued = attachment.Continued;
         Moved = attachment.Moved;
         Unfollowed = attachment.Unfollowed;
+        AtMs = attachment.AtMs;
         Trace = attachment.Trace;
         _grain = grain;
         _calls = calls;
@@ -109,6 +110,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     /// <summary>Operators' lines that the assistant had not followed when the earlier call was lost.</summary>
     internal IReadOnlyList<string> Unfollowed { get; }
 
+    /// <inheritdoc cref="Attachment.AtMs"/>
+    internal long AtMs { get; }
+
     /// <summary>The media is being closed for good; the session's end is not written yet.</summary>
     internal bool Closing { get; private set; }
 
@@ -140,19 +144,14 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     internal void Bind(Action<CallCommand> post, Action<bool> listen)
     {
-        CallCommand? early;
         lock (_binding)
         {
             _post = post;
             _listen = listen;
-            early = _early;
         }
 
         listen(_feeds.Find(SessionId)?.HasListeners == true);
-        if (early is not null)
-        {
-            post(early);
-        }
+        _early.ForEach(post);
     }
 
     /// <summary>
@@ -164,6 +163,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         _completed = true;
         _facts.Close();
         await _delivering;
+        if (!SessionRules.IsLoss(outcome.Reason) && _database.Fault is null)
+        {
+            await _found.WaitAsync(_limits.LastInsights, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         await InsistAsync(async () =>
         {
             await _grain.CompleteAsync(Epoch, outcome);
@@ -189,16 +193,6 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             _facts.Close();
             GiveUpFacts();
             _feeds.Find(SessionId)?.Tell(unsaved: null);
-        }
-    }
-
-    /// <summary>What waits in vain must not use up the node's room for others, nor be lost without a word.</summary>
-    private void GiveUpFacts()
-    {
-        if (_facts.Count is > 0 and var lost)
-        {
-            LogFactsLost(lost, SessionId);
-            _facts.Remove(lost);
         }
     }
 
@@ -261,15 +255,33 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         lock (_binding)
         {
             post = _post;
-            if (post is null && command is not OfferTools)
+            if (post is null)
             {
-                // The loop does not exist yet; of what can come so early, only the newest matters (an end). Tools are
-                // looked up when it begins.
-                _early = command;
+                _early.Add(command);
             }
         }
 
         post?.Invoke(command);
+    }
+
+    /// <summary>Whether a command of this request has not come before. From now on it has.</summary>
+    internal bool IsNew(Guid request)
+    {
+        lock (_binding)
+        {
+            if (_requests.Contains(request))
+            {
+                return false;
+            }
+
+            if (_requests.Count == MostRequests)
+            {
+                _requests.Dequeue();
+            }
+
+            _requests.Enqueue(request);
+            return true;
+        }
     }
 
     internal void SetListening(bool listening)
@@ -287,98 +299,5 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         _lost = true;
         LogSessionLost(SessionId, Epoch);
         Post(new EndCall(EndReason.TalkServerLost, "The session was taken over by another connection."));
-    }
-
-    /// <summary>A carrier that is quick asks another node what comes next before the end is written. Best effort: otherwise the new stream takes the session over.</summary>
-    private async Task TellEndingAsync()
-    {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        try
-        {
-            await _grain.EndingAsync(Epoch);
-        }
-        catch (Exception e) when (GrainCalls.IsTransient(e))
-        {
-            LogEndingNotTold(e, SessionId);
-        }
-    }
-
-    /// <summary>Brings watchers up to date about what is not in the journal. Called now and then; nothing is said about moments.</summary>
-    internal void TellUnsaved()
-    {
-        if (_facts.Since is { } since && _time.GetUtcNow() - since >= _limits.UnsavedNotice)
-        {
-            _roundsSaved = 0;
-            _feeds.Find(SessionId)?.Tell(_facts.Show(_database.Fault?.Words ?? "the database is slow to answer"));
-        }
-        else if (++_roundsSaved > 1)
-        {
-            // A round later: what was just committed comes to watchers as events first, so that no line goes and comes again.
-            _feeds.Find(SessionId)?.Tell(unsaved: null);
-        }
-    }
-
-    private async Task DeliverAsync()
-    {
-        var delivered = 0L;
-        while (await _facts.NextAsync(LargestBatch) is { Length: > 0 } batch)
-        {
-            if (!await InsistAsync(() => _grain.AppendAsync(new FactBatch(Epoch, delivered, batch))))
-            {
-                LoseSession();
-                _facts.Close();
-                GiveUpFacts();
-                return;
-            }
-
-            delivered += batch.Length;
-            _facts.Remove(batch.Length);
-            // Only now: what is found out about a turn must stand after it.
-            foreach (var said in batch.Select(timed => timed.Fact).OfType<TurnFinished>().Where(turn => turn is { Speaker: LegRole.Caller, Text.Length: > 0 }))
-            {
-                _insights.Offer(new HeardTurn(SessionId, Organisation, said, _mood));
-            }
-        }
-
-        if (_missing > 0)
-        {
-            LogFactsLost(_missing, SessionId);
-        }
-    }
-
-    /// <summary>Repeats until the grain has an answer: what happened must not be lost because the database, or a node, is away for a while.</summary>
-    /// <returns>What it answered; false also for a call that is over and can never be written.</returns>
-    private async Task<bool> InsistAsync(Func<Task<bool>> tell)
-    {
-        for (var failures = 0; ;)
-        {
-            try
-            {
-                return await tell();
-            }
-            catch (Exception e) when (GrainCalls.IsTransient(e))
-            {
-                if (_database.Fault is null)
-                {
-                    LogDeliveryFailed(e, SessionId, _facts.Count, ++failures);
-                }
-            }
-
-            if (_database.Fault is not null)
-            {
-                await _database.WorthATryAsync(_abandoned.Token);
-                await Task.Delay(Spread * Random.Shared.NextDouble(), _time, _abandoned.Token);
-            }
-            else if (_completed && failures >= MostFailures)
-            {
-                LogFactsLost(_facts.Count, SessionId);
-                return false;
-            }
-            else
-            {
-                var pause = TimeSpan.FromMilliseconds(200) * failures;
-                await Task.Delay(pause < LongestPause ? pause : LongestPause, _time, _abandoned.Token);
-            }
-        }
     }
 }

@@ -1,3 +1,4 @@
+using Kraliki.Server.Cluster;
 using Kraliki.Server.Sessions.Journal;
 
 namespace Kraliki.Server.Sessions.Calls;
@@ -8,17 +9,18 @@ public sealed class NewCalls
     private readonly DatabaseWatch _database;
     private readonly FactBudget _budget;
     private readonly SessionLimits _limits;
-    private volatile bool _leaving;
+    private readonly NodeExit _exit;
 
-    internal NewCalls(DatabaseWatch database, FactBudget budget, SessionLimits limits)
+    internal NewCalls(DatabaseWatch database, FactBudget budget, SessionLimits limits, NodeExit exit)
     {
         _database = database;
         _budget = budget;
         _limits = limits;
+        _exit = exit;
     }
 
     /// <summary>Why not; null when it may.</summary>
-    public NewCallRefusal? Refusal => _leaving
+    public NewCallRefusal? Refusal => _exit.Draining.IsCancellationRequested
         ? NewCallRefusal.Leaving
         : _database.Fault switch
         {
@@ -28,9 +30,6 @@ public sealed class NewCalls
             _ when _budget.Exhausted => NewCallRefusal.Unsaved("too much waits to be saved"),
             _ => null,
         };
-
-    /// <summary>This node is about to stop: new calls are for the others.</summary>
-    public void Leave() => _leaving = true;
 
     /// <summary>Begins a call, unless it must not begin or it turns out that the database is away; see <see cref="DatabaseWatch.AskAsync"/>.</summary>
     /// <returns>Null when it has begun.</returns>
@@ -43,14 +42,13 @@ public sealed class NewCalls
 /// <param name="Code">Of the problem that the API answers with.</param>
 /// <param name="Detail">One sentence for people at a screen.</param>
 /// <param name="Spoken">For the caller, in the carrier's voice.</param>
-/// <param name="Elsewhere">Another node can take the call.</param>
-public sealed record NewCallRefusal(string Code, string Detail, string Spoken, bool Elsewhere)
+public sealed record NewCallRefusal(string Code, string Detail, string Spoken)
 {
     private const string Sorry = "We are sorry, we cannot take your call at the moment. Please call again in a few minutes. Goodbye.";
 
-    public static NewCallRefusal Leaving { get; } = new("server_stopping", "This server is about to stop; try again in a moment.", Sorry, Elsewhere: true);
+    public static NewCallRefusal Leaving { get; } = new("server_stopping", "This server is about to stop; try again in a moment.", Sorry);
 
     /// <param name="because">Part of a sentence: "the disk is full".</param>
     public static NewCallRefusal Unsaved(string because) =>
-        new("database_unavailable", $"No call can begin now: {because}. Running calls go on.", Sorry, Elsewhere: false);
+        new("database_unavailable", $"No call can begin now: {because}. Running calls go on.", Sorry);
 }

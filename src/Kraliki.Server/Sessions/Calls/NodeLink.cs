@@ -24,14 +24,18 @@ internal sealed class NodeLink(SessionFeeds feeds, FeedRelays relays) : INodeLin
         }
     }
 
-    public Task<bool> CommandAsync(Guid session, long epoch, CallCommand command)
+    public Task<bool> CommandAsync(Guid session, long epoch, CallCommand command, Guid request)
     {
         if (Calls?.Find(session) is not { } call || call.Epoch != epoch)
         {
             return Task.FromResult(false);
         }
 
-        call.Post(command);
+        if (request == Guid.Empty || call.IsNew(request))
+        {
+            call.Post(command);
+        }
+
         return Task.FromResult(true);
     }
 

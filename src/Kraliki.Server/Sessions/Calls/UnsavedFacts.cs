@@ -52,7 +52,4 @@ internal sealed partial class UnsavedFacts : BackgroundService
             }
         }
     }
-
-    [LoggerMessage(EventId = 2096, Level = LogLevel.Error, Message = "The server stops and {Facts} facts are lost: they could not be written. Sessions: {Sessions}")]
-    private partial void LogLost(int facts, string sessions);
 }

@@ -36,6 +36,9 @@ internal sealed partial class DatabaseWatch : BackgroundService
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(500);
 
+    // Answers take milliseconds: whoever waits for so long asks whether the database is there at all.
+    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(1);
+
     private readonly KralikiDbFactory _databases;
     private readonly FactBudget _budget;
     private readonly TimeProvider _time;
@@ -46,6 +49,7 @@ internal sealed partial class DatabaseWatch : BackgroundService
     private readonly Channel<bool> _look = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Lock _gate = new();
     private TaskCompletionSource _worthATry = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _nextFailure = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile DatabaseFault? _fault;
     private volatile bool _trying;
     private int _failures;
@@ -101,6 +105,9 @@ internal sealed partial class DatabaseWatch : BackgroundService
             {
                 _worthATry = new(TaskCreationOptions.RunContinuationsAsynchronously);
             }
+
+            _nextFailure.SetResult();
+            _nextFailure = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         Suspect();
@@ -136,6 +143,30 @@ internal sealed partial class DatabaseWatch : BackgroundService
         lock (_gate)
         {
             return _worthATry.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Waits for what was asked of the database, but not for a driver that waits for one that froze.</summary>
+    /// <param name="asked">Goes on when nobody waits for it any longer; what it brings then means nothing.</param>
+    /// <returns>False when the database was found to be away first.</returns>
+    public async Task<bool> AnswersAsync(Task asked)
+    {
+        Task failure;
+        lock (_gate)
+        {
+            failure = _nextFailure.Task;
+        }
+
+        Task either = Task.WhenAny(asked, failure);
+        while (true)
+        {
+            await either.WaitAsync(Slow, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (either.IsCompleted)
+            {
+                return asked.IsCompleted;
+            }
+
+            Suspect();
         }
     }
 
@@ -255,21 +286,6 @@ internal sealed partial class DatabaseWatch : BackgroundService
         await using var transaction = await connection.BeginTransactionAsync(limit.Token);
         await transaction.CommitAsync(limit.Token);
     }
-
-    [LoggerMessage(EventId = 2091, Level = LogLevel.Error, Message = "Nothing can be written: {Reason}. Calls go on, and what happens in them waits")]
-    private partial void LogBegan(Exception exception, string reason);
-
-    [LoggerMessage(EventId = 2092, Level = LogLevel.Error, Message = "Still nothing can be written, now because {Reason}")]
-    private partial void LogChanged(Exception exception, string reason);
-
-    [LoggerMessage(EventId = 2093, Level = LogLevel.Warning, Message = "The database can be written again after {Seconds:0.0} s and {Failures} failures; {Facts} facts waited")]
-    private partial void LogEnded(double seconds, int failures, int facts);
-
-    [LoggerMessage(EventId = 2094, Level = LogLevel.Warning, Message = "The carrier was answered without the database, which did not within {Seconds:0.0} s")]
-    private partial void LogTooSlow(double seconds);
-
-    [LoggerMessage(EventId = 2095, Level = LogLevel.Warning, Message = "The carrier was answered without the database")]
-    private partial void LogNotAnswered(Exception exception);
 
     private sealed class NoAnswerException() : DbException("The database did not answer in time.");
 }

@@ -47,9 +47,16 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
     public Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken) =>
         OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>()], cancellationToken);
 
-    /// <summary>The finished turns and the operators' lines, oldest first: what a call that comes back goes on from.</summary>
+    /// <summary>The openings of the line, the finished turns and the operators' lines, oldest first: what a call that comes back goes on from. Between them, where it has come back before.</summary>
     public Task<List<SessionEvent>> ConversationAsync(Guid session, CancellationToken cancellationToken) =>
-        OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>()], cancellationToken);
+        OfKindsAsync(
+            session,
+            [JournalJson.KindOf<CarrierConnected>(), JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>(), JournalJson.KindOf<CallResumed>()],
+            cancellationToken);
+
+    /// <summary>What was written in this epoch and later, as the database itself has it.</summary>
+    public Task<List<SessionEvent>> SinceEpochAsync(Guid session, long epoch, CancellationToken cancellationToken) =>
+        ListAsync(session, rows => rows.Where(row => row.Epoch >= epoch).OrderBy(row => row.Seq), cancellationToken);
 
     /// <summary>The suggestions and the decisions about them, oldest first.</summary>
     public Task<List<SessionEvent>> SuggestionsAsync(Guid session, CancellationToken cancellationToken) =>
@@ -147,8 +154,13 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
 
         try
         {
-            await using var db = organisation is { } own ? databases.OpenFor(own) : databases.OpenForSystem();
-            return await read(db);
+            var asked = AskAsync(read, organisation);
+            if (await database.AnswersAsync(asked))
+            {
+                return await asked;
+            }
+
+            asked.Ignore();
         }
         catch (Exception e) when (DatabaseTrouble.Is(e))
         {
@@ -159,5 +171,13 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
 
             throw new JournalUnavailableException("The journal cannot be read at present.", e);
         }
+
+        throw new JournalUnavailableException("The database does not answer.");
+    }
+
+    private async Task<T> AskAsync<T>(Func<KralikiDb, Task<T>> read, Guid? organisation)
+    {
+        await using var db = organisation is { } own ? databases.OpenFor(own) : databases.OpenForSystem();
+        return await read(db);
     }
 }

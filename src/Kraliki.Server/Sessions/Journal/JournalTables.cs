@@ -1,4 +1,3 @@
-using System.Data;
 using System.Data.Common;
 using System.Globalization;
 using Kraliki.Server.Data;
@@ -78,8 +77,8 @@ internal sealed class JournalTables : IAsyncDisposable
 
         // Microsoft.Data.Sqlite begins a plain transaction with BEGIN IMMEDIATE: the write lock is taken at the start,
         // where waiting for it can still succeed.
-        await using var transaction = await _db.Database.GetDbConnection().BeginTransactionAsync(IsolationLevel.Unspecified, cancellationToken);
-        _createSession.Command.Transaction = _updateSession.Command.Transaction = _addEvent.Command.Transaction = transaction;
+        await using var transaction = await _db.Database.BeginTransactionAsync(cancellationToken);
+        _createSession.Command.Transaction = _updateSession.Command.Transaction = _addEvent.Command.Transaction = transaction.GetDbTransaction();
         try
         {
             for (var i = 0; i < writes.Count; i++)

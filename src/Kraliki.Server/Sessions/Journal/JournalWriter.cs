@@ -25,7 +25,7 @@ public sealed class JournalUnavailableException(string message, Exception? inner
 /// <item>The writer takes everything that waits, up to <see cref="LargestBatch"/>.</item>
 /// <item>One transaction; after its commit each write learns whether it was taken.</item>
 /// <item>When the database refuses the batch, its writes are tried one by one, so that one bad write harms nobody else.</item>
-/// <item>When the database itself is away, all that waits fails at once, and so does what comes until <see cref="DatabaseWatch"/> finds it worth a try.</item>
+/// <item>When the database itself is away or freezes, all that waits fails at once, and so does what comes until <see cref="DatabaseWatch"/> finds it worth a try.</item>
 /// </list>
 /// </remarks>
 internal sealed partial class JournalWriter(
@@ -41,6 +41,9 @@ internal sealed partial class JournalWriter(
 
     private Task _writing = Task.CompletedTask;
     private JournalTables? _tables;
+
+    /// <summary>A write would be refused at once, because the database is away.</summary>
+    public bool IsInVain => database.InVain;
 
     /// <summary>Commits since the start; with the number of writes it tells how well group commit works.</summary>
     public long Commits { get; private set; }
@@ -136,11 +139,19 @@ internal sealed partial class JournalWriter(
             return Unavailable(null);
         }
 
+        // A connection that fails, or on which nobody waits any longer, is not used again.
+        var committing = CommitAsync(_tables, batch.ConvertAll(pending => pending.Write));
+        _tables = null;
+        if (!await database.AnswersAsync(committing))
+        {
+            _ = LeaveAsync(committing);
+            return Unavailable(null);
+        }
+
         bool[] taken;
         try
         {
-            _tables ??= await JournalTables.OpenAsync(databases, CancellationToken.None);
-            taken = await _tables.CommitAsync(batch.ConvertAll(pending => pending.Write), CancellationToken.None);
+            (taken, _tables) = await committing;
         }
         catch (Exception e) when (DatabaseTrouble.Is(e))
         {
@@ -150,12 +161,6 @@ internal sealed partial class JournalWriter(
             }
 
             database.Failed(e);
-            if (_tables is { } broken)
-            {
-                _tables = null;
-                await broken.DisposeAsync();
-            }
-
             return e;
         }
 
@@ -172,6 +177,33 @@ internal sealed partial class JournalWriter(
         }
 
         return null;
+    }
+
+    private async Task<(bool[] Taken, JournalTables Tables)> CommitAsync(JournalTables? open, List<JournalWrite> writes)
+    {
+        var tables = open ?? await JournalTables.OpenAsync(databases, CancellationToken.None);
+        try
+        {
+            return (await tables.CommitAsync(writes, CancellationToken.None), tables);
+        }
+        catch
+        {
+            await tables.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Whatever comes of it, who wanted it has been told that it is unknown; the fence refuses what comes too late.</summary>
+    private static async Task LeaveAsync(Task<(bool[] Taken, JournalTables Tables)> committing)
+    {
+        try
+        {
+            await (await committing).Tables.DisposeAsync();
+        }
+        catch (Exception e) when (DatabaseTrouble.Is(e))
+        {
+            // The outage was noticed before.
+        }
     }
 
     private sealed record Pending(JournalWrite Write, TaskCompletionSource<bool> Outcome);

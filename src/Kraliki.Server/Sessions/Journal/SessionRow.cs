@@ -25,6 +25,9 @@ public enum MediaSides
 [GenerateSerializer, Immutable]
 public sealed record SessionRow : IOwned
 {
+    // No digit of an id.
+    private const string SocketMark = "s";
+
     [Id(0)] public required Guid Id { get; init; }
 
     [Id(1)] public required Guid OrganisationId { get; init; }
@@ -88,7 +91,10 @@ public sealed record SessionRow : IOwned
 
     [Id(26)] public DateTimeOffset? MicrophoneSince { get; init; }
 
-    /// <summary>The newest requests whose facts must come only once, each by 16 of its digits, newest first.</summary>
+    /// <summary>
+    /// What must happen once and may be asked for again, newest first, 16 characters each: of a request whose facts are in the
+    /// journal the digits, of a media socket that took the session over an "s" and 15 digits.
+    /// </summary>
     [Id(27)] public string Requests { get; init; } = "";
 
     public MicrophoneHolder? Microphone => MicrophoneUser is { } user && MicrophoneClient is { } client ? new(user, client, MicrophoneSince) : null;
@@ -97,7 +103,25 @@ public sealed record SessionRow : IOwned
     public bool Did(Guid request) => Requests.Contains(DigitsOf(request), StringComparison.Ordinal);
 
     /// <summary>The row with which the request's facts are committed.</summary>
-    public SessionRow Doing(Guid request) => this with { Requests = string.Concat(DigitsOf(request), Requests.AsSpan(0, Math.Min(Requests.Length, 15 * 16))) };
+    public SessionRow Doing(Guid request) => Remembering(DigitsOf(request));
+
+    /// <summary>The media socket took the session over, be it now or before others did.</summary>
+    public bool WasTakenBy(Guid socket) => Requests.Contains(MarkOf(socket), StringComparison.Ordinal);
+
+    /// <summary>No other socket has taken the session over since this one did.</summary>
+    public bool WasTakenLastBy(Guid socket) =>
+        Requests.IndexOf(SocketMark, StringComparison.Ordinal) is >= 0 and var newest && Requests.AsSpan(newest).StartsWith(MarkOf(socket), StringComparison.Ordinal);
+
+    /// <summary>The row with which the socket takes the session over.</summary>
+    /// <param name="life">Of the node that has the socket.</param>
+    public SessionRow TakenBy(Guid socket, string life) => Remembering(MarkOf(socket)) with
+    {
+        Epoch = Epoch + 1,
+        OwnerFacts = 0,
+        Node = life,
+        InterruptedAt = null,
+        InterruptedBy = null,
+    };
 
     /// <summary>The row after one more event. Pure: the same events always give the same row.</summary>
     public SessionRow Apply(SessionEvent happened)
@@ -153,8 +177,12 @@ public sealed record SessionRow : IOwned
         Version = Version + 1,
     };
 
+    private SessionRow Remembering(string done) => this with { Requests = string.Concat(done, Requests.AsSpan(0, Math.Min(Requests.Length, 15 * 16))) };
+
     // The second half of a version 7 id is random.
     private static string DigitsOf(Guid request) => request.ToString("N")[16..];
+
+    private static string MarkOf(Guid socket) => string.Concat(SocketMark, socket.ToString("N").AsSpan(17));
 
     private SessionRow Moved(StateChanged move, DateTimeOffset at) => (SessionRules.IsOver(move.To) ? Held(null, null, null) : this) with
     {

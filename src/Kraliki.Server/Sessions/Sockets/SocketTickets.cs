@@ -25,6 +25,7 @@ internal sealed class SocketTickets(OneTimeTokens tokens, TimeProvider time)
 
     /// <returns>Null when it was never issued, is used up or too old, or is for another session: then the attempt has used it up.</returns>
     /// <exception cref="System.Data.Common.DbException">The database is away: neither good nor bad.</exception>
+    /// <exception cref="TimeoutException">The same.</exception>
     public async Task<SocketPass?> RedeemAsync(string ticket, Guid sessionId, CancellationToken cancellationToken) =>
         (await tokens.RedeemAsync<SocketPass>(Purpose, ticket, fits: _ => true, cancellationToken)).Content is { } pass && pass.SessionId == sessionId ? pass : null;
 }
