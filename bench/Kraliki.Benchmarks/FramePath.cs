@@ -31,8 +31,8 @@ internal sealed class FramePath
     public FramePath()
     {
         _carrier = new MediaSocket(_carrierWire, isServer: true, MediaSocketOptions.Carrier, _clock);
-        var setup = new ProviderSetup(Guid.CreateVersion7(), "Be kind.", [], []);
-        var admission = new CallAdmission(new NoSink(), new Provider(this), setup);
+        var setup = new ProviderSetup(Guid.CreateVersion7(), "Be kind.", ConversationContext.Empty, []);
+        var admission = new CallAdmission(new NoSink(), ProviderOrder.Only(new Provider(this)), setup);
         var loop = new CallLoop(_carrier, (_, _) => Task.FromResult<CallAdmission?>(admission), new CallOptions(), _clock, NullLogger<CallLoop>.Instance);
         _ = loop.RunAsync(CancellationToken.None);
 

@@ -15,6 +15,9 @@ public sealed record SessionEvent(long Seq, DateTimeOffset At, SessionFact Data)
 [JsonDerivedType(typeof(StateChanged), "state_changed")]
 [JsonDerivedType(typeof(CarrierConnected), "carrier_connected")]
 [JsonDerivedType(typeof(ProviderConnected), "provider_connected")]
+[JsonDerivedType(typeof(ProviderFailed), "provider_failed")]
+[JsonDerivedType(typeof(ProviderSwitched), "provider_switched")]
+[JsonDerivedType(typeof(ProviderSwitchFailed), "provider_switch_failed")]
 [JsonDerivedType(typeof(TurnFinished), "turn_finished")]
 [JsonDerivedType(typeof(BargeIn), "barge_in")]
 [JsonDerivedType(typeof(FalseInterruption), "false_interruption")]
@@ -55,6 +58,64 @@ public sealed record StateChanged(SessionState From, SessionState To, string By,
 public sealed record CarrierConnected(string Carrier, string CallSid, string StreamSid) : SessionFact;
 
 public sealed record ProviderConnected(string Provider, string? Model, string ProviderSessionId, int ConnectMs) : SessionFact;
+
+/// <summary>A provider's connection is no longer used, because it failed. The call goes on with another one where there is one.</summary>
+public sealed record ProviderFailed(string Provider, ProviderFailure Failure, string Detail) : SessionFact;
+
+/// <summary>Another connection has the conversation from now on.</summary>
+/// <param name="By">Who asked: an e-mail address, or <c>server</c>.</param>
+/// <param name="TookMs">From the request, or from the failure being noticed, until the new provider had the call.</param>
+/// <param name="ReplayedMs">How much of the caller's audio the new provider heard again because the one before had not written it down.</param>
+/// <param name="Turns">Finished turns that it was told of.</param>
+/// <param name="ToolCalls">Tool calls, with their results, that it was told of.</param>
+public sealed record ProviderSwitched(
+    string From, string To, SwitchCause Cause, string Reason, string By, int TookMs, int ReplayedMs, int Turns, int ToolCalls) : SessionFact;
+
+/// <summary>A switch did not come about; the provider before keeps the call.</summary>
+public sealed record ProviderSwitchFailed(string From, string To, string Detail) : SessionFact;
+
+/// <summary>How a provider's connection failed.</summary>
+public enum ProviderFailure
+{
+    /// <summary>It could not be reached, or refused the connection.</summary>
+    Refused,
+
+    /// <summary>The key was not accepted.</summary>
+    Unauthorized,
+
+    /// <summary>It was not ready in time.</summary>
+    ConnectTimeout,
+
+    /// <summary>The connection ended without a word.</summary>
+    Lost,
+
+    /// <summary>It reported an error and no answer.</summary>
+    Error,
+
+    /// <summary>The connection's maximum life was over.</summary>
+    Expired,
+
+    /// <summary>The connection lives, and nothing comes of it.</summary>
+    Stalled,
+
+    /// <summary>A fault of ours.</summary>
+    Fault,
+}
+
+public enum SwitchCause
+{
+    /// <summary>Somebody asked for it.</summary>
+    Requested,
+
+    /// <summary>The provider before failed.</summary>
+    Failover,
+
+    /// <summary>The provider before reached the end of its connection's life.</summary>
+    Recycled,
+
+    /// <summary>The provider that had just taken over did not answer; the one before has the call again.</summary>
+    RolledBack,
+}
 
 /// <summary>A finished utterance of one speaker.</summary>
 /// <param name="TurnId">Equal to the id of the partials that came before.</param>

@@ -101,13 +101,13 @@ internal sealed partial class MediaCalls(
                 loop!.Post(new InstructProvider(line));
             }
 
-            var setup = new ProviderSetup(sessionId, DefaultAssistant.Instructions, attached.History, live.ToolsOf(attached))
+            var setup = new ProviderSetup(sessionId, DefaultAssistant.Instructions, new ConversationContext(attached.History), live.ToolsOf(attached))
             {
                 RequestId = attached.Trace?.RequestId,
                 TraceParent = span?.Id ?? attached.Trace?.Parent,
             };
             return new CallAdmission(
-                attached, provider, setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt, attached.AtMs) : null);
+                attached, ProviderOrder.Only(provider), setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt, attached.AtMs) : null);
         }
     }
 

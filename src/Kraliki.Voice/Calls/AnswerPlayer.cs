@@ -27,6 +27,9 @@ internal sealed class Utterance(string turnId)
 
     /// <summary>No more audio or text will come.</summary>
     public bool Done { get; set; }
+
+    /// <summary>Whoever spoke it is gone: this is all there will be.</summary>
+    public bool Cut { get; set; }
 }
 
 /// <summary>Paces the AI's audio to the carrier and knows, to a frame, what the caller has heard of it: pacer and utterance ledger in one.</summary>
@@ -235,6 +238,23 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
         _carrierEmptyAt = 0;
     }
 
+    /// <summary>Nothing more comes of the utterances in progress: each ends with the audio that is here, and with the words that fit it.</summary>
+    /// <returns>Those of which the caller hears something.</returns>
+    public IReadOnlyList<Utterance> CutShort()
+    {
+        var cut = _utterances.FindAll(utterance => !utterance.Done);
+        foreach (var utterance in cut)
+        {
+            utterance.Done = utterance.Cut = true;
+            int audioMs = utterance.Start < 0 ? 0 : (int)((utterance.End - utterance.Start) / G711.BytesPerMs);
+            string text = utterance.Text.ToString();
+            utterance.Text.Clear().Append(HeardText.Cut(text, audioMs, Math.Max(audioMs, text.Length * HeardText.MsPerCharacter)));
+        }
+
+        _utterances.RemoveAll(utterance => utterance is { Cut: true, Start: < 0 });
+        return cut.FindAll(utterance => utterance.Start >= 0);
+    }
+
     /// <summary>Unfinished utterances in the order of hearing.</summary>
     public IReadOnlyList<Utterance> Utterances => _utterances;
 
@@ -346,6 +366,9 @@ internal delegate void AudioTap(ReadOnlySpan<byte> base64, double delayMs);
 /// <summary>Words of a cut answer.</summary>
 internal static class HeardText
 {
+    /// <summary>Quick speech: words may be known before their audio is, and then more of them than were spoken.</summary>
+    public const int MsPerCharacter = 50;
+
     /// <summary>The part of a text that was surely or probably spoken within the first <paramref name="heardMs"/> of <paramref name="totalMs"/>, cut at a word.</summary>
     public static string Cut(string text, int heardMs, int totalMs)
     {

@@ -19,6 +19,9 @@ internal enum BridgeKind
     /// <summary>The AI owes an answer, or the rest of one.</summary>
     Answer,
 
+    /// <summary>The AI was cut off in the middle, and the caller has heard the beginning.</summary>
+    Continuation,
+
     /// <summary>It is the caller's turn.</summary>
     Prompt,
 }
@@ -36,11 +39,14 @@ internal sealed record Bridge(BridgeKind Kind, string Words, TimeSpan Patience)
 
     public static Bridge None { get; } = new(BridgeKind.None, "", TimeSpan.Zero);
 
+    /// <summary>Another provider has taken over and owes what the one before owed.</summary>
+    public static Bridge Takeover(BridgeKind kind) => new(kind, "", kind == BridgeKind.Answer ? BeforeAnswer : TimeSpan.Zero);
+
     /// <remarks>
     /// A turn of the AI is in the history once it was heard to its end, or as far as it was heard when that is known. After a
     /// node's death it is not: then the caller's turn is the last one and the whole answer is given again.
     /// </remarks>
-    public static Bridge Of(IReadOnlyList<TurnFinished> history, Comeback? comeback) => (history, comeback) switch
+    public static Bridge Of(IReadOnlyList<SessionFact> history, Comeback? comeback) => (history.OfType<TurnFinished>().ToList(), comeback) switch
     {
         ([], _) => new(BridgeKind.Greeting, "", TimeSpan.Zero),
         (_, null) => None,

@@ -1,308 +1,345 @@
 using Kraliki.Contracts;
 using Kraliki.Voice.Audio;
-using Kraliki.Voice.Net;
 using Kraliki.Voice.Providers;
 
 namespace Kraliki.Voice.Calls;
 
 /// <summary>The provider's side of the loop: answers (3, 4), turn taking and interruption (5).</summary>
-public sealed partial class CallLoop : IProviderEvents
+public sealed partial class CallLoop
 {
     // A caller turn whose transcript never comes must not pile up; the oldest is given up.
     private const int MaxOpenTurns = 16;
 
+    private const int MaxRefusals = 3;
+
+    // More at a time is a model that runs wild; what it asks for beyond is not done.
+    private const int MaxPendingTools = 16;
+
     // Taken for coughs when their words did not come in time.
     private readonly List<string> _falseAlarms = [];
+    private readonly Dictionary<string, ToolCalled> _pendingTools = [];
     private Bridge _bridge = Bridge.None;
+    private int _refusals;
+
+    // The unfinished answer of a provider that is gone, as the caller will have heard it.
+    private TurnFinished? _cutShort;
+
+    // The caller has said something: what is owed is an answer, not a greeting.
+    private bool _spokenTo;
 
     // When the bridge is to be said; null while the caller speaks, and once it was said.
     private double? _bridgeDueAt;
     private long _clearMicros;
     private long _interruptedAtMs;
 
-    void IProviderEvents.Connected(string providerSessionId, string? model)
+    /// <summary>Nobody is in the middle of a sentence: what the AI still says is complete and only has to be heard.</summary>
+    internal bool NobodySpeaks => _turns.Count == 0 && _judge.TurnId is null && _player.Utterances.All(utterance => utterance.Done);
+
+    /// <summary>A provider has the call from now on, the first one or another one.</summary>
+    internal void OnProviderReady(ProviderLeg leg)
     {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        var provider = leg.Connection;
+        if (!leg.Provider.Capabilities.SpeaksFirst && _bridge.Kind == BridgeKind.Greeting)
         {
-            if (_outcome is not null || _providerReady)
-            {
-                return;
-            }
-
-            _providerReady = true;
-            _sink!.Fact(new ProviderConnected(_providerName, model, providerSessionId, (int)(Now() - _connectingSince)));
-            _bridgeDueAt = Now() + _bridge.Patience.TotalMilliseconds;
-            if (_capabilities!.SpeaksFirst && _bridge.Kind == BridgeKind.Greeting)
-            {
-                _provider!.Greet();
-            }
-
-            if (_instructions.Count > 0)
-            {
-                // It will speak anyway.
-                _bridgeDueAt = null;
-            }
-
-            foreach (string instruction in _instructions)
-            {
-                _provider!.Instruct(instruction);
-            }
-
-            _instructions.Clear();
-            DrainBacklog();
+            _bridge = Bridge.None;
         }
+
+        if (_cutShort is { } cut)
+        {
+            // What the caller still hears of the provider before.
+            provider.Remember([cut]);
+            _cutShort = null;
+        }
+
+        if (_judge.TurnId is not null)
+        {
+            provider.HoldAnswers();
+        }
+
+        _bridgeDueAt = Now() + _bridge.Patience.TotalMilliseconds;
+        if (_instructions.Count > 0)
+        {
+            // It will speak anyway.
+            _bridgeDueAt = null;
+        }
+
+        foreach (string instruction in _instructions)
+        {
+            Instruct(instruction);
+        }
+
+        _instructions.Clear();
+        PickUp(Now());
     }
 
-    void IProviderEvents.SpeechStarted(string turnId)
+    /// <summary>The provider is gone in the middle of the conversation: what it had begun is closed, what it owed is remembered.</summary>
+    /// <returns>Where on the tape the caller's words begin that it had not written down; null when it had written down all that it had noticed.</returns>
+    internal long? OnProviderLost(bool answerOwed)
+    {
+        long? from = _turns.Count > 0 ? _turns.Min(turn => turn.TapeStart) : null;
+
+        // Heard again by the next one, who writes them down.
+        _turns.Clear();
+        _falseAlarms.Clear();
+        foreach (var utterance in _player.CutShort())
+        {
+            _cutShort = new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString(), utterance.StartMediaMs, utterance.StartMediaMs, Interrupted: true);
+        }
+
+        if (_bridgeDueAt is null || _bridge.Kind == BridgeKind.None)
+        {
+            _bridge = from is not null ? Bridge.None
+                : _cutShort is not null ? Bridge.Takeover(BridgeKind.Continuation)
+                : answerOwed ? _spokenTo ? Bridge.Takeover(BridgeKind.Answer) : Bridge.Takeover(BridgeKind.Greeting)
+                : Bridge.None;
+        }
+
+        _bridgeDueAt = null;
+        return from;
+    }
+
+    internal void OnProvidersExhausted(ProviderFailure failure, bool ready, string detail) => Finish(
+        (failure, ready) switch
+        {
+            (ProviderFailure.Fault, _) => EndReason.TalkServerFault,
+            (ProviderFailure.Unauthorized, _) => EndReason.ConnectProviderUnauthorized,
+            (ProviderFailure.ConnectTimeout, _) => EndReason.ConnectProviderTimeout,
+            (_, false) => EndReason.ConnectProviderRefused,
+            (ProviderFailure.Expired, _) => EndReason.TalkProviderExpired,
+            (ProviderFailure.Error, _) => EndReason.TalkProviderError,
+            (ProviderFailure.Stalled, _) => EndReason.TalkProviderStalled,
+            _ => EndReason.TalkProviderLost,
+        },
+        detail);
+
+    internal void OnSpeechStarted(string turnId)
     {
         long arrived = _time.GetTimestamp();
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        double now = Now();
+        if (_outcome is not null)
         {
-            double now = Now();
-            if (_outcome is not null)
-            {
-                return;
-            }
+            return;
+        }
 
-            if (_turns.Count == MaxOpenTurns)
-            {
-                GiveUp(_turns[0]);
-                _turns.RemoveAt(0);
-            }
+        if (_turns.Count == MaxOpenTurns)
+        {
+            GiveUp(_turns[0]);
+            _turns.RemoveAt(0);
+        }
 
-            _turns.Add(new CallerTurn(turnId, _mediaMs));
-            _bridgeDueAt = null;
-            if (_player.Paused)
-            {
-                _judge.Begin(turnId, now);
-                return;
-            }
-
-            if (!_player.Speaking(now))
-            {
-                // Who speaks up after the goodbye wants something more.
-                _hangUpAfterAnswer = false;
-                return;
-            }
-
-            // (5) Silence first, judge after: the caller never has to shout over the agent.
-            var current = _player.Current;
-            _player.Pause(now, _link, _carrier);
-            _clearMicros = (long)_time.GetElapsedTime(arrived).TotalMicroseconds;
-            if (Listening)
-            {
-                _sink!.Audio(LegRole.Ai, AudioFrameKind.Flush, (uint)_mediaMs, default);
-            }
-
-            if (_player.UnheardMs(now) < _options.WorthResuming.TotalMilliseconds && current is { Done: true })
-            {
-                // The answer was as good as over: an ordinary turn of the caller.
-                _hangUpAfterAnswer = false;
-                DropAnswers(now);
-                return;
-            }
-
-            _interruptedAtMs = _mediaMs;
+        _turns.Add(new CallerTurn(turnId, _mediaMs, _chain!.TurnStart()));
+        _bridgeDueAt = null;
+        if (_player.Paused)
+        {
             _judge.Begin(turnId, now);
-            _provider!.HoldAnswers();
+            return;
         }
+
+        if (!_player.Speaking(now))
+        {
+            // Who speaks up after the goodbye wants something more.
+            _hangUpAfterAnswer = false;
+            return;
+        }
+
+        // (5) Silence first, judge after: the caller never has to shout over the agent.
+        var current = _player.Current;
+        _player.Pause(now, _link, _carrier);
+        _clearMicros = (long)_time.GetElapsedTime(arrived).TotalMicroseconds;
+        if (Listening)
+        {
+            _sink!.Audio(LegRole.Ai, AudioFrameKind.Flush, (uint)_mediaMs, default);
+        }
+
+        if (_player.UnheardMs(now) < _options.WorthResuming.TotalMilliseconds && current is { Done: true })
+        {
+            // The answer was as good as over: an ordinary turn of the caller.
+            _hangUpAfterAnswer = false;
+            DropAnswers(now);
+            return;
+        }
+
+        _interruptedAtMs = _mediaMs;
+        _judge.Begin(turnId, now);
+        _chain.Connection?.HoldAnswers();
     }
 
-    void IProviderEvents.SpeechStopped(string turnId)
+    internal void OnSpeechStopped(string turnId)
     {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        double now = Now();
+        if (_turns.Find(turn => turn.Id == turnId) is { } turn)
         {
-            double now = Now();
-            if (_turns.Find(turn => turn.Id == turnId) is { } turn)
-            {
-                turn.StoppedMs = _mediaMs;
-            }
-
-            _callerStoppedAt = now;
-            _judge.Stopped(turnId, now);
-            Judge(now);
+            turn.StoppedMs = _mediaMs;
+            turn.TapeEnd = _chain!.TurnEnd();
         }
+
+        _callerStoppedAt = now;
+        _judge.Stopped(turnId, now);
+        Judge(now);
     }
 
-    void IProviderEvents.CallerPartial(string turnId, string text)
+    internal void OnCallerPartial(string turnId, string text)
     {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        if (_turns.Find(turn => turn.Id == turnId) is not { } turn)
         {
-            if (_turns.Find(turn => turn.Id == turnId) is not { } turn)
-            {
-                return;
-            }
-
-            turn.Partial = text;
-            _sink?.Partial(new PartialTranscript(turnId, LegRole.Caller, text, turn.StartMs));
-            _judge.Heard(turnId, text, final: false);
-            Judge(Now());
+            return;
         }
+
+        turn.Partial = text;
+        _sink?.Partial(new PartialTranscript(turnId, LegRole.Caller, text, turn.StartMs));
+        _judge.Heard(turnId, text, final: false);
+        Judge(Now());
     }
 
-    void IProviderEvents.CallerFinal(string turnId, string text, double? confidence)
+    internal void OnCallerFinal(string turnId, string text, double? confidence)
     {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        double now = Now();
+        var turn = _turns.Find(turn => turn.Id == turnId);
+        if (turn is not null)
         {
-            double now = Now();
-            var turn = _turns.Find(turn => turn.Id == turnId);
-            if (turn is not null)
-            {
-                _turns.Remove(turn);
-            }
-
-            if (!string.IsNullOrWhiteSpace(text))
-            {
-                _sink?.Fact(new TurnFinished(turnId, LegRole.Caller, text.Trim(), turn?.StartMs ?? _mediaMs, turn?.StoppedMs ?? _mediaMs, confidence));
-                _bridge = Bridge.None;
-            }
-            else
-            {
-                // It was no speech: the caller still waits for a word.
-                _bridgeDueAt = now + _bridge.Patience.TotalMilliseconds;
-            }
-
-            _judge.Heard(turnId, text, final: true);
-            Judge(now);
-            if (_outcome is null && _falseAlarms.Remove(turnId) && !InterruptionJudge.IsBackchannel(text))
-            {
-                // The words came after we had given up waiting for them: it was a turn after all, and an interruption if we went on talking.
-                if (_player.Speaking(now))
-                {
-                    _player.Pause(now, _link, _carrier);
-                    Interrupt(now);
-                }
-
-                _provider!.ResumeAnswers(answerNow: true);
-            }
-
-            CompleteWhenClosed();
+            _turns.Remove(turn);
         }
+
+        if (!string.IsNullOrWhiteSpace(text))
+        {
+            _spokenTo = true;
+            Tell(new TurnFinished(turnId, LegRole.Caller, text.Trim(), turn?.StartMs ?? _mediaMs, turn?.StoppedMs ?? _mediaMs, confidence));
+            _bridge = Bridge.None;
+        }
+        else
+        {
+            // It was no speech: nothing is owed, and the caller still waits for a word.
+            _chain!.Paid();
+            _bridgeDueAt = now + _bridge.Patience.TotalMilliseconds;
+        }
+
+        _chain!.Written(turn?.TapeEnd ?? _chain.TurnEnd());
+        _judge.Heard(turnId, text, final: true);
+        Judge(now);
+        if (_outcome is null && _falseAlarms.Remove(turnId) && !InterruptionJudge.IsBackchannel(text))
+        {
+            // The words came after we had given up waiting for them: it was a turn after all, and an interruption if we went on talking.
+            if (_player.Speaking(now))
+            {
+                _player.Pause(now, _link, _carrier);
+                Interrupt(now);
+            }
+
+            ResumeAnswers(answerNow: true);
+        }
+
+        CompleteWhenClosed();
     }
 
-    void IProviderEvents.AnswerAudio(string turnId, ReadOnlySpan<byte> base64Mulaw)
+    internal void OnAnswerAudio(string turnId, ReadOnlySpan<byte> base64Mulaw)
     {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        if (_outcome is not null || turnId == _discardedTurn || !_hearing.Hears(LegRole.Caller, LegRole.Ai))
         {
-            if (_outcome is not null || turnId == _discardedTurn || !_hearing.Hears(LegRole.Caller, LegRole.Ai))
-            {
-                return;
-            }
+            return;
+        }
 
-            _player.Enqueue(AnswerOf(turnId), base64Mulaw);
+        _refusals = 0;
+        _player.Enqueue(AnswerOf(turnId), base64Mulaw);
+        PumpAnswers();
+    }
+
+    internal void OnAnswerText(string turnId, string delta)
+    {
+        if (_outcome is not null || turnId == _discardedTurn)
+        {
+            return;
+        }
+
+        var utterance = AnswerOf(turnId);
+        utterance.Text.Append(delta);
+        _sink?.Partial(new PartialTranscript(turnId, LegRole.Ai, utterance.Text.ToString(), utterance.Start < 0 ? _mediaMs : utterance.StartMediaMs));
+    }
+
+    internal void OnAnswerDone(string turnId, string text, bool cancelled)
+    {
+        if (!cancelled && turnId != _discardedTurn)
+        {
+            _chain!.Paid();
+        }
+
+        if (_player.Find(turnId) is not { } utterance)
+        {
+            return;
+        }
+
+        utterance.Done = true;
+        if (!cancelled)
+        {
+            utterance.Text.Clear().Append(text);
+        }
+
+        PumpAnswers();
+    }
+
+    internal void OnToolCall(string callId, string name, string argumentsJson)
+    {
+        if (_outcome is not null)
+        {
+            return;
+        }
+
+        if (name == CallTool.EndCall.Name && _tools!.Contains(CallTool.EndCall))
+        {
+            Tell(new ToolCalled(callId, name, argumentsJson, """{"ok":true}"""));
+            _hangUpAfterAnswer = true;
             PumpAnswers();
+            return;
         }
-    }
 
-    void IProviderEvents.AnswerText(string turnId, string delta)
-    {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        if (_tools!.Any(tool => tool.Name == name))
         {
-            if (_outcome is not null || turnId == _discardedTurn)
+            if (_pendingTools.Count < MaxPendingTools && _pendingTools.TryAdd(callId, new ToolCalled(callId, name, argumentsJson, null)))
             {
-                return;
+                Tell(_pendingTools[callId]);
             }
 
-            var utterance = AnswerOf(turnId);
-            utterance.Text.Append(delta);
-            _sink?.Partial(new PartialTranscript(turnId, LegRole.Ai, utterance.Text.ToString(), utterance.Start < 0 ? _mediaMs : utterance.StartMediaMs));
+            return;
         }
+
+        string refusal = CallTool.All.Any(tool => tool.Name == name)
+            ? """{"error":"This tool is switched off; go on without it."}"""
+            : """{"error":"unknown tool"}""";
+        if (++_refusals > MaxRefusals)
+        {
+            // A model that asks for the same again and again says nothing to the caller meanwhile.
+            _refusals = 0;
+            _chain!.Active!.GaveUp("The assistant asked for tools that it does not have instead of answering.");
+            return;
+        }
+
+        var refused = new ToolCalled(callId, name, argumentsJson, refusal, Refused: true);
+        Tell(refused);
+        _chain!.Connection?.ProvideToolResult(refused);
+        _chain.Owes();
     }
 
-    void IProviderEvents.AnswerDone(string turnId, string text, bool cancelled)
+    internal void OnToolCancelled(string callId) => _pendingTools.Remove(callId);
+
+    /// <summary>The result of a tool that the assistant asked for; each once, whoever has the call by now.</summary>
+    private void OnToolResult(ProvideToolResult result)
     {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        if (!_pendingTools.Remove(result.CallId, out var call))
         {
-            if (_player.Find(turnId) is not { } utterance)
-            {
-                return;
-            }
-
-            utterance.Done = true;
-            if (!cancelled)
-            {
-                utterance.Text.Clear().Append(text);
-            }
-
-            PumpAnswers();
+            return;
         }
-    }
 
-    void IProviderEvents.ToolCall(string callId, string name, string argumentsJson)
-    {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
+        call = call with { Result = result.Output };
+        if (_chain!.Connection is { } provider)
         {
-            if (_outcome is not null)
-            {
-                return;
-            }
-
-            if (name == CallTool.EndCall.Name && _tools!.Contains(CallTool.EndCall))
-            {
-                _sink!.Fact(new ToolCalled(callId, name, argumentsJson, """{"ok":true}"""));
-                _hangUpAfterAnswer = true;
-                PumpAnswers();
-                return;
-            }
-
-            string refusal = CallTool.All.Any(tool => tool.Name == name)
-                ? """{"error":"This tool is switched off; go on without it."}"""
-                : """{"error":"unknown tool"}""";
-            _sink!.Fact(new ToolCalled(callId, name, argumentsJson, refusal, Refused: true));
-            _provider!.ProvideToolResult(callId, refusal);
+            Tell(call);
+            provider.ProvideToolResult(call);
+            _chain.Owes();
         }
-    }
-
-    void IProviderEvents.Usage(ProviderUsage usage)
-    {
-        lock (_gate)
+        else
         {
-            _usage = usage;
-        }
-    }
-
-    void IProviderEvents.Notice(string code, string message)
-    {
-        lock (_gate)
-        {
-            _sink?.Fact(new ProviderNotice(_providerName, code, message));
-        }
-    }
-
-    void IProviderEvents.Faulted(Exception exception)
-    {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
-        {
-            Fault(exception);
-        }
-    }
-
-    void IProviderEvents.Closed(ProviderEnd end, string detail)
-    {
-        using var scope = FlushScope.Enter();
-        lock (_gate)
-        {
-            _providerClosed = true;
-            var reason = (end, _providerReady) switch
-            {
-                (ProviderEnd.Unauthorized, _) => EndReason.ConnectProviderUnauthorized,
-                (_, false) => EndReason.ConnectProviderRefused,
-                (ProviderEnd.Expired, _) => EndReason.TalkProviderExpired,
-                (ProviderEnd.Error or ProviderEnd.Refused, _) => EndReason.TalkProviderError,
-                _ => EndReason.TalkProviderLost,
-            };
-            Finish(reason, detail);
-            CompleteWhenClosed();
+            // The next provider is told of it with the conversation, and answers with it.
+            Tell(call);
+            _bridge = Bridge.Takeover(BridgeKind.Answer);
         }
     }
 
@@ -318,7 +355,7 @@ public sealed partial class CallLoop : IProviderEvents
         {
             // The provider took the caller's words for a turn and answers it: so it was one.
             Interrupt(now);
-            _provider!.ResumeAnswers(answerNow: true);
+            ResumeAnswers(answerNow: true);
         }
 
         _bridge = Bridge.None;
@@ -332,7 +369,7 @@ public sealed partial class CallLoop : IProviderEvents
             _interruptedAtMs = _mediaMs;
             _judge.Begin(speaking.Id, now);
             _judge.Heard(speaking.Id, speaking.Partial, final: false);
-            _provider!.HoldAnswers();
+            _chain!.Connection?.HoldAnswers();
         }
 
         return utterance;
@@ -359,7 +396,7 @@ public sealed partial class CallLoop : IProviderEvents
             int length = (int)((utterance.End - Math.Max(0, utterance.Start)) / G711.BytesPerMs);
             if (length > 0)
             {
-                _sink?.Fact(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, HeardMs: length));
+                Tell(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, Interrupted: utterance.Cut, HeardMs: length));
             }
         }
 
@@ -372,13 +409,48 @@ public sealed partial class CallLoop : IProviderEvents
     /// <summary>The caller has come back from a break, and neither he nor the AI has said anything yet.</summary>
     private void PickUp(double now)
     {
-        if (_bridgeDueAt is { } due && now >= due && _providerReady)
+        if (_bridgeDueAt is not { } due || now < due || _chain?.Connection is not { } provider)
         {
-            _bridgeDueAt = null;
-            if (_bridge.Kind is BridgeKind.Answer or BridgeKind.Prompt)
-            {
-                _provider!.PickUp(_bridge.Words, _bridge.Kind == BridgeKind.Answer);
-            }
+            return;
+        }
+
+        _bridgeDueAt = null;
+        switch (_bridge.Kind)
+        {
+            case BridgeKind.None:
+                return;
+            case BridgeKind.Greeting:
+                provider.Greet();
+                break;
+            default:
+                provider.PickUp(_bridge.Words, _bridge.Kind switch
+                {
+                    BridgeKind.Answer => PickUpRest.Answer,
+                    BridgeKind.Continuation => PickUpRest.Continuation,
+                    _ => PickUpRest.Nothing,
+                });
+                break;
+        }
+
+        _chain.Owes();
+    }
+
+    private void Instruct(string text)
+    {
+        _chain!.Connection!.Instruct(text);
+        _chain.Owes();
+    }
+
+    private void ResumeAnswers(bool answerNow)
+    {
+        _chain!.Connection?.ResumeAnswers(answerNow);
+        if (answerNow)
+        {
+            _chain.Owes();
+        }
+        else
+        {
+            _chain.Paid();
         }
     }
 
@@ -393,7 +465,7 @@ public sealed partial class CallLoop : IProviderEvents
         {
             case Verdict.Interruption:
                 Interrupt(now);
-                _provider!.ResumeAnswers(answerNow: true);
+                ResumeAnswers(answerNow: true);
                 break;
 
             case Verdict.FalseAlarm:
@@ -401,8 +473,8 @@ public sealed partial class CallLoop : IProviderEvents
                 _falseAlarms.AddRange(_judge.Turns);
                 _judge.Close();
                 _callerStoppedAt = null;
-                _sink!.Fact(new FalseInterruption(turnId, _turns.Find(turn => turn.Id == turnId)?.Partial, _interruptedAtMs));
-                _provider!.ResumeAnswers(answerNow: false);
+                Tell(new FalseInterruption(turnId, _turns.Find(turn => turn.Id == turnId)?.Partial, _interruptedAtMs));
+                ResumeAnswers(answerNow: false);
                 _player.Resume(now);
                 PumpAnswers();
                 break;
@@ -416,7 +488,7 @@ public sealed partial class CallLoop : IProviderEvents
         _hangUpAfterAnswer = false;
         if (_player.Current is { } current)
         {
-            _sink!.Fact(new BargeIn(current.TurnId, _player.HeardMs(current, now), _clearMicros, _interruptedAtMs));
+            Tell(new BargeIn(current.TurnId, _player.HeardMs(current, now), _clearMicros, _interruptedAtMs));
         }
 
         DropAnswers(now);
@@ -439,18 +511,18 @@ public sealed partial class CallLoop : IProviderEvents
             string text = HeardText.Cut(utterance.Text.ToString().Trim(), heardMs, whole ? heardMs : knownMs);
             if (text.Length > 0)
             {
-                _sink?.Fact(new TurnFinished(utterance.TurnId, LegRole.Ai, text, utterance.StartMediaMs, utterance.StartMediaMs + heardMs, Interrupted: !whole, HeardMs: heardMs));
+                Tell(new TurnFinished(utterance.TurnId, LegRole.Ai, text, utterance.StartMediaMs, utterance.StartMediaMs + heardMs, Interrupted: !whole, HeardMs: heardMs));
             }
 
             if (!utterance.Done)
             {
                 _discardedTurn = utterance.TurnId;
-                _provider?.CancelAnswer();
+                _chain?.Connection?.CancelAnswer();
             }
 
-            if (!whole && _capabilities is { Truncates: true } && _outcome is null)
+            if (!whole && !utterance.Cut && _outcome is null && _chain is { Active.Provider.Capabilities.Truncates: true, Connection: { } provider })
             {
-                _provider?.Truncate(utterance.TurnId, heardMs);
+                provider.Truncate(utterance.TurnId, heardMs);
             }
         }
 

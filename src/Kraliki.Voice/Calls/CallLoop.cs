@@ -12,7 +12,7 @@ namespace Kraliki.Voice.Calls;
 
 /// <summary>What a stream needs to become a call: made once the carrier's <c>start</c> told whose stream it is.</summary>
 /// <param name="Comeback">The session's conversation goes on, after a break; null when it begins.</param>
-public sealed record CallAdmission(ICallSink Sink, IVoiceProvider Provider, ProviderSetup Setup, Comeback? Comeback = null);
+public sealed record CallAdmission(ICallSink Sink, ProviderOrder Providers, ProviderSetup Setup, Comeback? Comeback = null);
 
 /// <summary>Checks the stream's one-time token. Null refuses the call; the refusal is the caller's to audit.</summary>
 public delegate Task<CallAdmission?> AdmitCall(StreamStart start, CancellationToken cancellationToken);
@@ -49,7 +49,7 @@ public sealed partial class CallLoop : IMediaReceiver
     private readonly TwilioLink _link = new();
     private readonly AnswerPlayer _player;
     private readonly InterruptionJudge _judge;
-    private readonly AudioBacklog _backlog;
+    private readonly CallerTape _tape;
     private readonly AudioTap _tapAnswer;
     private readonly List<CallerTurn> _turns = [];
     private readonly StringBuilder _digits = new();
@@ -58,24 +58,19 @@ public sealed partial class CallLoop : IMediaReceiver
     private readonly HearingMatrix _hearing = HearingMatrix.Autopilot;
 
     private ICallSink? _sink;
-    private IProviderConnection? _provider;
-    private ProviderCapabilities? _capabilities;
+    private ProviderChain? _chain;
     private IReadOnlyList<CallTool>? _tools;
-    private string _providerName = "";
     private bool _started;
-    private bool _providerReady;
-    private bool _providerClosed;
     private bool _carrierClosed;
     private bool _hangUpAfterAnswer;
     private double _lastCarrierAt;
     private double _connectingSince;
-    private double? _stalledSince;
     private double? _callerStoppedAt;
     private double? _digitsDueAt;
     private double? _endedAt;
     private string? _discardedTurn;
     private CallOutcome? _outcome;
-    private ProviderUsage? _usage;
+
     // The conversation's time: the carrier's, plus what had passed before this stream.
     private long _mediaMs;
     private long _beganMs;
@@ -101,7 +96,7 @@ public sealed partial class CallLoop : IMediaReceiver
         _origin = time.GetTimestamp();
         _player = new AnswerPlayer(options);
         _judge = new InterruptionJudge(options);
-        _backlog = new AudioBacklog((int)(options.CallerBacklog.TotalMilliseconds / 20));
+        _tape = new CallerTape((int)(options.CallerBacklog.TotalMilliseconds / CallerTape.FrameMs));
         _tapAnswer = TapAnswer;
     }
 
@@ -121,7 +116,7 @@ public sealed partial class CallLoop : IMediaReceiver
         var outcome = await _completion.Task.ConfigureAwait(false);
         ticker.Remove(this);
         _admission.Dispose();
-        LogCallEnded(outcome.Reason, _framesIn, _player.FramesSent, _backlog.Dropped);
+        LogCallEnded(outcome.Reason, _framesIn, _player.FramesSent, _chain?.Dropped ?? 0);
         return outcome;
     }
 
@@ -138,18 +133,26 @@ public sealed partial class CallLoop : IMediaReceiver
                     break;
                 case var _ when _outcome is not null:
                     break;
-                case InstructProvider instruct when _providerReady:
-                    _provider!.Instruct(instruct.Text);
+                case InstructProvider instruct when _chain?.Connection is not null:
+                    Instruct(instruct.Text);
                     break;
                 case InstructProvider instruct:
                     _instructions.Add(instruct.Text);
                     break;
                 case OfferTools offer:
                     _tools = offer.Tools;
-                    _provider?.OfferTools(_tools);
+                    if (_chain is not null)
+                    {
+                        _chain.Tools = _tools;
+                        _chain.Connection?.OfferTools(_tools);
+                    }
+
                     break;
-                case ProvideToolResult result when _providerReady:
-                    _provider!.ProvideToolResult(result.CallId, result.Output);
+                case ProvideToolResult result when _chain is not null:
+                    OnToolResult(result);
+                    break;
+                case SwitchProvider change when _chain is not null:
+                    _chain.Switch(change, Now());
                     break;
             }
         }
@@ -264,35 +267,14 @@ public sealed partial class CallLoop : IMediaReceiver
             return;
         }
 
-        if (!_providerReady)
+        if (_chain is null)
         {
-            _backlog.Add(base64);
-        }
-        else if (!DrainBacklog() || !_provider!.SendAudio(base64))
-        {
-            _stalledSince ??= _lastCarrierAt;
-            _backlog.Add(base64);
+            _tape.Add(base64);
         }
         else
         {
-            _stalledSince = null;
+            _chain.Hear(base64, _lastCarrierAt);
         }
-    }
-
-    private bool DrainBacklog()
-    {
-        while (_backlog.Count > 0)
-        {
-            if (!_provider!.SendAudio(_backlog.Peek()))
-            {
-                return false;
-            }
-
-            _stalledSince = null;
-            _backlog.RemoveFirst();
-        }
-
-        return true;
     }
 
     private async Task AdmitAsync(StreamStart start)
@@ -344,14 +326,14 @@ public sealed partial class CallLoop : IMediaReceiver
             try
             {
                 _connectingSince = Now();
-                _sink.Fact(new CarrierConnected("twilio", start.CallSid, start.StreamSid));
-                _providerName = admission.Provider.Name;
-                _capabilities = admission.Provider.Capabilities;
-                _bridge = Bridge.Of(admission.Setup.History, admission.Comeback);
+                Tell(new CarrierConnected("twilio", start.CallSid, start.StreamSid));
+                _bridge = Bridge.Of(admission.Setup.Conversation.Recent, admission.Comeback);
+                _spokenTo = _bridge.Kind != BridgeKind.Greeting;
 
                 // An offer may have overtaken the admission, and is then the newer word.
                 _tools ??= admission.Setup.Tools;
-                _provider = admission.Provider.Connect(admission.Setup with { Tools = _tools }, this);
+                _chain = new ProviderChain(this, admission.Providers, admission.Setup with { Tools = _tools }, _tape, _options, _gate);
+                _chain.Start(Now());
             }
             catch (Exception e)
             {
@@ -363,7 +345,7 @@ public sealed partial class CallLoop : IMediaReceiver
 
     private void OnDigit(string digit)
     {
-        _sink?.Fact(new DtmfReceived(digit, _mediaMs));
+        Tell(new DtmfReceived(digit, _mediaMs));
         _digits.Append(digit);
         _digitsDueAt = digit == "#" ? Now() : Now() + _options.DigitPause.TotalMilliseconds;
         TellDigits(Now());
@@ -371,9 +353,9 @@ public sealed partial class CallLoop : IMediaReceiver
 
     private void TellDigits(double now)
     {
-        if (_digitsDueAt is { } due && now >= due && _providerReady && _outcome is null)
+        if (_digitsDueAt is { } due && now >= due && _chain?.Connection is not null && _outcome is null)
         {
-            _provider!.Instruct($"The caller pressed {string.Join(' ', _digits.ToString().ToCharArray())} on the telephone keypad.");
+            Instruct($"The caller pressed {string.Join(' ', _digits.ToString().ToCharArray())} on the telephone keypad.");
             _digits.Clear();
             _digitsDueAt = null;
         }
@@ -427,20 +409,16 @@ public sealed partial class CallLoop : IMediaReceiver
         {
             Finish(EndReason.TalkCarrierIdle, string.Create(CultureInfo.InvariantCulture, $"The carrier sent nothing for {_options.CarrierIdleTimeout.TotalSeconds:0} seconds."));
         }
-        else if (!_providerReady && now - _connectingSince >= _options.ProviderConnectTimeout.TotalMilliseconds)
+        else if (_chain is null)
         {
-            if (_provider is null)
+            if (now - _connectingSince >= _options.ProviderConnectTimeout.TotalMilliseconds)
             {
                 Finish(EndReason.ConnectCarrierRefused, "The call could not be looked up in time.");
             }
-            else
-            {
-                Finish(EndReason.ConnectProviderTimeout, string.Create(CultureInfo.InvariantCulture, $"{_providerName} did not answer within {_options.ProviderConnectTimeout.TotalSeconds:0} seconds."));
-            }
         }
-        else if (_stalledSince is { } since && now - since >= _options.ProviderStallTimeout.TotalMilliseconds)
+        else
         {
-            Finish(EndReason.TalkProviderStalled, string.Create(CultureInfo.InvariantCulture, $"{_providerName} took no audio for {_options.ProviderStallTimeout.TotalSeconds:0} seconds."));
+            _chain.Tick(now);
         }
     }
 
@@ -532,18 +510,18 @@ public sealed partial class CallLoop : IMediaReceiver
     /// <summary>A provider ends a turn by silence, and from a closed line none comes: without it the last words would never be written down.</summary>
     private void EndLastTurn()
     {
-        if (_providerReady && !_providerClosed && _turns is [.., { StoppedMs: null }] && DrainBacklog())
+        if (_chain?.Connection is { } provider && _turns is [.., { StoppedMs: null }] && _chain.Feed(Now()))
         {
             // Nobody would hear an answer to them.
-            _provider!.HoldAnswers();
-            for (int i = 0; i < LastSilenceFrames && _provider.SendAudio(SilentFrame); i++)
+            provider.HoldAnswers();
+            for (int i = 0; i < LastSilenceFrames && provider.SendAudio(SilentFrame); i++)
             {
             }
         }
     }
 
     /// <summary>Closes the provider once no words are awaited, and completes once both sides are closed or the deadline is over.</summary>
-    private void CompleteWhenClosed()
+    internal void CompleteWhenClosed()
     {
         if (_outcome is null || _admitting || _completed)
         {
@@ -551,14 +529,14 @@ public sealed partial class CallLoop : IMediaReceiver
         }
 
         double sinceEnd = Now() - _endedAt!.Value;
-        bool wordsAwaited = _providerReady && !_providerClosed && _turns.Count > 0 && sinceEnd < _options.LastWordsGrace.TotalMilliseconds;
+        bool wordsAwaited = _chain?.Connection is not null && _turns.Count > 0 && sinceEnd < _options.LastWordsGrace.TotalMilliseconds;
         if (wordsAwaited)
         {
             return;
         }
 
-        _provider?.Close();
-        bool closed = _carrierClosed && (_provider is null || _providerClosed);
+        _chain?.Close();
+        bool closed = _carrierClosed && _chain is not { AllClosed: false };
         if (!closed && sinceEnd < _options.LastWordsGrace.TotalMilliseconds + _options.CloseTimeout.TotalMilliseconds)
         {
             return;
@@ -573,12 +551,12 @@ public sealed partial class CallLoop : IMediaReceiver
 
         _turns.ForEach(GiveUp);
         _turns.Clear();
-        _sink?.Fact(MediaEndedFact());
+        Tell(MediaEndedFact());
 
         // That was the last fact; a provider that was not waited for may still report.
         _sink = null;
         _player.Dispose();
-        _backlog.Dispose();
+        _tape.Dispose();
         _completion.TrySetResult(_outcome);
     }
 
@@ -587,12 +565,24 @@ public sealed partial class CallLoop : IMediaReceiver
     {
         if (turn.Partial.Length > 0)
         {
-            _sink?.Fact(new TurnFinished(turn.Id, LegRole.Caller, turn.Partial, turn.StartMs, turn.StoppedMs ?? _mediaMs, Interrupted: true));
+            Tell(new TurnFinished(turn.Id, LegRole.Caller, turn.Partial, turn.StartMs, turn.StoppedMs ?? _mediaMs, Interrupted: true));
         }
     }
 
     private MediaEnded MediaEndedFact()
-        => new(_outcome!.Reason, _outcome.Detail, _framesIn, _player.FramesSent, _backlog.Dropped, [.. _firstAnswerMs], _usage);
+        => new(_outcome!.Reason, _outcome.Detail, _framesIn, _player.FramesSent, _chain?.Dropped ?? 0, [.. _firstAnswerMs], _chain?.Usage);
+
+    /// <summary>The call is over; only last words are awaited.</summary>
+    internal bool Over => _outcome is not null;
+
+    /// <summary>Tells the session, and whoever takes the conversation over.</summary>
+    internal void Tell(SessionFact fact)
+    {
+        _sink?.Fact(fact);
+        _chain?.Remember(fact);
+    }
+
+    internal void LogFault(Exception e) => LogCallFault(e);
 
     private void Fault(Exception e)
     {
@@ -601,15 +591,20 @@ public sealed partial class CallLoop : IMediaReceiver
     }
 
     /// <summary>Milliseconds since the loop was made.</summary>
-    private double Now() => _time.GetElapsedTime(_origin).TotalMilliseconds;
+    internal double Now() => _time.GetElapsedTime(_origin).TotalMilliseconds;
 
-    private sealed class CallerTurn(string id, long startMs)
+    private sealed class CallerTurn(string id, long startMs, long tapeStart)
     {
         public string Id { get; } = id;
 
         public long StartMs { get; } = startMs;
 
+        /// <summary>Where it begins on the tape.</summary>
+        public long TapeStart { get; } = tapeStart;
+
         public long? StoppedMs { get; set; }
+
+        public long? TapeEnd { get; set; }
 
         public string Partial { get; set; } = "";
     }

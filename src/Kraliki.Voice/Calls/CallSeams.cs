@@ -41,5 +41,13 @@ public sealed record ProvideToolResult(string CallId, string Output) : CallComma
 /// <summary>From now on the assistant may use these tools and no others.</summary>
 public sealed record OfferTools(IReadOnlyList<CallTool> Tools) : CallCommand;
 
+/// <summary>Another provider is to have the conversation: it is connected first, and takes over when nobody is in the middle of anything.</summary>
+/// <param name="By">An e-mail address, or <c>server</c>.</param>
+/// <param name="AtOnce">As soon as it is ready, in the middle of a sentence if need be.</param>
+public sealed record SwitchProvider(IVoiceProvider Target, string Reason, string By, bool AtOnce = false) : CallCommand
+{
+    internal SwitchCause Cause { get; init; } = SwitchCause.Requested;
+}
+
 /// <summary>How a call's media ended on this node.</summary>
 public sealed record CallOutcome(EndReason Reason, string Detail);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Kraliki.Contracts;
 
 namespace Kraliki.Voice.Providers;
@@ -24,13 +25,29 @@ public sealed record ProviderCapabilities(
     bool DetectsTurns,
     bool Truncates,
     bool SpeaksFirst,
-    string? Model = null);
+    string? Model = null)
+{
+    /// <summary>How long one connection may live; the chain moves the call to a fresh one before. Null: for ever.</summary>
+    public TimeSpan? Lifetime { get; init; }
+
+    /// <summary>How much of an earlier conversation it is given, in tokens; what is older is given in short.</summary>
+    public int ContextTokens { get; init; } = 8_000;
+}
 
 /// <param name="Instructions">What the assistant is and does, in plain language.</param>
-/// <param name="History">Finished turns of this session before this connection (a continued call), oldest first.</param>
+/// <param name="Conversation">What was said and done in this session before this connection.</param>
 /// <param name="Tools">What the assistant may ask for at first; <see cref="IProviderConnection.OfferTools"/> changes it.</param>
-public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnlyList<TurnFinished> History, IReadOnlyList<CallTool> Tools)
+public sealed record ProviderSetup(Guid SessionId, string Instructions, ConversationContext Conversation, IReadOnlyList<CallTool> Tools)
 {
+    /// <summary>The provider's name for a voice; null takes the configured one.</summary>
+    public string? Voice { get; init; }
+
+    /// <summary>What is spoken, BCP 47 (<c>en-US</c>); null leaves it to the provider.</summary>
+    public string? Language { get; init; }
+
+    /// <summary>From <see cref="IProviderConnection.ResumeHandle"/> of an earlier connection to the same provider, which then knows the conversation already.</summary>
+    public string? ResumeHandle { get; init; }
+
     /// <summary>Told to the provider, so that its records can be matched with ours.</summary>
     public string? RequestId { get; init; }
 
@@ -40,12 +57,24 @@ public sealed record ProviderSetup(Guid SessionId, string Instructions, IReadOnl
 
 /// <summary>Something that the assistant may ask the server to do. It proposes; the call loop decides, by what is offered at that moment.</summary>
 /// <param name="Description">When to use it, for the model.</param>
-public sealed record CallTool(string Name, string Description)
+/// <param name="Parameters">JSON schema of its arguments, an object; null takes none.</param>
+public sealed record CallTool(string Name, string Description, string? Parameters = null)
 {
     /// <summary>No arguments; hangs up once the answer in progress was heard.</summary>
     public static readonly CallTool EndCall = new("end_call", "Hangs up. Call it after saying goodbye, when the caller has nothing more to ask.");
 
+    private static readonly JsonElement NoParameters = Parse("""{"type":"object","properties":{}}""");
+
     public static IReadOnlyList<CallTool> All { get; } = [EndCall];
+
+    /// <summary><see cref="Parameters"/>, or the schema of an object without members.</summary>
+    public JsonElement Schema => Parameters is null ? NoParameters : Parse(Parameters);
+
+    private static JsonElement Parse(string schema)
+    {
+        using var document = JsonDocument.Parse(schema);
+        return document.RootElement.Clone();
+    }
 }
 
 /// <summary>One live conversation with a provider.</summary>
@@ -62,12 +91,11 @@ public interface IProviderConnection
     /// <summary>Asks the assistant to open the conversation.</summary>
     void Greet();
 
-    /// <summary>
-    /// The conversation of <see cref="ProviderSetup.History"/> goes on after a break in the line: the assistant says
-    /// <paramref name="words"/> (empty: none) and then, when <paramref name="answer"/>, answers what the caller said last; an
-    /// answer that was cut off it gives again.
-    /// </summary>
-    void PickUp(string words, bool answer);
+    /// <summary>The conversation of <see cref="ProviderSetup.Conversation"/> goes on: the assistant says <paramref name="words"/> (empty: none) and then what <paramref name="rest"/> tells.</summary>
+    void PickUp(string words, PickUpRest rest);
+
+    /// <summary>What was said and done elsewhere since this connection began, oldest first: it is remembered, and answered only when asked for.</summary>
+    void Remember(IReadOnlyList<SessionFact> happened);
 
     /// <summary>Stops the answer that is being produced, if any; its remaining audio will be ignored by the loop.</summary>
     void CancelAnswer();
@@ -94,10 +122,28 @@ public interface IProviderConnection
     /// <summary>From now on the assistant may ask for these tools and no others. What it had asked for before may still arrive.</summary>
     void OfferTools(IReadOnlyList<CallTool> tools);
 
-    void ProvideToolResult(string callId, string output);
+    /// <summary>The result of a tool, once; the assistant answers with it. Another connection may have asked for it: then the request itself is news as well.</summary>
+    /// <param name="call">With its result.</param>
+    void ProvideToolResult(ToolCalled call);
+
+    /// <summary>A fresh connection to the same provider that is given this goes on where this one is; null when the provider has no such thing.</summary>
+    string? ResumeHandle => null;
 
     /// <summary>Ends the conversation. <see cref="IProviderEvents.Closed"/> still follows, once.</summary>
     void Close();
+}
+
+/// <summary>What is to be said first on a connection that takes over a conversation.</summary>
+public enum PickUpRest
+{
+    /// <summary>Nothing more than the words.</summary>
+    Nothing,
+
+    /// <summary>The answer to what the caller said last; one that was cut off is given again from its beginning.</summary>
+    Answer,
+
+    /// <summary>The rest of the assistant's own last turn, which was cut off where the conversation ends; what was heard is not repeated.</summary>
+    Continuation,
 }
 
 /// <summary>What a provider connection reports. Raised from any thread, one at a time per connection; spans are valid during the call only.</summary>
@@ -130,7 +176,17 @@ public interface IProviderEvents
     /// <summary>The assistant wants a tool.</summary>
     void ToolCall(string callId, string name, string argumentsJson);
 
+    /// <summary>It wants a tool's result no more: the caller has interrupted.</summary>
+    void ToolCancelled(string callId);
+
+    /// <summary>What the whole connection has used so far.</summary>
     void Usage(ProviderUsage usage);
+
+    /// <summary>An answer that is due will not come, though the connection lives: rate limit, refused content, an error of the model.</summary>
+    void AnswerFailed(string code, string message);
+
+    /// <summary>The provider will close this connection soon; the conversation should be on another one by then.</summary>
+    void Expiring(TimeSpan left);
 
     /// <summary>Something went wrong that did not end the conversation.</summary>
     void Notice(string code, string message);

@@ -16,7 +16,7 @@ public sealed class CallEndTests
     public async Task A_provider_that_cannot_even_be_asked_ends_the_call()
     {
         var (carrier, outcome) = Run((_, _) => Task.FromResult<CallAdmission?>(
-            new(_sink, new BrokenProvider(), new ProviderSetup(Guid.CreateVersion7(), "", [], CallTool.All))));
+            new(_sink, ProviderOrder.Only(new BrokenProvider()), new ProviderSetup(Guid.CreateVersion7(), "", ConversationContext.Empty, CallTool.All))));
         carrier.Start();
         Assert.Equal(EndReason.TalkServerFault, (await Ended(outcome)).Reason);
         Assert.IsType<MediaEnded>(_sink.Facts[^1]);

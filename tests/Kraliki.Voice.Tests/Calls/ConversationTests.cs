@@ -200,12 +200,12 @@ public sealed class ConversationTests
         call.After(3000);
         call.Provider.AcceptsAudio = true;
         call.After(20);
-        Assert.Equal(101, call.Provider.FramesHeard);
+        Assert.Equal(100, call.Provider.FramesHeard);
 
         call.Provider.ClosedByLoop = () => call.Provider.Events.Closed(ProviderEnd.Requested, "");
         call.Carrier.HangUp();
         await call.Outcome;
-        Assert.Equal(50, call.Sink.Ended.FramesDropped);
+        Assert.Equal(51, call.Sink.Ended.FramesDropped);
     }
 
     [Fact]

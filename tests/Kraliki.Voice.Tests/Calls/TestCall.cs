@@ -16,11 +16,13 @@ internal sealed class TestCall
     private readonly CallLoop _loop;
     private bool _callerAudio = true;
 
-    public TestCall(CallOptions? options = null, bool admit = true, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null)
+    public TestCall(
+        CallOptions? options = null, bool admit = true, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null, Func<ScriptedProvider, ProviderOrder>? providers = null)
     {
         Carrier = new MemoryCarrier(Time);
         Provider = new ScriptedProvider();
-        var admission = new CallAdmission(Sink, Provider, new ProviderSetup(Guid.CreateVersion7(), "Be kind.", history ?? [], CallTool.All), comeback);
+        var setup = new ProviderSetup(Guid.CreateVersion7(), "Be kind.", new ConversationContext(history ?? []), CallTool.All);
+        var admission = new CallAdmission(Sink, providers?.Invoke(Provider) ?? ProviderOrder.Only(Provider), setup, comeback);
         _loop = new CallLoop(Carrier.Socket, (_, _) => Task.FromResult(admit ? admission : null), options ?? new CallOptions(), Time, NullLogger<CallLoop>.Instance);
         Outcome = _loop.RunAsync(TestContext.Current.CancellationToken);
     }
@@ -98,6 +100,19 @@ internal sealed class TestCall
         return this;
     }
 
+    /// <summary>The caller's line carries the sound of speech, whatever the provider makes of it.</summary>
+    public TestCall CallerSpeaks(int milliseconds)
+    {
+        for (int passed = 0; passed < milliseconds; passed += 20)
+        {
+            Time.Advance(TimeSpan.FromMilliseconds(20));
+            Carrier.Play(20);
+            Carrier.SendFrame(voice: true);
+        }
+
+        return this;
+    }
+
     public static byte[] Speech(int milliseconds)
     {
         var audio = new byte[milliseconds * G711.BytesPerMs];
@@ -144,9 +159,11 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
 
     public int FramesHeard { get; private set; }
 
+    public int Connections { get; private set; }
+
     public bool AcceptsAudio { get; set; } = true;
 
-    public string Name => "scripted";
+    public string Name { get; init; } = "scripted";
 
     public ProviderCapabilities Capabilities { get; } = new([VoiceStrategy.Realtime], DetectsTurns: true, Truncates: true, SpeaksFirst: true, "model-1");
 
@@ -154,6 +171,7 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
     {
         Events = events;
         Setup = setup;
+        Connections++;
         return this;
     }
 
@@ -173,7 +191,9 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
 
     public void Greet() => Asked.Add("greet");
 
-    public void PickUp(string words, bool answer) => Asked.Add($"pick up{(answer ? " and answer" : "")}: {words}");
+    public void PickUp(string words, PickUpRest rest) => Asked.Add($"pick up{(rest == PickUpRest.Nothing ? "" : $" and {(rest == PickUpRest.Answer ? "answer" : "continue")}")}: {words}");
+
+    public void Remember(IReadOnlyList<SessionFact> happened) => Asked.AddRange(happened.Select(fact => $"remember {(fact as TurnFinished)?.Text ?? fact.GetType().Name}"));
 
     public void CancelAnswer() => Asked.Add("cancel");
 
@@ -187,7 +207,7 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
 
     public void OfferTools(IReadOnlyList<CallTool> tools) => Asked.Add($"offer {string.Join(' ', tools.Select(tool => tool.Name))}".TrimEnd());
 
-    public void ProvideToolResult(string callId, string output) => Asked.Add($"tool {callId} {output}");
+    public void ProvideToolResult(ToolCalled call) => Asked.Add($"tool {call.CallId} {call.Result}");
 
     public void Close()
     {
@@ -236,10 +256,20 @@ internal sealed class MemoryCarrier : ByteTransport
         Send("""{"event":"start","sequenceNumber":"1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"CA1","tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{"token":"t1"}},"streamSid":"MZ1"}""");
     }
 
-    public void SendFrame()
+    public int FramesSent { get; private set; }
+
+    /// <param name="voice">A tone of 500 Hz; otherwise silence.</param>
+    public void SendFrame(bool voice = false)
     {
         _timestamp += 20;
-        Send($$"""{"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1","timestamp":"{{_timestamp}}","payload":"{{Convert.ToBase64String(new byte[160])}}"},"streamSid":"MZ1"}""");
+        FramesSent++;
+        var frame = new byte[160];
+        for (int i = 0; i < frame.Length; i++)
+        {
+            frame[i] = !voice ? G711.Silence : i % 16 < 8 ? (byte)0x10 : (byte)0x90;
+        }
+
+        Send($$"""{"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1","timestamp":"{{_timestamp}}","payload":"{{Convert.ToBase64String(frame)}}"},"streamSid":"MZ1"}""");
     }
 
     public void HangUp()

@@ -93,6 +93,12 @@ internal sealed class ProviderRecorder : IProviderEvents
 
     public void ToolCall(string callId, string name, string argumentsJson) => Write($"tool {name}");
 
+    public void ToolCancelled(string callId) => Write($"tool {callId} cancelled");
+
+    public void AnswerFailed(string code, string message) => Write($"failed {code} {message}");
+
+    public void Expiring(TimeSpan left) => Write($"expiring {left.TotalSeconds}");
+
     public void Usage(ProviderUsage usage)
     {
     }

@@ -30,6 +30,12 @@ internal sealed class QuietEvents : IProviderEvents
 
     public void ToolCall(string callId, string name, string argumentsJson) => Others++;
 
+    public void ToolCancelled(string callId) => Others++;
+
+    public void AnswerFailed(string code, string message) => Others++;
+
+    public void Expiring(TimeSpan left) => Others++;
+
     public void Usage(ProviderUsage usage) => Others++;
 
     public void Notice(string code, string message) => Others++;

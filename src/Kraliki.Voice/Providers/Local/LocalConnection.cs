@@ -66,12 +66,8 @@ internal sealed class LocalConnection : IProviderConnection
         _events = events;
         _tools = setup.Tools;
         _hear = Hear;
-        _conversation =
-        [
-            .. from turn in setup.History
-               where turn.Speaker is LegRole.Caller or LegRole.Ai
-               select new TalkTurn(turn.Speaker == LegRole.Caller ? TalkRole.Caller : TalkRole.Assistant, turn.Text),
-        ];
+        _conversation = [];
+        Add(setup.Conversation.Recent);
     }
 
     public void Start() => _ = Task.Run(RunAsync);
@@ -93,17 +89,22 @@ internal sealed class LocalConnection : IProviderConnection
     public void Greet() => Post(() =>
         Answer(SmallTalk.Literal(_setup.Instructions) is { } words ? new TalkReply(words) : SmallTalk.Next(_conversation)));
 
-    public void PickUp(string words, bool answer) => Post(() =>
+    public void PickUp(string words, PickUpRest rest) => Post(() =>
     {
-        if (answer && _conversation is [.., { Role: TalkRole.Assistant }])
+        string heard = "";
+        if (rest != PickUpRest.Nothing && _conversation is [.., { Role: TalkRole.Assistant } cut])
         {
-            // Cut off in the middle: it is given again, from its beginning.
+            // Cut off in the middle: it is thought of again, and what was heard is left out.
             _conversation.RemoveAt(_conversation.Count - 1);
+            heard = rest == PickUpRest.Continuation ? cut.Text : "";
         }
 
-        var reply = answer ? SmallTalk.Next(_conversation) : new TalkReply("");
-        Answer(reply with { Text = $"{words} {reply.Text}".Trim() });
+        var reply = rest == PickUpRest.Nothing ? new TalkReply("") : SmallTalk.Next(_conversation);
+        string text = heard.Length > 0 && reply.Text.StartsWith(heard, StringComparison.OrdinalIgnoreCase) ? reply.Text[heard.Length..] : reply.Text;
+        Answer(reply with { Text = $"{words} {text}".Trim() });
     });
+
+    public void Remember(IReadOnlyList<SessionFact> happened) => Post(() => Add(happened));
 
     public void CancelAnswer() => Post(() => _answers.ForEach(answer => answer.Cancelled = true));
 
@@ -141,12 +142,24 @@ internal sealed class LocalConnection : IProviderConnection
 
     public void OfferTools(IReadOnlyList<CallTool> tools) => Post(() => _tools = tools);
 
-    /// <summary>The only tool is <c>end_call</c>, whose result changes nothing.</summary>
-    public void ProvideToolResult(string callId, string output)
+    /// <summary>It reads the result out: small talk has no thoughts of its own about it.</summary>
+    public void ProvideToolResult(ToolCalled call)
     {
+        if (call.Name != CallTool.EndCall.Name)
+        {
+            Instruct($"The result of {call.Name} is: {call.Result}");
+        }
     }
 
     public void Close() => Post(() => _closing = true);
+
+    private void Add(IReadOnlyList<SessionFact> happened) => _conversation.AddRange(happened.Select(fact => fact switch
+    {
+        TurnFinished { Speaker: LegRole.Caller } turn => new TalkTurn(TalkRole.Caller, turn.Text),
+        TurnFinished { Speaker: LegRole.Ai } turn => new TalkTurn(TalkRole.Assistant, turn.Text),
+        OperatorText line => new TalkTurn(TalkRole.Operator, line.Text),
+        _ => null,
+    }).OfType<TalkTurn>());
 
     private void Post(Action step)
     {

@@ -30,6 +30,10 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     private readonly List<string> _committedWhileHeld = [];
     private readonly List<string> _forgotten = [];
     private volatile MediaSocket? _socket;
+    private readonly string _instructions = setup.Conversation.Instruct(setup.Instructions);
+
+    // Tools that this connection asked for; others were asked for by the one before.
+    private readonly HashSet<string> _asked = [];
     private IReadOnlyList<CallTool> _tools = setup.Tools;
     private bool _configured;
     private bool _ready;
@@ -68,14 +72,27 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         return true;
     }
 
-    public void Greet() => Create(new ResponseCreate(new ResponseSettings($"{setup.Instructions}\nThe call has just been answered: greet the caller first, briefly.")));
+    public void Greet() => Create(new ResponseCreate(new ResponseSettings($"{_instructions}\nThe call has just been answered: greet the caller first, briefly.")));
 
-    public void PickUp(string words, bool answer)
+    public void PickUp(string words, PickUpRest rest)
     {
         const string broke = "The line was interrupted for a moment and the caller is back.";
-        Create(new ResponseCreate(words.Length == 0 && answer ? null : new ResponseSettings(answer
-            ? $"{setup.Instructions}\n{broke} Answer what the caller said last; if your answer was cut off, give it again. Begin with: {words}"
-            : $"{setup.Instructions}\n{broke} Answer nothing, and only say: {words}")));
+        string? task = (words.Length > 0, rest) switch
+        {
+            (_, PickUpRest.Continuation) => "Your last turn was cut off after what you see of it, and the caller heard that much. Say only the rest of it, from where it stops, without repeating anything and without a word about it.",
+            (true, PickUpRest.Answer) => $"{broke} Answer what the caller said last; if your answer was cut off, give it again. Begin with: {words}",
+            (true, _) => $"{broke} Answer nothing, and only say: {words}",
+            _ => null,
+        };
+        Create(new ResponseCreate(task is null ? null : new ResponseSettings($"{_instructions}\n{task}")));
+    }
+
+    public void Remember(IReadOnlyList<SessionFact> happened)
+    {
+        foreach (var fact in happened)
+        {
+            SendItem(fact);
+        }
     }
 
     public void CancelAnswer()
@@ -179,9 +196,14 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         }
     }
 
-    public void ProvideToolResult(string callId, string output)
+    public void ProvideToolResult(ToolCalled call)
     {
-        Send(new ItemCreate(new RealtimeItem(Type: "function_call_output", CallId: callId, Output: output)), OpenAiJson.Default.ItemCreate);
+        if (!_asked.Remove(call.CallId))
+        {
+            SendToolRequest(call);
+        }
+
+        SendToolResult(call);
         Create(new ResponseCreate());
     }
 
@@ -456,6 +478,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             }
             else if (item is { Type: "function_call", CallId: not null, Name: not null } && !cancelled)
             {
+                _asked.Add(item.CallId);
                 events.ToolCall(item.CallId, item.Name, item.Arguments ?? "{}");
             }
         }
@@ -478,7 +501,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         if (response?.Status == "failed")
         {
             var error = response.StatusDetails?.Error;
-            events.Notice(error?.Code ?? "response_failed", error?.Message ?? "OpenAI could not produce an answer.");
+            events.AnswerFailed(error?.Code ?? "response_failed", error?.Message ?? "OpenAI could not produce an answer.");
         }
 
         if (_createWhenDone)
@@ -515,6 +538,13 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 _knownDetail = $"OpenAI refused the session: {error.Message}";
                 break;
 
+            case var _ when !_ready:
+                // Nothing was agreed on yet, and nothing will be: what it refused is the session itself.
+                _knownEnd = ProviderEnd.Refused;
+                _knownDetail = $"OpenAI refused the session: {error?.Message}";
+                _socket?.Close(1000, "");
+                break;
+
             default:
                 events.Notice(error?.Code ?? error?.Type ?? "error", error?.Message ?? "OpenAI reported an error without a message.");
                 break;
@@ -532,23 +562,45 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                     new AudioSettings(
                         new AudioInput(Detection(createResponse: true), pcmu, new Transcription(options.TranscriptionModel)),
                         new AudioOutput(pcmu, options.Voice)),
-                    setup.Instructions,
+                    _instructions,
                     ["audio"],
                     Settings(_tools))),
                 OpenAiJson.Default.SessionUpdate);
         }
 
-        foreach (var turn in setup.History)
+        Remember(setup.Conversation.Recent);
+    }
+
+    private void SendItem(SessionFact fact)
+    {
+        switch (fact)
         {
-            bool caller = turn.Speaker == LegRole.Caller;
-            Send(
-                new ItemCreate(new RealtimeItem(Type: "message", Role: caller ? "user" : "assistant", Content: [new RealtimeContent(caller ? "input_text" : "output_text", turn.Text)])),
-                OpenAiJson.Default.ItemCreate);
+            case TurnFinished turn:
+                bool caller = turn.Speaker == LegRole.Caller;
+                Send(
+                    new ItemCreate(new RealtimeItem(Type: "message", Role: caller ? "user" : "assistant", Content: [new RealtimeContent(caller ? "input_text" : "output_text", turn.Text)])),
+                    OpenAiJson.Default.ItemCreate);
+                break;
+            case OperatorText line:
+                Send(
+                    new ItemCreate(new RealtimeItem(Type: "message", Role: "system", Content: [new RealtimeContent("input_text", line.Text)])),
+                    OpenAiJson.Default.ItemCreate);
+                break;
+            case ToolCalled { Result: not null } call:
+                SendToolRequest(call);
+                SendToolResult(call);
+                break;
         }
     }
 
+    private void SendToolRequest(ToolCalled call)
+        => Send(new ItemCreate(new RealtimeItem(Type: "function_call", CallId: call.CallId, Name: call.Name, Arguments: call.Arguments)), OpenAiJson.Default.ItemCreate);
+
+    private void SendToolResult(ToolCalled call)
+        => Send(new ItemCreate(new RealtimeItem(Type: "function_call_output", CallId: call.CallId, Output: call.Result)), OpenAiJson.Default.ItemCreate);
+
     private static IReadOnlyList<ToolSettings> Settings(IReadOnlyList<CallTool> tools) =>
-        [.. tools.Select(tool => new ToolSettings("function", tool.Name, tool.Description, new ToolParameters("object", new Dictionary<string, string>())))];
+        [.. tools.Select(tool => new ToolSettings("function", tool.Name, tool.Description, tool.Schema))];
 
     private TurnDetection Detection(bool createResponse) => new("server_vad", options.SilenceMs, createResponse, InterruptResponse: false);
 

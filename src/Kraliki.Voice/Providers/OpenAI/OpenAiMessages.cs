@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Kraliki.Voice.Providers.OpenAI;
@@ -72,9 +73,7 @@ internal sealed record Transcription(string Model);
 
 internal sealed record TurnDetection(string Type, int SilenceDurationMs, bool CreateResponse, bool InterruptResponse);
 
-internal sealed record ToolSettings(string Type, string Name, string Description, ToolParameters Parameters);
-
-internal sealed record ToolParameters(string Type, IReadOnlyDictionary<string, string> Properties);
+internal sealed record ToolSettings(string Type, string Name, string Description, JsonElement Parameters);
 
 internal sealed record ItemCreate(RealtimeItem Item)
 {

@@ -29,7 +29,12 @@ public sealed class OpenAiProvider(OpenAiOptions options, TimeProvider time) : I
     public string Name => "openai";
 
     public ProviderCapabilities Capabilities { get; } =
-        new([VoiceStrategy.Realtime], DetectsTurns: true, Truncates: true, SpeaksFirst: true, options.Model);
+        new([VoiceStrategy.Realtime], DetectsTurns: true, Truncates: true, SpeaksFirst: true, options.Model)
+        {
+            // docs/protocols/openai-realtime.md: a session ends after 60 minutes.
+            Lifetime = TimeSpan.FromMinutes(60),
+            ContextTokens = 16_000,
+        };
 
     public IProviderConnection Connect(ProviderSetup setup, IProviderEvents events)
     {

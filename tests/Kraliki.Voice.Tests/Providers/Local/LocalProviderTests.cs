@@ -125,7 +125,7 @@ public sealed class LocalProviderTests
 
     private async Task<IProviderConnection> Connect(params TurnFinished[] history)
     {
-        var connection = new LocalProvider(SharedEar.Recognizers).Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", history, CallTool.All), _events);
+        var connection = new LocalProvider(SharedEar.Recognizers).Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", new ConversationContext(history), CallTool.All), _events);
         await _events.Await("connected");
         return connection;
     }

@@ -222,7 +222,7 @@ public sealed class OpenAiConnectionTests
     private static readonly string[] Values = ["null", "7", "-1e999", "true", "[]", "[null]", "{}", "\"\"", "\"\\ud800\"", "\"item_x\"", "99999999999999999999"];
 
     private static OpenAiConnection New(IProviderEvents events)
-        => new(new OpenAiOptions { ApiKey = "k" }, new ProviderSetup(Guid.CreateVersion7(), "", [], CallTool.All), events, new FakeTimeProvider());
+        => new(new OpenAiOptions { ApiKey = "k" }, new ProviderSetup(Guid.CreateVersion7(), "", ConversationContext.Empty, CallTool.All), events, new FakeTimeProvider());
 
     private static string Type(string message)
     {

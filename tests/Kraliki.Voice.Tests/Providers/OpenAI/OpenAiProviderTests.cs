@@ -116,13 +116,13 @@ public sealed class OpenAiProviderTests : IAsyncLifetime
     [Fact]
     public async Task Wrong_key_is_named_as_the_cause()
     {
-        _ = Provider("sk-wrong").Connect(new(Guid.CreateVersion7(), "", [], CallTool.All), _events);
+        _ = Provider("sk-wrong").Connect(new(Guid.CreateVersion7(), "", ConversationContext.Empty, CallTool.All), _events);
         Assert.Contains("API key", await _events.Await("closed Unauthorized"), StringComparison.Ordinal);
     }
 
     private async Task<IProviderConnection> Connect(params TurnFinished[] history)
     {
-        var connection = Provider("sk-test").Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", history, CallTool.All), _events);
+        var connection = Provider("sk-test").Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", new ConversationContext(history), CallTool.All), _events);
         await _events.Await("connected");
         return connection;
     }

@@ -1,0 +1,533 @@
+using Kraliki.Contracts;
+using Kraliki.LocalSpeech;
+using Kraliki.Voice.Providers;
+
+namespace Kraliki.Voice.Calls;
+
+/// <summary>Keeps a provider on the line: connects, watches, replaces. The call's turn taking knows only that there is one, or none for a moment.</summary>
+/// <remarks>
+/// <code>
+///  tape ──► active leg ──► events ──► the call
+///             ▲   │ dies, owes too long, takes no audio
+///   switch    │   ▼
+///  standby ───┴─ failover: former leg on probation · a standby that is there · the next healthy one · the same again after
+///                1, 2, 4, 8, 16 s · last resort
+/// </code>
+/// <para>Make before break: a switch connects a <b>standby</b> and hands over when nobody is in the middle of anything; the one
+/// before stays as <b>former</b> until the new one has proven itself, and gets the call back when it does not.</para>
+/// <para>What the caller says is kept on a tape. A new provider hears again what the one before did not write down, so no
+/// word is lost and none is told twice. What the caller is hearing plays on from the player meanwhile.</para>
+/// <para>Guarded by the call's gate.</para>
+/// </remarks>
+internal sealed class ProviderChain
+{
+    // One try after each, when no healthy provider is at hand; ± 20 %, so that calls do not come back in step.
+    private static readonly TimeSpan[] Waits = [.. new[] { 1, 2, 4, 8, 16 }.Select(seconds => TimeSpan.FromSeconds(seconds))];
+
+    // A caller waits: with somebody else to ask, a connection that is not ready by then is not waited for.
+    private static readonly TimeSpan ImpatientConnect = TimeSpan.FromSeconds(3);
+
+    // A former provider costs money and may bill its silence; what has not failed by then has taken over.
+    private static readonly TimeSpan Probation = TimeSpan.FromSeconds(10);
+
+    // A conversation without a boundary for so long is handed over in the middle.
+    private static readonly TimeSpan BoundaryPatience = TimeSpan.FromSeconds(8);
+
+    // A fresh connection is begun so long before the old one's life ends: there is a silence in every such minute.
+    private static readonly TimeSpan BeforeExpiry = TimeSpan.FromSeconds(60);
+
+    // Shorter sounds may be a cough, and a provider owes nothing for that.
+    private const long SurelySpeechMs = 700;
+
+    // From the beginning of a sound to a provider's word that it is speech, at the most: detection and the way.
+    private const int OnsetFrames = 25;
+
+    private readonly CallLoop _call;
+    private readonly CallOptions _options;
+    private readonly Lock _gate;
+    private readonly ProviderOrder _order;
+    private readonly ProviderSetup _setup;
+    private readonly CallerTape _tape;
+    private readonly CallerVoice _voice = new();
+    private readonly Conversation _conversation = new();
+    private readonly List<ProviderLeg> _legs = [];
+    private readonly HashSet<string> _failed = [];
+    private ProviderLeg? _standby;
+    private ProviderLeg? _former;
+    private double _probationEndsAt;
+    private SwitchProvider? _switch;
+    private double _switchAskedAt;
+    private Outage? _outage;
+    private double? _nextTryAt;
+    private int _tries;
+    private double? _owesSince;
+    private double? _unheardSince;
+    private long _writtenUpTo;
+    private double? _recycleBy;
+
+    public ProviderChain(CallLoop call, ProviderOrder order, ProviderSetup setup, CallerTape tape, CallOptions options, Lock gate)
+    {
+        _call = call;
+        _order = order;
+        _setup = setup;
+        _options = options;
+        _gate = gate;
+        _tape = tape;
+        Tools = setup.Tools;
+        foreach (var fact in setup.Conversation.Recent)
+        {
+            _conversation.Add(fact);
+        }
+    }
+
+    /// <summary>The leg that has the call, connecting or ready; null between two tries.</summary>
+    public ProviderLeg? Active { get; private set; }
+
+    /// <summary>For what is asked of the assistant now; null while no provider is ready.</summary>
+    public IProviderConnection? Connection => Active is { Ready: true, Closed: false } leg ? leg.Connection : null;
+
+    public bool AllClosed => _legs.TrueForAll(leg => leg.Closed);
+
+    /// <summary>Frames that no provider ever heard.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>What all connections of this call used.</summary>
+    public ProviderUsage? Usage { get; private set; }
+
+    /// <summary>What the next connection is offered.</summary>
+    public IReadOnlyList<CallTool> Tools { get; set; }
+
+    /// <summary>The first provider of the order that may take calls; when none may, the first all the same.</summary>
+    public void Start(double now) => Activate(Connect(_order.Providers.FirstOrDefault(_order.Health.Allows) ?? _order.Providers[0], now));
+
+    /// <summary>One frame of the caller.</summary>
+    public void Hear(ReadOnlySpan<byte> base64, double now)
+    {
+        long position = _tape.End;
+        _tape.Add(base64);
+        if (_voice.Hear(base64, position) == VoiceActivity.Stopped && _voice.SpokeMs >= SurelySpeechMs && Connection is not null)
+        {
+            // Whatever the provider says about it ends this; nothing at all means that it is deaf.
+            _unheardSince = now;
+        }
+
+        Feed(now);
+    }
+
+    /// <summary>Hands the active provider what it has not heard yet, as far as it takes it.</summary>
+    /// <returns>True when it has heard everything.</returns>
+    public bool Feed(double now)
+    {
+        if (Active is not { Ready: true, Closed: false } leg)
+        {
+            return false;
+        }
+
+        while (leg.Position < _tape.End)
+        {
+            if (leg.Position < _tape.Start)
+            {
+                Dropped += _tape.Start - leg.Position;
+                leg.Position = _tape.Start;
+            }
+
+            if (!leg.Connection.SendAudio(_tape[leg.Position]))
+            {
+                leg.StalledSince ??= now;
+                return false;
+            }
+
+            leg.StalledSince = null;
+            leg.Position++;
+        }
+
+        return true;
+    }
+
+    /// <summary>Where on the tape a turn begins that the provider has just noticed.</summary>
+    public long TurnStart()
+    {
+        long noticed = _voice.Speaking ? Math.Min(_voice.StartedAt, _tape.End) : _tape.End;
+        long start = noticed - OnsetFrames;
+
+        // What it was told again is heard faster than it was said.
+        return Active is { ReplayedFrom: { } from } ? Math.Min(start, from) : start;
+    }
+
+    public long TurnEnd() => _tape.End;
+
+    /// <summary>Everything the caller said up to here is in the journal.</summary>
+    public void Written(long position)
+    {
+        _writtenUpTo = Math.Max(_writtenUpTo, position);
+        if (Active is { } leg)
+        {
+            leg.ReplayedFrom = null;
+        }
+    }
+
+    public void Remember(SessionFact fact) => _conversation.Add(fact);
+
+    /// <summary>The provider must say something now.</summary>
+    public void Owes() => _owesSince = _call.Now();
+
+    /// <summary>The provider owes nothing any more.</summary>
+    public void Paid()
+    {
+        _owesSince = null;
+        _unheardSince = null;
+    }
+
+    /// <summary>A piece of the answer came; the rest is owed from now.</summary>
+    public void Progress(ProviderLeg leg)
+    {
+        _owesSince = _call.Now();
+        _unheardSince = null;
+        if (!leg.Proven)
+        {
+            leg.Proven = true;
+            _failed.Clear();
+            _tries = 0;
+            _order.Health.Answered(leg.Provider, TimeSpan.FromMilliseconds(leg.ReadyAt - leg.ConnectingSince));
+        }
+    }
+
+    /// <summary>The provider noticed that the caller began: it owes nothing until he stops.</summary>
+    public void Noticed() => _owesSince = _unheardSince = null;
+
+    public void Switch(SwitchProvider command, double now)
+    {
+        if (_standby is { } replaced)
+        {
+            Cancel(replaced, "Another switch was asked for meanwhile.");
+        }
+
+        _switch = command;
+        _switchAskedAt = now;
+        var leg = Connect(command.Target, now);
+        if (Connection is null)
+        {
+            // Nothing to hand over from: whoever is being tried is let go.
+            Active?.Abandon();
+            _nextTryAt = null;
+            _outage ??= new Outage(now, Active?.Provider.Name ?? "", command.Reason, Replay());
+            Active = leg;
+            return;
+        }
+
+        _standby = leg;
+    }
+
+    public void OnConnected(ProviderLeg leg, string providerSessionId, string? model)
+    {
+        double now = _call.Now();
+        leg.Ready = true;
+        leg.ReadyAt = now;
+        _call.Tell(new ProviderConnected(leg.Provider.Name, model, providerSessionId, (int)(now - leg.ConnectingSince)));
+        if (leg == Active)
+        {
+            Begin(leg, now);
+        }
+    }
+
+    public void OnUsage()
+    {
+        ProviderUsage? sum = null;
+        foreach (var leg in _legs)
+        {
+            if (leg.Usage is { } usage)
+            {
+                sum = sum is null ? usage : new(
+                    sum.InputTokens + usage.InputTokens, sum.OutputTokens + usage.OutputTokens, sum.CachedTokens + usage.CachedTokens,
+                    sum.AudioInSeconds + usage.AudioInSeconds, sum.AudioOutSeconds + usage.AudioOutSeconds);
+            }
+        }
+
+        Usage = sum;
+    }
+
+    public void OnAnswerFailed(ProviderLeg leg, string code, string message)
+    {
+        _call.Tell(new ProviderNotice(leg.Provider.Name, code, message));
+        Fail(leg, ProviderFailure.Error, message);
+    }
+
+    public void OnExpiring(ProviderLeg leg, TimeSpan left) => Recycle(leg, _call.Now(), _call.Now() + left.TotalMilliseconds);
+
+    public void OnFault(ProviderLeg leg, Exception exception)
+    {
+        _call.LogFault(exception);
+        Fail(leg, ProviderFailure.Fault, "Something went wrong on our side.");
+    }
+
+    public void OnClosed(ProviderLeg leg, ProviderEnd end, string detail)
+    {
+        leg.Closed = true;
+        if (leg == _former)
+        {
+            _former = null;
+        }
+        else if (!leg.Abandoned)
+        {
+            Fail(leg, FailureOf(end, leg.Ready), detail);
+        }
+
+        _call.CompleteWhenClosed();
+    }
+
+    public void Tick(double now)
+    {
+        // Copied: a failure changes the list.
+        foreach (var leg in _legs.ToArray())
+        {
+            if (leg is { Ready: false, Closed: false, Abandoned: false } && now - leg.ConnectingSince >= ConnectLimit(leg).TotalMilliseconds)
+            {
+                Fail(leg, ProviderFailure.ConnectTimeout, $"{leg.Provider.Name} did not answer within {ConnectLimit(leg).TotalSeconds:0} seconds.");
+            }
+        }
+
+        Watch(now);
+        if (_standby is { Ready: true } ready && (_switch!.AtOnce || AtBoundary() || now - Math.Max(ready.ReadyAt, _switchAskedAt) >= BoundaryPatience.TotalMilliseconds || now >= _recycleBy - 1000))
+        {
+            HandOver(ready, now);
+        }
+
+        if (_former is { } former && now >= _probationEndsAt && _owesSince is null)
+        {
+            _former = null;
+            former.Abandon();
+        }
+
+        if (_nextTryAt is { } due && now >= due)
+        {
+            _nextTryAt = null;
+            _failed.Clear();
+            Activate(Connect(_order.Providers.FirstOrDefault(_order.Health.Allows) ?? _order.Providers[0], now));
+        }
+
+        if (Active is { Ready: true } active && active.Provider.Capabilities.Lifetime is { } life && now - active.ReadyAt >= (life - BeforeExpiry).TotalMilliseconds)
+        {
+            Recycle(active, now, active.ReadyAt + life.TotalMilliseconds);
+        }
+    }
+
+    public void Close()
+    {
+        _nextTryAt = null;
+        foreach (var leg in _legs)
+        {
+            if (!leg.Closed)
+            {
+                leg.Connection.Close();
+            }
+        }
+    }
+
+    private static ProviderFailure FailureOf(ProviderEnd end, bool ready) => (end, ready) switch
+    {
+        (ProviderEnd.Unauthorized, _) => ProviderFailure.Unauthorized,
+        (_, false) => ProviderFailure.Refused,
+        (ProviderEnd.Expired, _) => ProviderFailure.Expired,
+        (ProviderEnd.Error or ProviderEnd.Refused, _) => ProviderFailure.Error,
+        _ => ProviderFailure.Lost,
+    };
+
+    private TimeSpan ConnectLimit(ProviderLeg leg)
+        => _order.Failover && _order.Providers.Any(other => other != leg.Provider && !_failed.Contains(other.Name) && _order.Health.Allows(other))
+            ? ImpatientConnect
+            : _options.ProviderConnectTimeout;
+
+    /// <summary>A provider is alive when it does what it owes.</summary>
+    private void Watch(double now)
+    {
+        if (Active is not { Ready: true, Closed: false } leg)
+        {
+            return;
+        }
+
+        double limit = _order.StallLimit.TotalMilliseconds;
+        if (leg.StalledSince is { } since && now - since >= Math.Min(limit, _options.ProviderStallTimeout.TotalMilliseconds))
+        {
+            Fail(leg, ProviderFailure.Stalled, $"{leg.Provider.Name} took no audio for {(now - since) / 1000:0} seconds.");
+        }
+        else if ((_owesSince is { } owes && now - owes >= limit) || (_unheardSince is { } unheard && now - unheard >= limit))
+        {
+            Fail(leg, ProviderFailure.Stalled, $"{leg.Provider.Name} said nothing for {limit / 1000:0} seconds although it was its turn.");
+        }
+    }
+
+    private bool AtBoundary() => _owesSince is null && !_voice.Speaking && _call.NobodySpeaks && Feed(_call.Now());
+
+    private ProviderLeg Connect(IVoiceProvider provider, double now)
+    {
+        var leg = new ProviderLeg(this, _call, _gate, provider) { Told = _conversation.Count };
+        string? handle = Active is { Ready: true, Closed: false } active && active.Provider == provider ? active.Connection.ResumeHandle : null;
+        leg.Connect(_setup with { Conversation = _conversation.Within(provider.Capabilities.ContextTokens), Tools = Tools, ResumeHandle = handle }, now);
+        _legs.Add(leg);
+        return leg;
+    }
+
+    private void Activate(ProviderLeg leg)
+    {
+        Active = leg;
+        if (leg.Ready)
+        {
+            Begin(leg, _call.Now());
+        }
+    }
+
+    /// <summary>A ready leg gets the call: at the beginning, or after a failure.</summary>
+    private void Begin(ProviderLeg leg, double now)
+    {
+        _owesSince = _unheardSince = null;
+        if (_outage is { } outage)
+        {
+            _outage = null;
+            Take(leg, outage.Replay);
+            Tell(leg, outage.From, leg == _former ? SwitchCause.RolledBack : SwitchCause.Failover, outage.Detail, "server", now - outage.Since);
+        }
+
+        _call.OnProviderReady(leg);
+        Feed(now);
+    }
+
+    private void HandOver(ProviderLeg to, double now)
+    {
+        var from = Active!;
+        var command = _switch!;
+        long position = from.Position;
+        if (!AtBoundary())
+        {
+            position = Lose(from);
+            from.Connection.CancelAnswer();
+        }
+
+        from.Told = _conversation.Count;
+        (_former, _standby, _switch, _recycleBy) = (from, null, null, null);
+        _probationEndsAt = now + Probation.TotalMilliseconds;
+        Active = to;
+        Take(to, position);
+        _owesSince = _unheardSince = null;
+        Tell(to, from.Provider.Name, command.Cause, command.Reason, command.By, now - _switchAskedAt);
+        _call.OnProviderReady(to);
+        Feed(now);
+    }
+
+    /// <summary>The leg goes on where the tape says, knowing everything that was said.</summary>
+    private void Take(ProviderLeg leg, long position)
+    {
+        leg.Position = Math.Clamp(position, _tape.Start, _tape.End);
+        leg.ReplayedFrom = leg.Position;
+        if (_conversation.Since(leg.Told) is { Count: > 0 } news)
+        {
+            leg.Connection.Remember(news);
+        }
+
+        leg.Told = _conversation.Count;
+    }
+
+    private void Tell(ProviderLeg to, string from, SwitchCause cause, string reason, string by, double took)
+        => _call.Tell(new ProviderSwitched(
+            from, to.Provider.Name, cause, reason, by, (int)took, (int)(_tape.End - to.Position) * CallerTape.FrameMs,
+            _conversation.Turns, _conversation.ToolCalls));
+
+    /// <summary>A leg is no longer to be used, and why.</summary>
+    private void Fail(ProviderLeg leg, ProviderFailure failure, string detail)
+    {
+        if (leg.Abandoned || _call.Over)
+        {
+            return;
+        }
+
+        double now = _call.Now();
+        leg.Abandon();
+        _order.Health.Failed(leg.Provider, failure, detail);
+        _call.Tell(new ProviderFailed(leg.Provider.Name, failure, detail));
+        if (leg == _standby)
+        {
+            Cancel(leg, detail);
+        }
+        else if (leg == Active)
+        {
+            FailOver(leg, failure, detail, now);
+        }
+    }
+
+    private void FailOver(ProviderLeg leg, ProviderFailure failure, string detail, double now)
+    {
+        if (!_order.Failover)
+        {
+            _call.OnProvidersExhausted(failure, leg.Ready, detail);
+            return;
+        }
+
+        _failed.Add(leg.Provider.Name);
+        if (leg.Ready)
+        {
+            _outage = new Outage(now, leg.Provider.Name, detail, Lose(leg));
+        }
+        else
+        {
+            _outage ??= new Outage(now, leg.Provider.Name, detail, Replay());
+        }
+
+        if (_former is { Ready: true, Closed: false } former)
+        {
+            Active = former;
+            Begin(former, now);
+            _former = null;
+        }
+        else if (_standby is { } standby)
+        {
+            (_standby, _switch) = (null, null);
+            Activate(standby);
+        }
+        else if (_order.Providers.FirstOrDefault(next => !_failed.Contains(next.Name) && _order.Health.Allows(next)) is { } next)
+        {
+            Activate(Connect(next, now));
+        }
+        else if (_tries < Waits.Length)
+        {
+            Active = null;
+            _nextTryAt = now + (Waits[_tries++].TotalMilliseconds * (0.8 + (0.4 * Random.Shared.NextDouble())));
+        }
+        else
+        {
+            _call.OnProvidersExhausted(failure, leg.Ready, detail);
+        }
+    }
+
+    /// <summary>What the leg had begun is taken from it.</summary>
+    /// <returns>Where the tape must be told again from.</returns>
+    private long Lose(ProviderLeg leg)
+    {
+        bool deaf = _unheardSince is not null;
+        long? open = _call.OnProviderLost(answerOwed: _owesSince is not null);
+        _owesSince = _unheardSince = null;
+        long from = open ?? (deaf || _voice.Speaking ? _voice.StartedAt - OnsetFrames : _tape.End - OnsetFrames);
+        return Math.Max(_writtenUpTo, Math.Min(from, leg.ReplayedFrom ?? from));
+    }
+
+    private long Replay() => Math.Max(_writtenUpTo, _tape.Start);
+
+    private void Cancel(ProviderLeg leg, string detail)
+    {
+        leg.Abandon();
+        (_standby, _switch, _recycleBy) = (null, null, null);
+        _call.Tell(new ProviderSwitchFailed(Active?.Provider.Name ?? "", leg.Provider.Name, detail));
+    }
+
+    private void Recycle(ProviderLeg leg, double now, double endsAt)
+    {
+        if (leg == Active && _standby is null)
+        {
+            Switch(new SwitchProvider(leg.Provider, "The connection reaches the end of its life.", "server") { Cause = SwitchCause.Recycled }, now);
+            _recycleBy = endsAt;
+        }
+    }
+
+    /// <summary>Nobody has the call.</summary>
+    /// <param name="Since">When the first of them failed.</param>
+    /// <param name="Replay">Where the tape is told again from.</param>
+    private sealed record Outage(double Since, string From, string Detail, long Replay);
+}
