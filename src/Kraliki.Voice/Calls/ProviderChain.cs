@@ -45,7 +45,7 @@ internal sealed class ProviderChain
     private readonly CallLoop _call;
     private readonly CallOptions _options;
     private readonly Lock _gate;
-    private readonly ProviderOrder _order;
+    private ProviderOrder _order;
     private readonly ProviderSetup _setup;
     private readonly CallerTape _tape;
     private readonly CallerVoice _voice = new();
@@ -93,6 +93,9 @@ internal sealed class ProviderChain
 
     /// <summary>What all connections of this call used.</summary>
     public ProviderUsage? Usage { get; private set; }
+
+    /// <summary>Since when nobody has the call, because who had it failed; null while somebody has.</summary>
+    public double? OutSince => _outage?.Since;
 
     /// <summary>What the next connection is offered.</summary>
     public IReadOnlyList<CallTool> Tools { get; set; }
@@ -165,6 +168,8 @@ internal sealed class ProviderChain
             leg.ReplayedFrom = null;
         }
     }
+
+    public void Replace(ProviderOrder order) => _order = order;
 
     public void Remember(SessionFact fact) => _conversation.Add(fact);
 
