@@ -36,7 +36,7 @@ internal sealed class CallerVoice
         var activity = _detector.Process(pcm);
         if (activity == VoiceActivity.Started)
         {
-            StartedAt = position - ((_detector.PositionMs - _detector.SpeechStartMs) / CallerTape.FrameMs);
+            StartedAt = position + 1 - ((_detector.PositionMs - _detector.SpeechStartMs) / CallerTape.FrameMs);
         }
 
         return activity;

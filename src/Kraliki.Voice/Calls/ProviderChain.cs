@@ -42,6 +42,9 @@ internal sealed class ProviderChain
     // From the beginning of a sound to a provider's word that it is speech, at the most: detection and the way.
     private const int OnsetFrames = 25;
 
+    // Our own ear's, in frames; nobody notices a sound within this time.
+    private const int VoiceAccuracy = 2;
+
     private readonly CallLoop _call;
     private readonly CallOptions _options;
     private readonly Lock _gate;
@@ -514,7 +517,7 @@ internal sealed class ProviderChain
     private long Lose(ProviderLeg leg)
     {
         // A connection that stands still before it breaks says nothing of a short "yes" either.
-        bool unnoticed = _voice.Speaking || _voice.StartedAt >= _noticedUpTo;
+        bool unnoticed = _voice.Speaking || (_voice.StartedAt >= 0 && _voice.StartedAt + VoiceAccuracy >= _noticedUpTo);
         long? open = _call.OnProviderLost(answerOwed: _owesSince is not null);
         _owesSince = _unheardSince = null;
         long from = open ?? (unnoticed ? _voice.StartedAt - OnsetFrames : _tape.End - OnsetFrames);

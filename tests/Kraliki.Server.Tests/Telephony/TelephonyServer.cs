@@ -38,12 +38,13 @@ internal sealed class TelephonyServer : IAsyncDisposable
     /// <param name="key">The API key that the server is configured with.</param>
     /// <param name="failover">Providers stand in for each other; without it a provider's end is the call's end.</param>
     /// <param name="settings">Besides those of carrier and provider.</param>
+    /// <param name="thinkTime">Of the model, from the end of the caller's turn; null is next to nothing.</param>
     /// <param name="analyze">With what is found out beside calls; see <see cref="SessionServer.StartAsync"/>.</param>
     public static async Task<TelephonyServer> StartAsync(
         CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, ScopedLines? lines = null, bool analyze = false,
-        bool failover = false, IReadOnlyDictionary<string, string>? settings = null, Action<IServiceCollection>? change = null)
+        bool failover = false, IReadOnlyDictionary<string, string>? settings = null, Action<IServiceCollection>? change = null, TimeSpan? thinkTime = null)
     {
-        var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
+        var openAI = await ScriptedOpenAI.StartAsync(cancellationToken, thinkTime);
         var log = new LogWatch();
         var sessions = await SessionServer.StartAsync(
             cancellationToken,
