@@ -1,5 +1,7 @@
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
+using Kraliki.Server.Providers.Tools;
+using Kraliki.Voice.Calls;
 
 namespace Kraliki.Server.Providers;
 
@@ -9,6 +11,11 @@ public static class ProvidersSetup
     {
         builder.Services.AddSingleton<RecognizerPool>();
         builder.Services.AddSingleton<VoiceProviders>();
+        builder.Services.AddSingleton<IProviderHealth, AllHealthy>();
+        builder.Services.AddSingleton<Failover>();
+        builder.Services.AddSingleton(CurrentTime.Tool);
+        builder.Services.AddSingleton(CallbackRequests.Tool);
+        builder.Services.AddSingleton<ServerTools>();
         builder.Services.AddHostedService<SimulatedOpenAI>();
     }
 

@@ -6,6 +6,8 @@ using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Tools;
 using Kraliki.Server.Sessions.Api;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -54,6 +56,8 @@ public static class SessionsSetup
             provider.GetRequiredService<SessionMetrics>(),
             provider.GetRequiredService<FactBudget>(),
             provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<Failover>(),
+            provider.GetRequiredService<ServerTools>(),
             provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));

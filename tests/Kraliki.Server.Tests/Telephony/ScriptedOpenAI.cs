@@ -33,7 +33,7 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
         }
     }
 
-    public static async Task<ScriptedOpenAI> StartAsync(CancellationToken cancellationToken)
+    public static async Task<ScriptedOpenAI> StartAsync(CancellationToken cancellationToken, TimeSpan? thinkTime = null)
     {
         var scripted = new ScriptedOpenAI();
         scripted._simulator = await OpenAiSimulator.StartAsync(
@@ -43,7 +43,7 @@ internal sealed class ScriptedOpenAI : IAsyncDisposable
                 Ear = () => new Ear(scripted),
                 Mind = scripted.Think,
                 Voice = (_, _) => TestTone.Pcm(200),
-                ThinkTime = TimeSpan.FromMilliseconds(1),
+                ThinkTime = thinkTime ?? TimeSpan.FromMilliseconds(1),
             },
             cancellationToken);
         return scripted;

@@ -58,11 +58,12 @@ internal sealed class TestStream : IAsyncDisposable
     }
 
     /// <summary>A tone that turn detection takes for speech, and then a silence that ends the turn. Faster than real time.</summary>
-    public async Task SpeakAsync(CancellationToken cancellationToken)
+    /// <param name="more">Frames of tone more than usual.</param>
+    public async Task SpeakAsync(CancellationToken cancellationToken, int more = 0)
     {
-        for (int frame = 0; frame < FramesPerTurn; frame++)
+        for (int frame = 0; frame < FramesPerTurn + more; frame++)
         {
-            string payload = Convert.ToBase64String(frame < 20 ? TestTone.Frame(frame) : TestTone.SilentFrame);
+            string payload = Convert.ToBase64String(frame < 20 + more ? TestTone.Frame(frame) : TestTone.SilentFrame);
             await SendAsync($$$"""{"event":"media","streamSid":"{{{StreamSid}}}","media":{"track":"inbound","timestamp":"{{{_timestamp += 20}}}","payload":"{{{payload}}}"}}""", cancellationToken);
         }
     }
