@@ -75,6 +75,7 @@ public sealed record ProviderSwitched(
 public sealed record ProviderSwitchFailed(string From, string To, string Detail) : SessionFact;
 
 /// <summary>How a provider's connection failed.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<ProviderFailure>))]
 public enum ProviderFailure
 {
     /// <summary>It could not be reached, or refused the connection.</summary>
@@ -102,6 +103,7 @@ public enum ProviderFailure
     Fault,
 }
 
+[JsonConverter(typeof(SnakeCaseEnumConverter<SwitchCause>))]
 public enum SwitchCause
 {
     /// <summary>Somebody asked for it.</summary>

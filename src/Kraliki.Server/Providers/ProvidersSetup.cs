@@ -1,5 +1,5 @@
-using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
+using Kraliki.Voice.Calls;
 
 namespace Kraliki.Server.Providers;
 
@@ -10,9 +10,14 @@ public static class ProvidersSetup
         builder.Services.AddSingleton<RecognizerPool>();
         builder.Services.AddSingleton<VoiceProviders>();
         builder.Services.AddHostedService<SimulatedOpenAI>();
+        builder.Services.AddSingleton<BreakerTables>();
+        builder.Services.AddSingleton<Breakers>();
+        builder.Services.AddSingleton<IProviderHealth>(services => services.GetRequiredService<Breakers>());
+        builder.Services.AddHostedService(services => services.GetRequiredService<Breakers>());
+        builder.Services.AddSingleton<HealthMonitor>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<HealthMonitor>());
+        builder.Services.AddSingleton<KeyChecks>();
     }
 
-    public static void MapProviders(this IEndpointRouteBuilder routes)
-        => routes.MapGet("/api/v1/providers", (VoiceProviders providers) => TypedResults.Ok(providers.All()))
-            .RequireAuthorization(Permissions.ProvidersRead).WithTags("Providers").WithName("ListProviders").WithSummary("The AI voice providers that can be chosen");
+    public static void MapProviders(this IEndpointRouteBuilder routes) => routes.MapProvidersApi();
 }

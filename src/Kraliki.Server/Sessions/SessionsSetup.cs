@@ -6,6 +6,7 @@ using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Providers;
 using Kraliki.Server.Sessions.Api;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -25,7 +26,11 @@ public static class SessionsSetup
         var limits = new SessionLimits();
         limits.RecoveryGrace = options.RecoveryGrace ?? limits.RecoveryGrace;
         services.AddSingleton(limits);
-        services.AddSingleton(new SessionChoices(["openai", "local"], ["twilio"]));
+        services.AddSingleton(provider =>
+        {
+            var voices = provider.GetRequiredService<VoiceProviders>();
+            return new SessionChoices(voices.Names, () => voices.Default, ["twilio"]);
+        });
         services.AddSingleton<OfferedFeatures>();
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<JournalReader>();
