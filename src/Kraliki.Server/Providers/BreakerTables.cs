@@ -12,7 +12,8 @@ namespace Kraliki.Server.Providers;
 /// <summary>One change of a breaker's state, for people who want to know later.</summary>
 internal sealed class BreakerChangeRow
 {
-    public required Guid Id { get; init; }
+    /// <summary>In the order of writing, counted by the database.</summary>
+    public long Id { get; init; }
 
     public required DateTimeOffset At { get; init; }
 
@@ -76,7 +77,6 @@ internal sealed class BreakerTables(KralikiDbFactory databases)
 
         db.AddRange(changes.Select(change => new BreakerChangeRow
         {
-            Id = Guid.CreateVersion7(change.At),
             At = change.At,
             Provider = after.Provider,
             Model = after.Model,

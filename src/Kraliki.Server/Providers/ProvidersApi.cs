@@ -17,15 +17,23 @@ internal static class ProvidersApi
             .Produces<IReadOnlyList<ProviderView>>();
         providers.MapGet("/health", HealthAsync).RequireAuthorization(Permissions.ProvidersRead).WithName("GetProvidersHealth").WithSummary("How the providers have been doing, on all nodes")
             .Produces<ProvidersHealth>();
-        providers.MapPost("/{id}/probe", ProbeAsync).RequireAuthorization(Permissions.ProvidersManage).WithName("ProbeProvider").WithSummary("Calls a provider with a synthetic question")
+
+        var managed = providers.MapGroup("").RequireAuthorization(Permissions.ProvidersManage).ProducesProblem(StatusCodes.Status409Conflict).AddEndpointFilter(OwnersOnlyAsync);
+        managed.MapPost("/{id}/probe", ProbeAsync).WithName("ProbeProvider").WithSummary("Calls a provider with a synthetic question")
             .WithDescription("A real connection, which may cost money. The answer comes when the probe has ended, after up to 24 seconds; it counts for the provider's breaker as a call would.")
-            .Produces<ProbeView>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
-        providers.MapPost("/{id}/breaker/reset", ResetAsync).RequireAuthorization(Permissions.ProvidersManage).WithName("ResetBreaker").WithSummary("Gives calls to a provider again, whatever was found out")
-            .Produces<ProviderHealthView>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
-        providers.MapPost("/validate-config", ValidateAsync).RequireAuthorization(Permissions.ProvidersManage).WithName("ValidateConfig").WithSummary("Whether each configured key works")
+            .Produces<ProbeView>().ProducesProblem(StatusCodes.Status404NotFound);
+        managed.MapPost("/{id}/breaker/reset", ResetAsync).WithName("ResetBreaker").WithSummary("Gives calls to a provider again, whatever was found out")
+            .Produces<ProviderHealthView>().ProducesProblem(StatusCodes.Status404NotFound);
+        managed.MapPost("/validate-config", ValidateAsync).WithName("ValidateConfig").WithSummary("Whether each configured key works")
             .WithDescription("Asks each service for something that costs nothing, such as its list of models.")
             .Produces<KeysReport>();
     }
+
+    /// <summary>Keys and breakers are the installation's: another organisation's administrator neither spends its money nor decides for everybody.</summary>
+    private static ValueTask<object?> OwnersOnlyAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
+        context.HttpContext.RequestServices.GetRequiredService<CurrentUser>().OrganisationId == FirstAccounts.OrganisationId
+            ? next(context)
+            : ValueTask.FromResult<object?>(Problems.Result(StatusCodes.Status409Conflict, "providers_locked", "The providers of this installation belong to another organisation."));
 
     private static IResult List(VoiceProviders providers, Breakers breakers)
     {

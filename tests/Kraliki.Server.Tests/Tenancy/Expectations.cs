@@ -53,9 +53,9 @@ internal static class Expectations
         new("POST /api/v1/error-reports", SignedIn, 204, Body: """{"message":"broken"}"""),
         new("GET /api/v1/providers", Permissions.ProvidersRead, 200),
         new("GET /api/v1/providers/health", Permissions.ProvidersRead, 200),
-        new("POST /api/v1/providers/{id}/probe", Permissions.ProvidersManage, 404, Provider),
-        new("POST /api/v1/providers/{id}/breaker/reset", Permissions.ProvidersManage, 404, Provider),
-        new("POST /api/v1/providers/validate-config", Permissions.ProvidersManage, 200),
+        new("POST /api/v1/providers/{id}/probe", Permissions.ProvidersManage, 409, Provider, Stranger: 409),
+        new("POST /api/v1/providers/{id}/breaker/reset", Permissions.ProvidersManage, 409, Provider, Stranger: 409),
+        new("POST /api/v1/providers/validate-config", Permissions.ProvidersManage, 409),
 
         new("POST /api/v1/auth/login", Open, 401, Body: """{"email":"{new}@nowhere.example","password":"not the password"}"""),
         new("POST /api/v1/auth/refresh", Open, 401, Body: NoToken),
@@ -127,8 +127,8 @@ internal static class Expectations
     // Each organisation has flags of these names: the stranger reads and changes its own, and ours stays as it is.
     private static Task<string> Flag(TwoOrganisations world, Person caller) => Task.FromResult("enable_intent_detection");
 
-    // Providers are the installation's, alike for every organisation; no call is made here.
-    private static Task<string> Provider(TwoOrganisations world, Person caller) => Task.FromResult("nobody");
+    // The installation's providers belong to the demo's organisation, which is neither of the two.
+    private static Task<string> Provider(TwoOrganisations world, Person caller) => Task.FromResult("openai");
 
     private static Task<string> Session(TwoOrganisations world, Person caller) => world.SessionAsync();
 }

@@ -772,9 +772,9 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
 
             modelBuilder.Entity("Kraliki.Server.Providers.BreakerChangeRow", b =>
                 {
-                    b.Property<Guid>("Id")
+                    b.Property<long>("Id")
                         .ValueGeneratedOnAdd()
-                        .HasColumnType("TEXT")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
                     b.Property<long>("At")

@@ -183,7 +183,8 @@ public partial class Initial : Migration
             name: "provider_breaker_changes",
             columns: table => new
             {
-                id = table.Column<Guid>(type: "TEXT", nullable: false),
+                id = table.Column<long>(type: "INTEGER", nullable: false)
+                    .Annotation("Sqlite:Autoincrement", true),
                 at = table.Column<long>(type: "INTEGER", nullable: false),
                 provider = table.Column<string>(type: "TEXT", maxLength: 60, nullable: false),
                 model = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),

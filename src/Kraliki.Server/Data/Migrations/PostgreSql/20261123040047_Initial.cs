@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
 #nullable disable
 
@@ -183,7 +184,8 @@ public partial class Initial : Migration
             name: "provider_breaker_changes",
             columns: table => new
             {
-                id = table.Column<Guid>(type: "uuid", nullable: false),
+                id = table.Column<long>(type: "bigint", nullable: false)
+                    .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
                 at = table.Column<long>(type: "bigint", nullable: false),
                 provider = table.Column<string>(type: "character varying(60)", maxLength: 60, nullable: false, collation: "C"),
                 model = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false, collation: "C"),
