@@ -3,8 +3,8 @@ using Kraliki.Server.Hosting;
 using Kraliki.Server.Providers;
 using Kraliki.Server.Tests.Telephony;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Kraliki.Server.Tests.Providers;
