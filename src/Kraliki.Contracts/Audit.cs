@@ -62,6 +62,9 @@ public static class AuditActions
     public const string BreakerReset = "breaker_reset";
     public const string ProviderProbed = "provider_probed";
     public const string KeysChecked = "keys_checked";
+    public const string ProviderSwitchRequested = "provider_switch_requested";
+    public const string FailoverForced = "failover_forced";
+    public const string FailoverPolicyChanged = "failover_policy_changed";
     public const string PermissionRefused = "permission_refused";
     public const string PersonalDataRead = "personal_data_read";
     public const string AuditExported = "audit_exported";

@@ -18,11 +18,13 @@ public sealed record SessionEvent(long Seq, DateTimeOffset At, SessionFact Data)
 [JsonDerivedType(typeof(ProviderFailed), "provider_failed")]
 [JsonDerivedType(typeof(ProviderSwitched), "provider_switched")]
 [JsonDerivedType(typeof(ProviderSwitchFailed), "provider_switch_failed")]
+[JsonDerivedType(typeof(FailoverPolicyChanged), "failover_policy_changed")]
 [JsonDerivedType(typeof(TurnFinished), "turn_finished")]
 [JsonDerivedType(typeof(BargeIn), "barge_in")]
 [JsonDerivedType(typeof(FalseInterruption), "false_interruption")]
 [JsonDerivedType(typeof(DtmfReceived), "dtmf_received")]
 [JsonDerivedType(typeof(ToolCalled), "tool_called")]
+[JsonDerivedType(typeof(CallbackRequested), "callback_requested")]
 [JsonDerivedType(typeof(OperatorText), "operator_text")]
 [JsonDerivedType(typeof(ProviderNotice), "provider_notice")]
 [JsonDerivedType(typeof(SentimentMeasured), "sentiment_measured")]
@@ -74,6 +76,10 @@ public sealed record ProviderSwitched(
 /// <summary>A switch did not come about; the provider before keeps the call.</summary>
 public sealed record ProviderSwitchFailed(string From, string To, string Detail) : SessionFact;
 
+/// <summary>Somebody decided which providers take over from each other in this session.</summary>
+/// <param name="By">E-mail address.</param>
+public sealed record FailoverPolicyChanged(FailoverPolicy Policy, string By) : SessionFact;
+
 /// <summary>How a provider's connection failed.</summary>
 [JsonConverter(typeof(SnakeCaseEnumConverter<ProviderFailure>))]
 public enum ProviderFailure
@@ -103,6 +109,7 @@ public enum ProviderFailure
     Fault,
 }
 
+/// <summary>Why another connection got the conversation.</summary>
 [JsonConverter(typeof(SnakeCaseEnumConverter<SwitchCause>))]
 public enum SwitchCause
 {
@@ -145,6 +152,11 @@ public sealed record DtmfReceived(string Digit, long AtMs) : SessionFact;
 
 /// <param name="Refused">The tool is unknown or switched off: nothing was done, and the assistant was told so by <paramref name="Result"/>.</param>
 public sealed record ToolCalled(string CallId, string Name, string Arguments, string? Result, bool Refused = false) : SessionFact;
+
+/// <summary>The assistant promised that somebody will call back.</summary>
+/// <param name="CallId">Of the <see cref="ToolCalled"/> that asked for it.</param>
+/// <param name="When">As the assistant understood it: a date and time where the caller named one, else his words.</param>
+public sealed record CallbackRequested(string CallId, string When, string Note) : SessionFact;
 
 /// <summary>An operator typed a line for the AI to say or to follow.</summary>
 public sealed record OperatorText(string Text, string By) : SessionFact;

@@ -96,6 +96,13 @@ public sealed record CreateSession(
     string? PhoneNumber = null,
     IReadOnlyDictionary<string, string>? Metadata = null);
 
+/// <summary>Keys of a session's metadata that the server itself reads.</summary>
+public static class SessionMetadata
+{
+    /// <summary>Where the caller's day and hour are meant, as IANA names it: <c>Europe/Prague</c>.</summary>
+    public const string TimeZone = "time_zone";
+}
+
 /// <summary>Body of <c>PATCH /api/v1/sessions/{id}</c>: null leaves a field as it is; <see cref="State"/> asks for a move of the state machine.</summary>
 public sealed record UpdateSession(
     SessionState? State = null,

@@ -1,11 +1,14 @@
 using System.Net;
 using System.Net.Sockets;
+using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Sessions.Api;
+using SocketError = System.Net.Sockets.SocketError;
 
 namespace Kraliki.Server.Hosting;
 
@@ -52,6 +55,11 @@ public static class Configuration
             Llm = Vendor(reader, "Llm", speaks: false),
         };
         var breaker = BreakerRules.Read(reader);
+        var failover = new FailoverPolicy(
+            reader.Flag("Providers:Failover:Enabled") ?? true,
+            reader.List("Providers:Failover:Order"),
+            reader.Number("Providers:Failover:StallSeconds", FailoverPolicy.LeastStallSeconds, FailoverPolicy.MostStallSeconds, "seconds") ?? 6);
+        var human = reader.Text("Telephony:HumanNumber");
         var twilio = new TwilioKeys(
             reader.Text("Carriers:Twilio:AccountSid"),
             reader.Secret("Carriers:Twilio:AuthToken"),
@@ -99,6 +107,11 @@ public static class Configuration
             reader.Complain("Carriers:Twilio:AccountSid", "", "must be set together with Carriers:Twilio:AuthToken");
         }
 
+        if (human is not null && !SessionInput.IsNumber(human))
+        {
+            reader.Complain("Telephony:HumanNumber", human, "must be + and 7 to 15 digits without spaces, such as +420226259221");
+        }
+
         var path = Path.GetFullPath(directory);
         if (UnusableBecause(path) is { } problem)
         {
@@ -113,6 +126,8 @@ public static class Configuration
             Database = database,
             Drain = drain ?? ClusterOptions.DefaultDrain,
             Edges = edges,
+            Failover = failover,
+            HumanNumber = human,
             Identity = identity,
             Mail = mail,
             Redis = redis is null ? null : new(redis),

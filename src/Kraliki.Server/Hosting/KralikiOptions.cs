@@ -1,3 +1,4 @@
+using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
@@ -35,6 +36,12 @@ public sealed record KralikiOptions(
     public EdgeOptions Edges { get; init; } = new();
 
     public IdentityOptions Identity { get; init; } = new();
+
+    /// <summary>Of sessions that have no policy of their own.</summary>
+    public FailoverPolicy Failover { get; init; } = new(Enabled: true, Order: [], StallSeconds: 6);
+
+    /// <summary>Whom callers are connected with when no provider is left that could talk to them, E.164. Null: they are told so, and the call ends.</summary>
+    public string? HumanNumber { get; init; }
 
     /// <summary>Null: there is no mail server; a demo shows its mails in the console, elsewhere they wait.</summary>
     public MailOptions? Mail { get; init; }

@@ -1,4 +1,5 @@
 using Kraliki.LocalSpeech;
+using Kraliki.Server.Providers.Tools;
 using Kraliki.Voice.Calls;
 
 namespace Kraliki.Server.Providers;
@@ -9,6 +10,10 @@ public static class ProvidersSetup
     {
         builder.Services.AddSingleton<RecognizerPool>();
         builder.Services.AddSingleton<VoiceProviders>();
+        builder.Services.AddSingleton<Failover>();
+        builder.Services.AddSingleton(CurrentTime.Tool);
+        builder.Services.AddSingleton(CallbackRequests.Tool);
+        builder.Services.AddSingleton<ServerTools>();
         builder.Services.AddHostedService<SimulatedOpenAI>();
         builder.Services.AddSingleton<BreakerTables>();
         builder.Services.AddSingleton<Breakers>();

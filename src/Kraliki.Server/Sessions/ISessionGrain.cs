@@ -1,5 +1,6 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Voice.Calls;
 using Orleans.Concurrency;
@@ -89,6 +90,13 @@ internal interface ISessionGrain : IGrainWithGuidKey
 
     Task<DeliveryOutcome> ProvideToolResultAsync(string callId, string output);
 
+    /// <summary>The running call is to change to another provider. Whether it did, the journal tells.</summary>
+    Task<DeliveryOutcome> SwitchProviderAsync(ChangeProvider wish, Guid request);
+
+    /// <summary>Which providers take over from each other in this session, from now on and in a call that runs.</summary>
+    /// <inheritdoc cref="UpdateAsync"/>
+    Task<ChangeOutcome> SetFailoverPolicyAsync(FailoverPolicy policy, string by, long? ifVersion, Guid request);
+
     /// <summary>What was found out beside the call goes into the journal; suggestions too, as long as the session has not ended and they say something new.</summary>
     Task RecordAsync(SessionFact[] found, Guid request);
 
@@ -146,11 +154,11 @@ internal enum FeedInterest
 }
 
 /// <summary>A call's right to speak for its session.</summary>
-/// <param name="History">Finished turns before this call, oldest first.</param>
+/// <param name="History">What was said and done before this call, oldest first: turns, tools with their results, and what operators had told the assistant.</param>
 /// <param name="Continued">There was media before: a call was lost and has come back.</param>
 /// <param name="Trace">Of the request that created the session; null when it was none.</param>
 [GenerateSerializer, Immutable]
-internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, TurnFinished[] History, bool Continued, RequestTrace? Trace = null)
+internal sealed record Attachment(Guid Organisation, long Epoch, string Provider, SessionFact[] History, bool Continued, RequestTrace? Trace = null)
 {
     /// <summary>The break was planned: the caller has hardly noticed it.</summary>
     [Id(0)] public bool Moved { get; init; }
@@ -160,6 +168,12 @@ internal sealed record Attachment(Guid Organisation, long Epoch, string Provider
 
     /// <summary>Where the conversation's time is, in milliseconds since its first media began; 0 when it begins now.</summary>
     [Id(2)] public long AtMs { get; init; }
+
+    /// <summary>The session's own policy; null takes the installation's.</summary>
+    [Id(3)] public FailoverPolicy? Failover { get; init; }
+
+    /// <summary>Where the session takes place, as its metadata names it; null when they do not.</summary>
+    [Id(4)] public string? TimeZone { get; init; }
 }
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>
@@ -207,6 +221,9 @@ internal enum AfterStream
     AskAgain,
 
     Apologise,
+
+    /// <summary>No provider is left that could talk to the caller: a person, where there is one, else an apology.</summary>
+    Human,
 
     HangUp,
 }

@@ -61,6 +61,13 @@ public sealed class SessionCommands
     internal Task<DeliveryOutcome> ProvideToolResultAsync(Guid session, string callId, string output) =>
         Grain(session).ProvideToolResultAsync(callId, output);
 
+    /// <summary>Whether the call did so, the journal tells.</summary>
+    internal Task<DeliveryOutcome> SwitchProviderAsync(Guid session, ChangeProvider wish, CancellationToken cancellationToken) =>
+        RepeatAsync(request => Grain(session).SwitchProviderAsync(wish, request), cancellationToken);
+
+    internal Task<ChangeOutcome> SetFailoverPolicyAsync(Guid session, FailoverPolicy policy, string by, long? ifVersion, CancellationToken cancellationToken) =>
+        RepeatAsync(request => Grain(session).SetFailoverPolicyAsync(policy, by, ifVersion, request), cancellationToken);
+
     /// <summary>What was found out beside the call.</summary>
     internal Task RecordAsync(Guid session, SessionFact[] found) =>
         RepeatAsync(

@@ -207,6 +207,9 @@ internal sealed partial class SessionGrain
     {
         var conversation = row.Epoch > 1 ? await reader.ConversationAsync(row.Id, CancellationToken.None) : [];
         var said = conversation.ConvertAll(happened => happened.Data);
+
+        // Told to the next assistant as what it is to do, not as what was done.
+        List<OperatorText> unfollowed = [.. Enumerable.Reverse(said).TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Reverse()];
         var before = _owner;
         Own(node);
         (_endingBy, _endingSince, _moving) = (null, null, false);
@@ -222,13 +225,15 @@ internal sealed partial class SessionGrain
             row.OrganisationId,
             row.Epoch,
             row.Provider,
-            [.. said.OfType<TurnFinished>()],
+            [.. said.Except(unfollowed).Where(fact => fact is TurnFinished or ToolCalled { Result: not null } or OperatorText)],
             Continued: row.Epoch > 1,
             row.RequestId is { } request ? new RequestTrace(request, row.TraceParent) : null)
         {
             Moved = row.Epoch == _moved,
-            Unfollowed = [.. Enumerable.Reverse(said).TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Select(line => line.Text).Reverse()],
+            Unfollowed = [.. unfollowed.Select(line => line.Text)],
             AtMs = SessionRules.AtMs(conversation, time.GetUtcNow()),
+            Failover = row.Failover,
+            TimeZone = row.Metadata.GetValueOrDefault(SessionMetadata.TimeZone),
         };
     }
 

@@ -13,10 +13,15 @@ internal static class SessionRules
     /// <summary>There is nothing left to steer: the conversation has ended, or is about to.</summary>
     public static bool IsOver(SessionState state) => state == SessionState.WrapUp || SessionStates.IsTerminal(state);
 
+    /// <summary>No provider was left that could have talked to the caller.</summary>
+    public static bool IsProviders(EndReason? reason) => reason
+        is EndReason.ConnectProviderRefused or EndReason.ConnectProviderUnauthorized or EndReason.ConnectProviderTimeout
+        or EndReason.TalkProviderLost or EndReason.TalkProviderError or EndReason.TalkProviderExpired or EndReason.TalkProviderStalled;
+
     /// <summary>What the state alone says about a carrier whose stream is over.</summary>
     public static AfterStream AfterStream(SessionRow? row) => row?.State switch
     {
-        SessionState.Failed => Sessions.AfterStream.Apologise,
+        SessionState.Failed => IsProviders(row.EndReason) ? Sessions.AfterStream.Human : Sessions.AfterStream.Apologise,
         null or SessionState.WrapUp or SessionState.Completed => Sessions.AfterStream.HangUp,
         _ => Sessions.AfterStream.ComeBack,
     };

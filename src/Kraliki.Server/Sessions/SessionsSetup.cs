@@ -7,6 +7,7 @@ using Kraliki.Server.Insights;
 using Kraliki.Server.Operations;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Tools;
 using Kraliki.Server.Sessions.Api;
 using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Sessions.Journal;
@@ -59,6 +60,8 @@ public static class SessionsSetup
             provider.GetRequiredService<SessionMetrics>(),
             provider.GetRequiredService<FactBudget>(),
             provider.GetRequiredService<DatabaseWatch>(),
+            provider.GetRequiredService<Failover>(),
+            provider.GetRequiredService<ServerTools>(),
             provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));

@@ -19,7 +19,7 @@ namespace Kraliki.Server.Telephony;
 internal sealed partial class MediaCalls(
     StreamTokens tokens,
     LiveCalls live,
-    VoiceProviders providers,
+    Failover failover,
     CallOptions options,
     Refusals refusals,
     TimeProvider time,
@@ -82,9 +82,9 @@ internal sealed partial class MediaCalls(
                 return null;
             }
 
-            if (providers.Find(attached.Provider) is not { } provider)
+            if (failover.OrderOf(attached.Provider, attached.Failover ?? failover.Default) is not { } order)
             {
-                // Its key was taken away since the session was made.
+                // Its key was taken away since the session was made, and nobody stands in.
                 await CompleteAsync(attached, new CallOutcome(EndReason.ConnectProviderRefused, $"The provider {attached.Provider} is not configured here."));
                 return null;
             }
@@ -107,7 +107,7 @@ internal sealed partial class MediaCalls(
                 TraceParent = span?.Id ?? attached.Trace?.Parent,
             };
             return new CallAdmission(
-                attached, ProviderOrder.Only(provider), setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt, attached.AtMs) : null);
+                attached, order, setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt, attached.AtMs) : null);
         }
     }
 

@@ -20,6 +20,8 @@ internal static class TwilioApi
     // Twilio's "connection overrides", not sent and not signed: a webhook that meets a dying node is asked again.
     private const string AskAgain = "#rc=5&rp=ct,rt,5xx&ct=1000";
 
+    private const string Dialled = "dialled";
+
     // Last words and both sockets take up to 7 s; Twilio hangs up on a webhook after 15.
     private static readonly TimeSpan LongestClosing = TimeSpan.FromSeconds(9);
     private static readonly TimeSpan ClosingStep = TimeSpan.FromMilliseconds(150);
@@ -150,6 +152,7 @@ internal static class TwilioApi
         SessionCommands sessions,
         StreamTokens tokens,
         LiveCalls live,
+        KralikiOptions options,
         PublicUrls urls,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -159,6 +162,12 @@ internal static class TwilioApi
             return guard.Refusal;
         }
 
+        // After the last resort: Twilio says how the dialled person's call went (TwiML <Dial>, "action").
+        if (http.Request.Query.ContainsKey(Dialled))
+        {
+            return form["DialCallStatus"].ToString() is "completed" or "answered" ? Twiml.Hangup() : Twiml.Apologise(Twiml.Lost);
+        }
+
         string callSid = form["CallSid"].ToString();
         if (live.IsApologised(callSid))
         {
@@ -166,7 +175,7 @@ internal static class TwilioApi
         }
 
         var answer = Twiml.Hangup();
-        if (await database.AskAsync(async stop => answer = await ContinueAsync(form, guard, databases, sessions, tokens, live, urls, time, stop), cancellationToken))
+        if (await database.AskAsync(async stop => answer = await ContinueAsync(form, guard, databases, sessions, tokens, live, options, urls, time, stop), cancellationToken))
         {
             return answer;
         }
@@ -187,6 +196,7 @@ internal static class TwilioApi
         SessionCommands sessions,
         StreamTokens tokens,
         LiveCalls live,
+        KralikiOptions options,
         PublicUrls urls,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -213,7 +223,8 @@ internal static class TwilioApi
 
         return next switch
         {
-            AfterStream.Apologise => Twiml.Apologise(Twiml.Lost),
+            AfterStream.Human when options.HumanNumber is { } number => Twiml.Dial(number, urls.FixedHttp($"{AfterStreamPath}?{Dialled}=1") + AskAgain),
+            AfterStream.Human or AfterStream.Apologise => Twiml.Apologise(Twiml.Lost),
             AfterStream.HangUp => Twiml.Hangup(),
             _ => StreamTo(call, tokens, urls),
         };

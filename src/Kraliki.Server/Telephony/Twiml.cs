@@ -28,6 +28,11 @@ internal static class Twiml
     /// <inheritdoc cref="Apologise"/>
     public static string ApologyText(string sentence) => Document(new XElement("Say", sentence), new XElement("Hangup"));
 
+    /// <summary>To a person; how that went is posted to <paramref name="actionUrl"/>.</summary>
+    public static IResult Dial(string number, string actionUrl) => Response(
+        new XElement("Say", "One moment, please. I connect you with a colleague."),
+        new XElement("Dial", new XAttribute("action", actionUrl), new XAttribute("method", "POST"), number));
+
     /// <summary>A word instead of silence, a pause, and then the question again.</summary>
     public static IResult Hold(string askUrl) => Response(
         new XElement("Say", "Please hold the line for a moment."),

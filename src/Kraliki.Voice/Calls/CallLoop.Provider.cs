@@ -21,11 +21,17 @@ public sealed partial class CallLoop
     private Bridge _bridge = Bridge.None;
     private int _refusals;
 
+    // A shorter gap is a pause for thought; a longer one makes people ask whether anybody is there.
+    private static readonly TimeSpan ReassureAfter = TimeSpan.FromSeconds(1.5);
+
     // The unfinished answer of a provider that is gone, as the caller will have heard it.
     private TurnFinished? _cutShort;
 
     // The caller has said something: what is owed is an answer, not a greeting.
     private bool _spokenTo;
+
+    // The caller was asked to wait while nobody has the call.
+    private bool _reassured;
 
     // When the bridge is to be said; null while the caller speaks, and once it was said.
     private double? _bridgeDueAt;
@@ -439,6 +445,31 @@ public sealed partial class CallLoop
     {
         _chain!.Connection!.Instruct(text);
         _chain.Owes();
+
+        // Who takes over must know what this one was told.
+        _chain.Remember(new OperatorText(text, "server"));
+    }
+
+    /// <summary>Nobody has had the call for a while: a word instead of dead air, once.</summary>
+    private void Reassure(double now)
+    {
+        if (_chain?.OutSince is not { } since)
+        {
+            _reassured = false;
+            return;
+        }
+
+        if (_reassured || now - since < ReassureAfter.TotalMilliseconds || _player.Speaking(now) || _player.Paused)
+        {
+            return;
+        }
+
+        _reassured = true;
+        var words = _player.Begin($"moment-{Guid.NewGuid():N}");
+        words.Text.Append(OneMoment.Words);
+        _player.Enqueue(words, OneMoment.Base64);
+        words.Done = true;
+        PumpAnswers();
     }
 
     private void ResumeAnswers(bool answerNow)

@@ -154,6 +154,9 @@ public sealed partial class CallLoop : IMediaReceiver
                 case SwitchProvider change when _chain is not null:
                     _chain.Switch(change, Now());
                     break;
+                case ReplaceOrder change when _chain is not null:
+                    _chain.Replace(change.Order);
+                    break;
             }
         }
     }
@@ -377,6 +380,7 @@ public sealed partial class CallLoop : IMediaReceiver
                     Judge(now);
                     TellDigits(now);
                     PickUp(now);
+                    Reassure(now);
                     ReportMeters(now);
                 }
 

@@ -49,5 +49,8 @@ public sealed record SwitchProvider(IVoiceProvider Target, string Reason, string
     internal SwitchCause Cause { get; init; } = SwitchCause.Requested;
 }
 
+/// <summary>From now on these take over from each other; who has the call keeps it.</summary>
+public sealed record ReplaceOrder(ProviderOrder Order) : CallCommand;
+
 /// <summary>How a call's media ended on this node.</summary>
 public sealed record CallOutcome(EndReason Reason, string Detail);

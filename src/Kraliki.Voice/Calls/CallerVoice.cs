@@ -15,8 +15,8 @@ internal sealed class CallerVoice
 
     public bool Speaking => _detector.Speaking;
 
-    /// <summary>Position on the tape where the current or last speech began, ± a frame.</summary>
-    public long StartedAt { get; private set; }
+    /// <summary>Position on the tape where the current or last speech began, ± a frame; -1 before any.</summary>
+    public long StartedAt { get; private set; } = -1;
 
     /// <summary>Length of the sound of the last speech, milliseconds.</summary>
     public long SpokeMs => _detector.SpeechEndMs - _detector.SpeechStartMs;

@@ -45,7 +45,7 @@ internal sealed class ProviderChain
     private readonly CallLoop _call;
     private readonly CallOptions _options;
     private readonly Lock _gate;
-    private readonly ProviderOrder _order;
+    private ProviderOrder _order;
     private readonly ProviderSetup _setup;
     private readonly CallerTape _tape;
     private readonly CallerVoice _voice = new();
@@ -63,6 +63,9 @@ internal sealed class ProviderChain
     private double? _owesSince;
     private double? _unheardSince;
     private long _writtenUpTo;
+
+    // Whatever the caller had begun to say by then, the provider had noticed.
+    private long _noticedUpTo;
     private double? _recycleBy;
 
     public ProviderChain(CallLoop call, ProviderOrder order, ProviderSetup setup, CallerTape tape, CallOptions options, Lock gate)
@@ -93,6 +96,9 @@ internal sealed class ProviderChain
 
     /// <summary>What all connections of this call used.</summary>
     public ProviderUsage? Usage { get; private set; }
+
+    /// <summary>Since when nobody has the call, because who had it failed; null while somebody has.</summary>
+    public double? OutSince => _outage?.Since;
 
     /// <summary>What the next connection is offered.</summary>
     public IReadOnlyList<CallTool> Tools { get; set; }
@@ -166,6 +172,8 @@ internal sealed class ProviderChain
         }
     }
 
+    public void Replace(ProviderOrder order) => _order = order;
+
     public void Remember(SessionFact fact) => _conversation.Add(fact);
 
     /// <summary>The provider must say something now.</summary>
@@ -193,7 +201,11 @@ internal sealed class ProviderChain
     }
 
     /// <summary>The provider noticed that the caller began: it owes nothing until he stops.</summary>
-    public void Noticed() => _owesSince = _unheardSince = null;
+    public void Noticed()
+    {
+        _owesSince = _unheardSince = null;
+        _noticedUpTo = _tape.End;
+    }
 
     public void Switch(SwitchProvider command, double now)
     {
@@ -501,10 +513,11 @@ internal sealed class ProviderChain
     /// <returns>Where the tape must be told again from.</returns>
     private long Lose(ProviderLeg leg)
     {
-        bool deaf = _unheardSince is not null;
+        // A connection that stands still before it breaks says nothing of a short "yes" either.
+        bool unnoticed = _voice.Speaking || _voice.StartedAt >= _noticedUpTo;
         long? open = _call.OnProviderLost(answerOwed: _owesSince is not null);
         _owesSince = _unheardSince = null;
-        long from = open ?? (deaf || _voice.Speaking ? _voice.StartedAt - OnsetFrames : _tape.End - OnsetFrames);
+        long from = open ?? (unnoticed ? _voice.StartedAt - OnsetFrames : _tape.End - OnsetFrames);
         return Math.Max(_writtenUpTo, Math.Min(from, leg.ReplayedFrom ?? from));
     }
 

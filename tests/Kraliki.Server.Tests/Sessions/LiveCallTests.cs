@@ -103,7 +103,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
 
         Assert.True(second.Live.Continued);
         Assert.Equal((0, 301_900), (first.Live.AtMs, second.Live.AtMs));
-        Assert.Equal(["I want to order.", "Gladly."], second.Live.History.Select(turn => turn.Text));
+        Assert.Equal(["I want to order.", "Gladly."], second.Live.History.OfType<TurnFinished>().Select(turn => turn.Text));
         Assert.IsType<EndCall>(await first.CommandAsync(Cancelled));
 
         first.Say(LegRole.Ai, "It costs");

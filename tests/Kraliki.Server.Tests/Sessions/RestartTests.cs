@@ -19,7 +19,7 @@ public sealed class RestartTests
         await using var after = await SessionServer.StartAsync(Cancelled, data.Path);
         Assert.Equal(SessionState.Active, (await after.RowAsync(lost.Id, Cancelled)).State);
         var back = await after.AttachAsync(lost.Id, Cancelled);
-        Assert.Equal("Remember the number seven.", Assert.Single(back.Live.History).Text);
+        Assert.Equal("Remember the number seven.", Assert.IsType<TurnFinished>(Assert.Single(back.Live.History)).Text);
         back.Connect();
         back.Say(LegRole.Ai, "Seven.");
         await back.EndAsync(EndReason.CallerHungUp);

@@ -36,16 +36,22 @@ internal sealed class TelephonyServer : IAsyncDisposable
     public SessionServer Sessions { get; }
 
     /// <param name="key">The API key that the server is configured with.</param>
+    /// <param name="failover">Providers stand in for each other; without it a provider's end is the call's end.</param>
+    /// <param name="settings">Besides those of carrier and provider.</param>
     /// <param name="analyze">With what is found out beside calls; see <see cref="SessionServer.StartAsync"/>.</param>
     public static async Task<TelephonyServer> StartAsync(
-        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, ScopedLines? lines = null, bool analyze = false)
+        CancellationToken cancellationToken, string key = ScriptedOpenAI.Key, SessionLimits? limits = null, TimeSpan? startTimeout = null, ScopedLines? lines = null, bool analyze = false,
+        bool failover = false, IReadOnlyDictionary<string, string>? settings = null, Action<IServiceCollection>? change = null)
     {
         var openAI = await ScriptedOpenAI.StartAsync(cancellationToken);
         var log = new LogWatch();
         var sessions = await SessionServer.StartAsync(
             cancellationToken,
             limits: limits,
-            settings: openAI.Settings(key),
+            settings: new Dictionary<string, string>([.. openAI.Settings(key), .. settings ?? new Dictionary<string, string>()])
+            {
+                ["Kraliki:Providers:Failover:Enabled"] = failover ? "true" : "false",
+            },
             change: services =>
             {
                 services.AddLogging(logging => logging.AddProvider(log).AddFilter<LogWatch>("Kraliki.Voice.Calls.CallLoop", LogLevel.Information));
@@ -60,6 +66,7 @@ internal sealed class TelephonyServer : IAsyncDisposable
                 }
 
                 services.Replace(ServiceDescriptor.Singleton(new CallOptions { StartTimeout = startTimeout ?? new CallOptions().StartTimeout }));
+                change?.Invoke(services);
             });
         return new(openAI, sessions, log);
     }

@@ -80,6 +80,13 @@ internal sealed class TestCarrier(Uri server) : IDisposable
         return await TwimlAnswer.ReadAsync(answer, cancellationToken);
     }
 
+    /// <summary>The webhook for what follows a dialled person.</summary>
+    public async Task<TwimlAnswer> AfterDialAsync(string status, CancellationToken cancellationToken)
+    {
+        using var answer = await PostAsync("telephony/twilio/after-stream?dialled=1", cancellationToken, new Dictionary<string, string> { ["DialCallStatus"] = status });
+        return await TwimlAnswer.ReadAsync(answer, cancellationToken);
+    }
+
     public async Task StatusAsync(string status, CancellationToken cancellationToken)
     {
         using var answer = await PostAsync("telephony/twilio/status", cancellationToken, new Dictionary<string, string> { ["CallStatus"] = status });

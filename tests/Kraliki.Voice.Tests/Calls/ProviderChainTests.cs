@@ -146,6 +146,52 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void A_short_word_that_a_dying_connection_did_not_notice_is_heard_by_the_next()
+    {
+        var call = Answered().After(2_000);
+        call.CallerSpeaks(300).After(900);
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        Assert.InRange(_second.FramesHeard, 25 + 15 + 45, 25 + 15 + 47);
+    }
+
+    [Fact]
+    public void A_caller_who_waits_for_somebody_to_take_over_is_asked_once_for_a_moment()
+    {
+        var call = Answered(only: true).AgentSays("a1", "We are open from nine to five.", 1_000).After(1_200);
+        long before = call.Carrier.BytesPlayed;
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        call.After(1_300);
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone again");
+        Assert.Equal(before, call.Carrier.BytesPlayed);
+        call.After(2_000);
+        Assert.Equal(before + 10_720, call.Carrier.BytesPlayed);
+        call.Provider.Events.Connected("s2", null);
+        call.After(3_000);
+        Assert.Equal(before + 10_720, call.Carrier.BytesPlayed);
+        Assert.Equal(["We are open from nine to five.", "One moment, please."], call.Sink.Turns.Select(turn => turn.Text));
+    }
+
+    [Fact]
+    public void What_an_operator_told_the_one_before_is_known_to_the_next()
+    {
+        var call = Answered();
+        call.Loop.Post(new InstructProvider("Offer a discount."));
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        Assert.Equal("Offer a discount.", Assert.Single(_second.Setup!.Conversation.Recent.OfType<OperatorText>()).Text);
+    }
+
+    [Fact]
+    public void Another_order_counts_from_the_next_failure_on()
+    {
+        var call = Answered();
+        call.Loop.Post(new ReplaceOrder(new ProviderOrder([call.Provider, _third], _breakers, TimeSpan.FromSeconds(5))));
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        Assert.Null(_second.Setup);
+        Assert.NotNull(_third.Setup);
+    }
+
+    [Fact]
     public void A_silent_caller_is_no_dead_provider()
     {
         var call = Answered().AgentSays("a1", "Hello.", 500).After(60_000);

@@ -47,7 +47,43 @@ internal static partial class SessionInput
         return errors;
     }
 
+    public static Dictionary<string, string[]> ErrorsOf(SwitchSessionProvider body, IReadOnlyList<ProviderView> known)
+    {
+        var errors = new Dictionary<string, string[]>();
+        OneOf(errors, "provider", body.Provider, [.. known.Select(view => view.Name)]);
+        if (string.IsNullOrWhiteSpace(body.Reason) || body.Reason.Length > LongestNote)
+        {
+            errors["reason"] = [$"reason must have 1 to {LongestNote} characters."];
+        }
+
+        return errors;
+    }
+
+    public static Dictionary<string, string[]> ErrorsOf(FailoverPolicy body, IReadOnlyList<ProviderView> known)
+    {
+        var errors = new Dictionary<string, string[]>();
+        foreach (string? name in body.Order)
+        {
+            // An empty text is no provider either.
+            OneOf(errors, "order", name ?? "", [.. known.Select(view => view.Name)]);
+        }
+
+        if (body.Order.Distinct().Count() != body.Order.Count)
+        {
+            errors["order"] = ["order must name each provider once."];
+        }
+
+        if (body.StallSeconds is < FailoverPolicy.LeastStallSeconds or > FailoverPolicy.MostStallSeconds)
+        {
+            errors["stall_seconds"] = [$"stall_seconds must be from {FailoverPolicy.LeastStallSeconds} to {FailoverPolicy.MostStallSeconds}."];
+        }
+
+        return errors;
+    }
+
     public static bool IsClientId(string? id) => id is not null && ClientId().IsMatch(id);
+
+    public static bool IsNumber(string number) => E164().IsMatch(number);
 
     private static void OneOf(Dictionary<string, string[]> errors, string field, string? value, IReadOnlyList<string> known)
     {
@@ -59,7 +95,7 @@ internal static partial class SessionInput
 
     private static void CheckNumber(Dictionary<string, string[]> errors, string? number)
     {
-        if (number is not null && !E164().IsMatch(number))
+        if (number is not null && !IsNumber(number))
         {
             errors["phone_number"] = ["phone_number must be in E.164 form: + and 7 to 15 digits without spaces, such as +420226259221."];
         }

@@ -41,6 +41,7 @@ internal static partial class SessionsApi
             .WithDescription("An end is urgent, so If-Match may be left out: then the session ends in whatever state it is.").VersionedIfAsked()
             .Produces<SessionView>().Produces<SessionView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status404NotFound);
         MapMicrophone(manage);
+        MapProviderCommands(read, manage);
         read.MapPost("/{id:guid}/ticket", IssueTicketAsync).WithName("IssueSocketTicket").WithSummary("A single-use ticket for the session's socket")
             .Produces<SocketTicket>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status404NotFound);
         read.MapGet("/{id:guid}/events", EventsAsync).WithName("ListSessionEvents").WithSummary("The session's journal after a sequence number")

@@ -1,6 +1,8 @@
 using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
+using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Tools;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
@@ -30,6 +32,8 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly SessionFeeds _feeds;
     private readonly InsightQueue _insights;
     private readonly DatabaseWatch _database;
+    private readonly Failover _failover;
+    private readonly ServerTools _tools;
     private readonly SessionLimits _limits;
     private readonly ConversationMood _mood = new();
     private readonly TimeProvider _time;
@@ -50,6 +54,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private Action<CallCommand>? _post;
     private Action<bool>? _listen;
     private bool _completed;
+    private bool _connected;
     private volatile bool _lost;
     private volatile bool _speaking;
     private volatile bool _overflowed;
@@ -65,6 +70,8 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         InsightQueue insights,
         FactBudget budget,
         DatabaseWatch database,
+        Failover failover,
+        ServerTools tools,
         SessionLimits limits,
         TimeProvider time,
         ILogger<LiveCall> log)
@@ -79,12 +86,16 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Unfollowed = attachment.Unfollowed;
         AtMs = attachment.AtMs;
         Trace = attachment.Trace;
+        Failover = attachment.Failover;
+        TimeZone = attachment.TimeZone;
         _grain = grain;
         _calls = calls;
         _feeds = feeds;
         _insights = insights;
         _facts = new(budget);
         _database = database;
+        _failover = failover;
+        _tools = tools;
         _limits = limits;
         _time = time;
         _log = log;
@@ -95,11 +106,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     public Guid Organisation { get; }
 
-    /// <summary>Name of the session's AI voice provider.</summary>
-    public string Provider { get; }
+    /// <summary>Name of the AI voice provider that has the call, or is to have it.</summary>
+    public string Provider { get; private set; }
 
-    /// <summary>Finished turns of this session before this call, oldest first.</summary>
-    public IReadOnlyList<TurnFinished> History { get; }
+    /// <inheritdoc cref="Attachment.History"/>
+    public IReadOnlyList<SessionFact> History { get; }
 
     /// <summary>The session had media before: the caller has come back.</summary>
     public bool Continued { get; }
@@ -203,6 +214,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             CarrierCall = connected.CallSid;
         }
 
+        Follow(fact);
         if (_lost)
         {
             return;
@@ -249,8 +261,13 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     void ICallSink.Audio(LegRole leg, AudioFrameKind kind, uint mediaMs, ReadOnlySpan<byte> mulaw) =>
         _feeds.Find(SessionId)?.Audio(new AudioFrameHeader(leg, kind, mediaMs), mulaw);
 
-    internal void Post(CallCommand command)
+    internal void Post(CallCommand wish)
     {
+        if (Resolve(wish) is not { } command)
+        {
+            return;
+        }
+
         Action<CallCommand>? post;
         lock (_binding)
         {

@@ -3,6 +3,8 @@ using Kraliki.Contracts;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
+using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Tools;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
 using Kraliki.Voice.Calls;
@@ -22,6 +24,8 @@ public sealed class LiveCalls
     private readonly InsightQueue _insights;
     private readonly FactBudget _budget;
     private readonly DatabaseWatch _database;
+    private readonly Failover _failover;
+    private readonly ServerTools _tools;
     private readonly SessionLimits _limits;
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
@@ -36,6 +40,8 @@ public sealed class LiveCalls
         SessionMetrics metrics,
         FactBudget budget,
         DatabaseWatch database,
+        Failover failover,
+        ServerTools tools,
         SessionLimits limits,
         TimeProvider time,
         ILogger<LiveCall> log)
@@ -48,6 +54,8 @@ public sealed class LiveCalls
         _insights = insights;
         _budget = budget;
         _database = database;
+        _failover = failover;
+        _tools = tools;
         _limits = limits;
         _time = time;
         _log = log;
@@ -70,7 +78,7 @@ public sealed class LiveCalls
     public bool HasEnded(string carrierCall) => _calls.Values.Any(call => call.Closing && call.CarrierCall == carrierCall);
 
     /// <summary>What the assistant may use in this call, as the organisation has it now. Changes are told to the call's loop; ask after it is bound.</summary>
-    public IReadOnlyList<CallTool> ToolsOf(LiveCall call) => _flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? CallTool.All : [];
+    public IReadOnlyList<CallTool> ToolsOf(LiveCall call) => _flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? _tools.Offers : [];
 
     /// <summary>A media socket takes the session over. Dispose the call when the socket is done.</summary>
     /// <returns>Null when there is no such session or it has ended.</returns>
@@ -86,7 +94,7 @@ public sealed class LiveCalls
 
         // What the call will say to the grain belongs to that request, whichever socket brought it here.
         attachment.Trace?.Enter();
-        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _budget, _database, _limits, _time, _log);
+        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _budget, _database, _failover, _tools, _limits, _time, _log);
         var before = Find(sessionId);
         _calls[sessionId] = call;
 

@@ -47,11 +47,17 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
     public Task<List<SessionEvent>> TurnsAsync(Guid session, CancellationToken cancellationToken) =>
         OfKindsAsync(session, [JournalJson.KindOf<TurnFinished>()], cancellationToken);
 
-    /// <summary>The openings of the line, the finished turns and the operators' lines, oldest first: what a call that comes back goes on from. Between them, where it has come back before.</summary>
+    /// <summary>What happened to provider connections, oldest first.</summary>
+    public Task<List<SessionEvent>> ProviderChangesAsync(Guid session, CancellationToken cancellationToken) => OfKindsAsync(
+        session,
+        [JournalJson.KindOf<ProviderConnected>(), JournalJson.KindOf<ProviderFailed>(), JournalJson.KindOf<ProviderSwitched>(), JournalJson.KindOf<ProviderSwitchFailed>()],
+        cancellationToken);
+
+    /// <summary>The openings of the line, the finished turns, the tools and the operators' lines, oldest first: what a call that comes back goes on from. Between them, where it has come back before.</summary>
     public Task<List<SessionEvent>> ConversationAsync(Guid session, CancellationToken cancellationToken) =>
         OfKindsAsync(
             session,
-            [JournalJson.KindOf<CarrierConnected>(), JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<OperatorText>(), JournalJson.KindOf<CallResumed>()],
+            [JournalJson.KindOf<CarrierConnected>(), JournalJson.KindOf<TurnFinished>(), JournalJson.KindOf<ToolCalled>(), JournalJson.KindOf<OperatorText>(), JournalJson.KindOf<CallResumed>()],
             cancellationToken);
 
     /// <summary>What was written in this epoch and later, as the database itself has it.</summary>

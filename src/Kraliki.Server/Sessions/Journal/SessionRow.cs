@@ -34,6 +34,7 @@ public sealed record SessionRow : IOwned
 
     [Id(2)] public SessionState State { get; init; }
 
+    /// <summary>Who has the call, or had it last; before that, who is to have it.</summary>
     [Id(3)] public required string Provider { get; init; }
 
     [Id(4)] public VoiceStrategy Strategy { get; init; }
@@ -60,7 +61,7 @@ public sealed record SessionRow : IOwned
     /// <summary>Sequence number of the newest event.</summary>
     [Id(14)] public long LastSeq { get; init; }
 
-    /// <summary>Counts changes that people make or decide by: state, phone number, metadata, microphone. The <c>ETag</c>.</summary>
+    /// <summary>Counts changes that people make or decide by: state, phone number, metadata, microphone, failover policy. The <c>ETag</c>.</summary>
     [Id(15)] public long Version { get; init; }
 
     /// <summary>Counts media sockets that took the session over or lost it; what an earlier one still sends is refused.</summary>
@@ -96,6 +97,19 @@ public sealed record SessionRow : IOwned
     /// journal the digits, of a media socket that took the session over an "s" and 15 digits.
     /// </summary>
     [Id(27)] public string Requests { get; init; } = "";
+
+    /// <summary>Null: the installation's policy.</summary>
+    [Id(28)] public bool? FailoverEnabled { get; init; }
+
+    /// <summary>Names of providers, separated by commas.</summary>
+    [Id(29)] public string? FailoverOrder { get; init; }
+
+    [Id(30)] public int? FailoverStallSeconds { get; init; }
+
+    /// <summary>The session's own policy; null when it has none.</summary>
+    public FailoverPolicy? Failover => FailoverEnabled is { } enabled && FailoverStallSeconds is { } stall
+        ? new(enabled, FailoverOrder?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [], stall)
+        : null;
 
     public MicrophoneHolder? Microphone => MicrophoneUser is { } user && MicrophoneClient is { } client ? new(user, client, MicrophoneSince) : null;
 
@@ -136,7 +150,16 @@ public sealed record SessionRow : IOwned
             },
             StateChanged move => Moved(move, happened.At),
             CarrierConnected => this with { Media = Media | MediaSides.Carrier },
-            ProviderConnected => this with { Media = Media | MediaSides.Provider },
+            // Later connections are made ready beside the one that has the call.
+            ProviderConnected first when !Media.HasFlag(MediaSides.Provider) => this with { Media = Media | MediaSides.Provider, Provider = first.Provider },
+            ProviderSwitched change => this with { Provider = change.To },
+            FailoverPolicyChanged change => this with
+            {
+                FailoverEnabled = change.Policy.Enabled,
+                FailoverOrder = string.Join(',', change.Policy.Order),
+                FailoverStallSeconds = change.Policy.StallSeconds,
+                Version = Version + 1,
+            },
             MicrophoneTaken taken => Held(taken.User, taken.ClientId, happened.At),
             MicrophoneReleased => Held(null, null, null),
             CallInterrupted cut => this with { Media = MediaSides.None, Node = null, InterruptedAt = happened.At, InterruptedBy = cut.Reason },
@@ -245,6 +268,7 @@ internal sealed class SessionRowTable : IEntityTypeConfiguration<SessionRow>
         // Looked through again and again for tabs that are gone; few sessions have a holder.
         builder.HasIndex(row => row.MicrophoneUser).HasFilter("microphone_user IS NOT NULL");
         builder.Ignore(row => row.Microphone);
+        builder.Ignore(row => row.Failover);
     }
 }
 

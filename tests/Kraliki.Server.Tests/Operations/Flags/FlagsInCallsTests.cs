@@ -22,7 +22,7 @@ public sealed class FlagsInCallsTests(FlagsInCallsTests.Shared shared) : IClassF
         using var carrier = _server.Carrier();
         var (stream, session) = await _server.TalkAsync(carrier, Cancelled);
         await using var _ = stream;
-        Assert.Equal(["end_call"], _server.OpenAI.Asked[^1].Tools.Select(tool => tool.Name));
+        Assert.Equal(["end_call", "current_time", "request_callback"], _server.OpenAI.Asked[^1].Tools.Select(tool => tool.Name));
 
         await SwitchAsync("enable_function_calling", false);
         _server.OpenAI.Mind = asked => asked.Turns[^1].Role == MindRole.Tool ? new MindReply("Then I stay.") : new MindReply("Goodbye!", new MindCall("end_call", "{}"));

@@ -1002,6 +1002,19 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnType("bigint")
                         .HasColumnName("epoch");
 
+                    b.Property<bool?>("FailoverEnabled")
+                        .HasColumnType("boolean")
+                        .HasColumnName("failover_enabled");
+
+                    b.Property<string>("FailoverOrder")
+                        .HasColumnType("text")
+                        .HasColumnName("failover_order")
+                        .UseCollation("C");
+
+                    b.Property<int?>("FailoverStallSeconds")
+                        .HasColumnType("integer")
+                        .HasColumnName("failover_stall_seconds");
+
                     b.Property<long?>("InterruptedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("interrupted_at");

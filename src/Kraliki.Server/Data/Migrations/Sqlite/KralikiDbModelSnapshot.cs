@@ -951,6 +951,18 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
+                    b.Property<bool?>("FailoverEnabled")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failover_enabled");
+
+                    b.Property<string>("FailoverOrder")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failover_order");
+
+                    b.Property<int?>("FailoverStallSeconds")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failover_stall_seconds");
+
                     b.Property<long?>("InterruptedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("interrupted_at");

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261123040044_Initial")]
+    [Migration("20261123041222_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -953,6 +953,18 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.Property<long>("Epoch")
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
+
+                    b.Property<bool?>("FailoverEnabled")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failover_enabled");
+
+                    b.Property<string>("FailoverOrder")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failover_order");
+
+                    b.Property<int?>("FailoverStallSeconds")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failover_stall_seconds");
 
                     b.Property<long?>("InterruptedAt")
                         .HasColumnType("INTEGER")

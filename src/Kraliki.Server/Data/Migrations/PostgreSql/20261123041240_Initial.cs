@@ -286,7 +286,10 @@ public partial class Initial : Migration
                 microphone_user = table.Column<string>(type: "text", nullable: true, collation: "C"),
                 microphone_client = table.Column<string>(type: "text", nullable: true, collation: "C"),
                 microphone_since = table.Column<long>(type: "bigint", nullable: true),
-                requests = table.Column<string>(type: "text", nullable: false, collation: "C")
+                requests = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                failover_enabled = table.Column<bool>(type: "boolean", nullable: true),
+                failover_order = table.Column<string>(type: "text", nullable: true, collation: "C"),
+                failover_stall_seconds = table.Column<int>(type: "integer", nullable: true)
             },
             constraints: table =>
             {

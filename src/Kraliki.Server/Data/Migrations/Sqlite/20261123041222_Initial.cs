@@ -285,7 +285,10 @@ public partial class Initial : Migration
                 microphone_user = table.Column<string>(type: "TEXT", nullable: true),
                 microphone_client = table.Column<string>(type: "TEXT", nullable: true),
                 microphone_since = table.Column<long>(type: "INTEGER", nullable: true),
-                requests = table.Column<string>(type: "TEXT", nullable: false)
+                requests = table.Column<string>(type: "TEXT", nullable: false),
+                failover_enabled = table.Column<bool>(type: "INTEGER", nullable: true),
+                failover_order = table.Column<string>(type: "TEXT", nullable: true),
+                failover_stall_seconds = table.Column<int>(type: "INTEGER", nullable: true)
             },
             constraints: table =>
             {

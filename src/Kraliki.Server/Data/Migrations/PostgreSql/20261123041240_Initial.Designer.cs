@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Kraliki.Server.Data.Migrations.PostgreSql
 {
     [DbContext(typeof(PostgreSqlDb))]
-    [Migration("20261123040047_Initial")]
+    [Migration("20261123041240_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -1004,6 +1004,19 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                     b.Property<long>("Epoch")
                         .HasColumnType("bigint")
                         .HasColumnName("epoch");
+
+                    b.Property<bool?>("FailoverEnabled")
+                        .HasColumnType("boolean")
+                        .HasColumnName("failover_enabled");
+
+                    b.Property<string>("FailoverOrder")
+                        .HasColumnType("text")
+                        .HasColumnName("failover_order")
+                        .UseCollation("C");
+
+                    b.Property<int?>("FailoverStallSeconds")
+                        .HasColumnType("integer")
+                        .HasColumnName("failover_stall_seconds");
 
                     b.Property<long?>("InterruptedAt")
                         .HasColumnType("bigint")
