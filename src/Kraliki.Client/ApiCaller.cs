@@ -119,6 +119,13 @@ internal sealed class ApiCaller(HttpClient http, TimeProvider time) : IDisposabl
         using var answer = await AnswerAsync(method, path, Body(body, bodyType), null, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>A request without a body.</summary>
+    public async Task<T> SendAsync<T>(HttpMethod method, string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var answer = await AnswerAsync(method, path, null, null, cancellationToken).ConfigureAwait(false);
+        return await ReadAsync(answer, path, type, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>A request without a body whose answer has none either.</summary>
     public async Task SendAsync(HttpMethod method, string path, CancellationToken cancellationToken)
     {

@@ -138,6 +138,21 @@ public sealed partial class KralikiClient : IDisposable
     public Task<IReadOnlyList<ProviderView>> ListProvidersAsync(CancellationToken cancellationToken = default) =>
         _api.GetAsync("api/v1/providers", ContractsJson.Default.IReadOnlyListProviderView, cancellationToken);
 
+    public Task<ProvidersHealth> GetProvidersHealthAsync(CancellationToken cancellationToken = default) =>
+        _api.GetAsync("api/v1/providers/health", ContractsJson.Default.ProvidersHealth, cancellationToken);
+
+    /// <summary>Calls the provider with a synthetic question; takes up to half a minute.</summary>
+    public Task<ProbeView> ProbeProviderAsync(string name, CancellationToken cancellationToken = default) =>
+        _api.SendAsync(HttpMethod.Post, $"api/v1/providers/{Uri.EscapeDataString(name)}/probe", ContractsJson.Default.ProbeView, cancellationToken);
+
+    /// <summary>Gives calls to the provider again, whatever was found out.</summary>
+    public Task<ProviderHealthView> ResetBreakerAsync(string name, CancellationToken cancellationToken = default) =>
+        _api.SendAsync(HttpMethod.Post, $"api/v1/providers/{Uri.EscapeDataString(name)}/breaker/reset", ContractsJson.Default.ProviderHealthView, cancellationToken);
+
+    /// <summary>Whether each configured key works.</summary>
+    public Task<KeysReport> ValidateConfigAsync(CancellationToken cancellationToken = default) =>
+        _api.SendAsync(HttpMethod.Post, "api/v1/providers/validate-config", ContractsJson.Default.KeysReport, cancellationToken);
+
     /// <summary>Needs no sign-in.</summary>
     public Task<ConsoleInfo> GetConsoleInfoAsync(CancellationToken cancellationToken = default) =>
         _api.GetAsync("api/v1/console-info", ContractsJson.Default.ConsoleInfo, cancellationToken);

@@ -59,6 +59,9 @@ public static class AuditActions
     public const string UserReactivated = "user_reactivated";
     public const string MailFailed = "mail_failed";
     public const string FlagChanged = "flag_changed";
+    public const string BreakerReset = "breaker_reset";
+    public const string ProviderProbed = "provider_probed";
+    public const string KeysChecked = "keys_checked";
     public const string ProviderSwitchRequested = "provider_switch_requested";
     public const string FailoverForced = "failover_forced";
     public const string FailoverPolicyChanged = "failover_policy_changed";

@@ -1,10 +1,5 @@
 namespace Kraliki.Contracts;
 
-/// <summary>An AI voice provider as people choose it.</summary>
-/// <param name="Simulated">A simulator stands in, because no key is configured.</param>
-/// <param name="Unavailable">Null when it can take calls; else what is missing and the remedy, in one sentence.</param>
-public sealed record ProviderView(string Name, string Title, IReadOnlyList<VoiceStrategy> Strategies, bool Simulated, string? Unavailable);
-
 /// <summary>What the console needs before anybody signed in.</summary>
 /// <param name="Notices">Sentences to show: missing speech parts with their remedy, demo mode.</param>
 /// <param name="RegistrationOpen">Whether strangers may register an organisation; otherwise an invitation is needed.</param>

@@ -15,6 +15,9 @@ public static class Permissions
 
     public const string ProvidersRead = "providers.read";
 
+    /// <summary>Probe providers, check their keys, close breakers.</summary>
+    public const string ProvidersManage = "providers.manage";
+
     /// <summary>See who belongs to the organisation.</summary>
     public const string UsersRead = "users.read";
 
@@ -29,7 +32,7 @@ public static class Permissions
     public const string FlagsManage = "flags.manage";
 
     public static IReadOnlyList<string> All { get; } =
-        [SessionsRead, SessionsManage, RehearsalsRead, RehearsalsRun, ProvidersRead, UsersRead, UsersManage, AuditRead, FlagsRead, FlagsManage];
+        [SessionsRead, SessionsManage, RehearsalsRead, RehearsalsRun, ProvidersRead, ProvidersManage, UsersRead, UsersManage, AuditRead, FlagsRead, FlagsManage];
 }
 
 /// <summary>What each role may do: asked by the server before it acts, and by the console before it offers.</summary>

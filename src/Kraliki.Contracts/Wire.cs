@@ -123,6 +123,10 @@ public sealed record Problem(
 [JsonSerializable(typeof(Page<RehearsalView>))]
 [JsonSerializable(typeof(IReadOnlyList<CallerScriptView>))]
 [JsonSerializable(typeof(IReadOnlyList<ProviderView>))]
+[JsonSerializable(typeof(ProvidersHealth))]
+[JsonSerializable(typeof(ProviderHealthView))]
+[JsonSerializable(typeof(ProbeView))]
+[JsonSerializable(typeof(KeysReport))]
 [JsonSerializable(typeof(ConsoleInfo))]
 [JsonSerializable(typeof(ErrorReport))]
 public sealed partial class ContractsJson : JsonSerializerContext;

@@ -1,5 +1,6 @@
 using Kraliki.Server;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Providers;
 using Kraliki.Server.Rehearsals;
 using Microsoft.AspNetCore.Connections;
 
@@ -8,6 +9,11 @@ try
     if (args is ["rehearse", .. var rest])
     {
         return await RehearseCommand.RunAsync(rest, Console.Out, Console.Error, Console.IsOutputRedirected ? null : Console.WindowWidth, CancellationToken.None);
+    }
+
+    if (args is ["validate-config", .. var settings])
+    {
+        return await ValidateConfigCommand.RunAsync(settings, Console.Out, CancellationToken.None);
     }
 
     await using var app = KralikiServer.Build(args);

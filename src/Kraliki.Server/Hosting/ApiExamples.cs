@@ -40,6 +40,11 @@ internal static class ApiExamples
 
     private static readonly TranscriptLine Line = new(5, "item_2", LegRole.Caller, "I would like to move my booking.", 2_400, 4_100, 0.94, false);
 
+    private static readonly ProbeView Probe = new(At, true, null, "It heard a question and answered it.", 412, 930);
+
+    private static readonly ProviderHealthView Health =
+        new("openai", "gpt-realtime-2.1", BreakerState.Closed, At, 0, 50, 0.98, 380, 610, "The connection to OpenAI ended without a goodbye (code 1006).", At.AddMinutes(-20), null, Probe);
+
     private static readonly Dictionary<Type, object> All = new object[]
     {
         new LoginRequest("jana@company.example", "a long sentence as password", TokenTransport.Body),
@@ -82,7 +87,11 @@ internal static class ApiExamples
         new StartRehearsal("booking", "local"),
         new RehearsalView(OtherId, RehearsalStatus.Running, "booking", "local", "twilio", SessionId, At, null, null, null, At.AddSeconds(2)),
         new CallerScriptView("booking", "A booking", "Books a table for two.", 4, 40),
-        new ProviderView("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], false, null),
+        new ProviderView("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], false, null, "gpt-realtime-2.1", Health),
+        Health,
+        Probe,
+        new ProvidersHealth([Health], [new BreakerChange(At, "openai", "gpt-realtime-2.1", BreakerState.HalfOpen, BreakerState.Closed, "It answered 2 times in a row.", "server")]),
+        new KeysReport(true, [new KeyView("Kraliki:Providers:OpenAI:ApiKey", "OpenAI", KeyVerdict.Valid, "The key is accepted, and there is the model gpt-realtime-2.1.")]),
         new ConsoleInfo("1.0.0", false, [], null),
         new ErrorReport("The transcript could not be drawn.", "Transcript", "checkout-7f3a"),
         new JsonWebKeys([new PublicJwk("OKP", "Ed25519", "EdDSA", "sig", "2026-03", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]),

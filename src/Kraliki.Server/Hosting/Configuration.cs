@@ -6,6 +6,7 @@ using Kraliki.Server.Data;
 using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
+using Kraliki.Server.Providers;
 using Kraliki.Server.Sessions.Api;
 using SocketError = System.Net.Sockets.SocketError;
 
@@ -47,11 +48,13 @@ public static class Configuration
         var directory = reader.Text("DataDirectory") ?? "./data";
         var demo = reader.Flag("Demo");
         var recovery = reader.Seconds("Sessions:RecoverySeconds", from: 1, to: 600);
-        var openAI = new OpenAIKeys(
-            reader.Secret("Providers:OpenAI:ApiKey"),
-            reader.Url("Providers:OpenAI:BaseUrl"),
-            reader.Text("Providers:OpenAI:Model"),
-            reader.Text("Providers:OpenAI:Voice"));
+        var providers = new ProviderKeys(Vendor(reader, "OpenAI"))
+        {
+            Gemini = Vendor(reader, "Gemini"),
+            Deepgram = Vendor(reader, "Deepgram"),
+            Llm = Vendor(reader, "Llm", speaks: false),
+        };
+        var breaker = BreakerRules.Read(reader);
         var failover = new FailoverPolicy(
             reader.Flag("Providers:Failover:Enabled") ?? true,
             reader.List("Providers:Failover:Order"),
@@ -116,8 +119,9 @@ public static class Configuration
         }
 
         reader.ThrowIfRefused();
-        return new(publicUrl, path, demo ?? (openAI.ApiKey is null && twilio.AuthToken is null), new(openAI), new(twilio), recovery, masterKey)
+        return new(publicUrl, path, demo ?? (!providers.HasAny && twilio.AuthToken is null), providers, new(twilio), recovery, masterKey)
         {
+            Breaker = breaker,
             Cluster = cluster,
             Database = database,
             Drain = drain ?? ClusterOptions.DefaultDrain,
@@ -129,6 +133,13 @@ public static class Configuration
             Redis = redis is null ? null : new(redis),
         };
     }
+
+    /// <param name="speaks">Its voice can be chosen.</param>
+    private static VendorKeys Vendor(ConfigurationReader reader, string name, bool speaks = true) => new(
+        reader.Secret($"Providers:{name}:ApiKey"),
+        reader.Url($"Providers:{name}:BaseUrl"),
+        reader.Text($"Providers:{name}:Model"),
+        speaks ? reader.Text($"Providers:{name}:Voice") : null);
 
     /// <summary>Demo accounts share a printed password and the simulators trust their callers: nothing of that may face a network.</summary>
     private static void RefuseOutsideAddresses(IConfiguration configuration)

@@ -3,6 +3,7 @@ using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
+using Kraliki.Server.Providers;
 
 namespace Kraliki.Server.Hosting;
 
@@ -21,6 +22,9 @@ public sealed record KralikiOptions(
     TimeSpan? RecoveryGrace = null,
     Secret? MasterKey = null)
 {
+    /// <summary>When a failing provider gets no calls, and when it gets them again.</summary>
+    public BreakerRules Breaker { get; init; } = new();
+
     /// <summary>Null: this node is the whole installation.</summary>
     public ClusterOptions? Cluster { get; init; }
 
@@ -46,13 +50,24 @@ public sealed record KralikiOptions(
     public Secret? Redis { get; init; }
 }
 
-public sealed record ProviderKeys(OpenAIKeys OpenAI);
+/// <summary>Keys of AI providers, and where their services are.</summary>
+public sealed record ProviderKeys(VendorKeys OpenAI)
+{
+    public VendorKeys Gemini { get; init; } = new();
+
+    public VendorKeys Deepgram { get; init; } = new();
+
+    /// <summary>The language model behind segmented providers: any server that speaks OpenAI's chat completions. One of your own (<see cref="VendorKeys.BaseUrl"/>) may want no key.</summary>
+    public VendorKeys Llm { get; init; } = new();
+
+    public bool HasAny => OpenAI.ApiKey is not null || Gemini.ApiKey is not null || Deepgram.ApiKey is not null || Llm.ApiKey is not null;
+}
 
 /// <param name="ApiKey">Null when not configured.</param>
-/// <param name="BaseUrl">Null means the provider's own; <c>http://</c> is allowed for simulators and compatible servers.</param>
+/// <param name="BaseUrl">Null means the vendor's own; <c>http://</c> is allowed for simulators and compatible servers.</param>
 /// <param name="Model">Null means the adapter's default.</param>
 /// <param name="Voice">Null means the adapter's default.</param>
-public sealed record OpenAIKeys(Secret? ApiKey, Uri? BaseUrl, string? Model, string? Voice);
+public sealed record VendorKeys(Secret? ApiKey = null, Uri? BaseUrl = null, string? Model = null, string? Voice = null);
 
 public sealed record CarrierKeys(TwilioKeys Twilio);
 

@@ -15,6 +15,9 @@ internal enum Hint
 
     /// <summary>A feature flag was decided; no payload.</summary>
     Flags,
+
+    /// <summary>Something was found out of a provider; no payload.</summary>
+    Breakers,
 }
 
 /// <summary>

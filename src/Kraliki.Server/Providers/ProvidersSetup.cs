@@ -1,4 +1,3 @@
-using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
 using Kraliki.Server.Providers.Tools;
 using Kraliki.Voice.Calls;
@@ -11,15 +10,19 @@ public static class ProvidersSetup
     {
         builder.Services.AddSingleton<RecognizerPool>();
         builder.Services.AddSingleton<VoiceProviders>();
-        builder.Services.AddSingleton<IProviderHealth, AllHealthy>();
         builder.Services.AddSingleton<Failover>();
         builder.Services.AddSingleton(CurrentTime.Tool);
         builder.Services.AddSingleton(CallbackRequests.Tool);
         builder.Services.AddSingleton<ServerTools>();
         builder.Services.AddHostedService<SimulatedOpenAI>();
+        builder.Services.AddSingleton<BreakerTables>();
+        builder.Services.AddSingleton<Breakers>();
+        builder.Services.AddSingleton<IProviderHealth>(services => services.GetRequiredService<Breakers>());
+        builder.Services.AddHostedService(services => services.GetRequiredService<Breakers>());
+        builder.Services.AddSingleton<HealthMonitor>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<HealthMonitor>());
+        builder.Services.AddSingleton<KeyChecks>();
     }
 
-    public static void MapProviders(this IEndpointRouteBuilder routes)
-        => routes.MapGet("/api/v1/providers", (VoiceProviders providers) => TypedResults.Ok(providers.All()))
-            .RequireAuthorization(Permissions.ProvidersRead).WithTags("Providers").WithName("ListProviders").WithSummary("The AI voice providers that can be chosen");
+    public static void MapProviders(this IEndpointRouteBuilder routes) => routes.MapProvidersApi();
 }

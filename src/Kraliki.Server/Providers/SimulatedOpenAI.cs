@@ -20,7 +20,7 @@ internal sealed class SimulatedOpenAI(KralikiOptions options, VoiceProviders pro
         string key = "sk-demo-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
         _simulator = await OpenAiSimulator.StartAsync(
             new OpenAiSimulatorOptions { TimeProvider = time, Keys = [key], Recognizers = recognizers }, cancellationToken);
-        providers.SimulateOpenAI(_simulator.BaseUrl, key);
+        providers.Simulate("openai", keys => keys with { OpenAI = keys.OpenAI with { ApiKey = new(key), BaseUrl = _simulator.BaseUrl } });
         if (SpeechParts.Check().Count == 0)
         {
             // Loads the first decoder meanwhile, so that the first practice call does not wait for it.

@@ -7,25 +7,54 @@ using Kraliki.Voice.Providers.OpenAI;
 
 namespace Kraliki.Server.Providers;
 
+/// <summary>An AI voice provider that this version knows.</summary>
+/// <param name="Missing">What keeps it from being used, with the remedy; null when it is configured.</param>
+/// <param name="Make">Only called when nothing is missing.</param>
+internal sealed record KnownProvider(
+    string Name, string Title, IReadOnlyList<VoiceStrategy> Strategies, Func<ProviderKeys, string?> Missing, Func<ProviderKeys, IVoiceProvider> Make);
+
 /// <summary>The AI voice providers of this installation: those with a key, simulated ones in demo mode, and the embedded one. Safe from any thread.</summary>
-internal sealed class VoiceProviders(KralikiOptions options, RecognizerPool recognizers, TimeProvider time)
+internal sealed class VoiceProviders
 {
-    private readonly LocalProvider _local = new(recognizers);
-    private volatile OpenAiProvider? _openAI = Configured(options.Providers.OpenAI, time);
-    private volatile bool _simulated;
+    private readonly IReadOnlyList<KnownProvider> _known;
+    private readonly Lock _changing = new();
+    private volatile ProviderKeys _keys;
+    private volatile IReadOnlyDictionary<string, IVoiceProvider> _usable;
+    private volatile IReadOnlySet<string> _simulated = new HashSet<string>();
 
-    /// <summary>The provider of calls that name none.</summary>
-    public string Default => _openAI is null ? _local.Name : _openAI.Name;
-
-    /// <summary>A simulator takes OpenAI's place.</summary>
-    public void SimulateOpenAI(Uri baseUrl, string key)
+    public VoiceProviders(KralikiOptions options, RecognizerPool recognizers, TimeProvider time)
     {
-        _simulated = true;
-        _openAI = new OpenAiProvider(new OpenAiOptions { ApiKey = key, BaseUrl = baseUrl }, time);
+        // In the order in which calls prefer them that name none.
+        _known =
+        [
+            new("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], keys => MissingKey(keys.OpenAI, "OpenAI"), keys => OpenAI(keys.OpenAI, time)),
+            new("local", "Local (embedded)", [VoiceStrategy.Realtime, VoiceStrategy.Segmented], _ => null, _ => new LocalProvider(recognizers)),
+        ];
+        _keys = options.Providers;
+        _usable = Usable(_known.Select(known => known.Name));
     }
 
+    /// <summary>All names, whether they can be used or not.</summary>
+    public IReadOnlyList<string> Names => [.. _known.Select(known => known.Name)];
+
+    /// <summary>The provider of calls that name none.</summary>
+    public string Default => _known.First(known => _usable.ContainsKey(known.Name)).Name;
+
     /// <returns>Null when it is unknown or has no key (any more).</returns>
-    public IVoiceProvider? Find(string name) => name == _local.Name ? _local : name == "openai" ? _openAI : null;
+    public IVoiceProvider? Find(string name) => _usable.GetValueOrDefault(name);
+
+    /// <summary>A simulator takes a provider's place.</summary>
+    /// <param name="change">Key and address of the simulator, put where the provider's own would be.</param>
+    public void Simulate(string name, Func<ProviderKeys, ProviderKeys> change)
+    {
+        lock (_changing)
+        {
+            _keys = change(_keys);
+            _simulated = new HashSet<string>([.. _simulated, name]);
+            var others = _usable;
+            _usable = Usable([name]).Concat(others.Where(other => other.Key != name)).ToDictionary();
+        }
+    }
 
     /// <summary>All that a person may choose from, with the reason where one cannot be used.</summary>
     public IReadOnlyList<ProviderView> All()
@@ -34,19 +63,27 @@ internal sealed class VoiceProviders(KralikiOptions options, RecognizerPool reco
         string? remedy = missing.Count == 0 ? null : string.Join(" ", missing.Select(part => part.Remedy));
         return
         [
-            new ProviderView("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], _simulated, _openAI is null ? "No API key is configured: set Kraliki:Providers:OpenAI:ApiKey." : _simulated ? remedy : null),
-            new ProviderView(_local.Name, "Local (embedded)", _local.Capabilities.Strategies, false, remedy),
+            .. _known.Select(known =>
+            {
+                // Simulators and the embedded provider hear and speak by the parts of this machine.
+                bool simulated = _simulated.Contains(known.Name);
+                return new ProviderView(
+                    known.Name,
+                    known.Title,
+                    known.Strategies,
+                    simulated,
+                    known.Missing(_keys) ?? (simulated || Find(known.Name) is LocalProvider ? remedy : null),
+                    Find(known.Name)?.Capabilities.Model);
+            }),
         ];
     }
 
-    private static OpenAiProvider? Configured(OpenAIKeys keys, TimeProvider time)
-    {
-        if (keys.ApiKey is not { } key)
-        {
-            return null;
-        }
+    private static string? MissingKey(VendorKeys keys, string section) =>
+        keys.ApiKey is null ? $"No API key is configured: set Kraliki:Providers:{section}:ApiKey." : null;
 
-        var settings = new OpenAiOptions { ApiKey = key.Reveal() };
+    private static OpenAiProvider OpenAI(VendorKeys keys, TimeProvider time)
+    {
+        var settings = new OpenAiOptions { ApiKey = keys.ApiKey!.Reveal() };
         return new OpenAiProvider(
             settings with
             {
@@ -56,4 +93,7 @@ internal sealed class VoiceProviders(KralikiOptions options, RecognizerPool reco
             },
             time);
     }
+
+    private Dictionary<string, IVoiceProvider> Usable(IEnumerable<string> names) =>
+        _known.Where(known => names.Contains(known.Name) && known.Missing(_keys) is null).ToDictionary(known => known.Name, known => known.Make(_keys));
 }

@@ -27,7 +27,11 @@ public static class SessionsSetup
         var limits = new SessionLimits();
         limits.RecoveryGrace = options.RecoveryGrace ?? limits.RecoveryGrace;
         services.AddSingleton(limits);
-        services.AddSingleton(new SessionChoices(["openai", "local"], ["twilio"]));
+        services.AddSingleton(provider =>
+        {
+            var voices = provider.GetRequiredService<VoiceProviders>();
+            return new SessionChoices(voices.Names, () => voices.Default, ["twilio"]);
+        });
         services.AddSingleton<OfferedFeatures>();
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<JournalReader>();

@@ -19,7 +19,7 @@ public sealed class FailoverTests(FailoverTests.Shared shared) : IClassFixture<F
         var first = Assert.Single(await _server.FactsAsync<ProviderConnected>(session, Cancelled));
 
         _server.OpenAI.Heard = "when are you open";
-        
+
         // A close frame and not a cut, which would take along what is still on its way: the words are written down, and their answer is owed.
         Break(first, FaultKind.Close, on: "conversation.item.input_audio_transcription.completed");
         await stream.SpeakAsync(Cancelled);
@@ -74,6 +74,26 @@ public sealed class FailoverTests(FailoverTests.Shared shared) : IClassFixture<F
         Assert.Equal(["local", "openai"], health.Select(provider => provider.Provider));
         Assert.Equal([(true, 0), (false, 1)], health.Select(provider => (provider.Current, provider.Failures)));
         Assert.DoesNotContain("sk-wrong", health[1].LastError, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Calls_keep_away_from_a_provider_that_has_refused_the_key()
+    {
+        await using var server = await TelephonyServer.StartAsync(Cancelled, key: "sk-wrong", failover: true);
+        using var first = server.Carrier();
+        var (stream, session) = await server.TalkAsync(first, Cancelled);
+        await using var _ = stream;
+        Assert.Single(await server.FactsAsync<ProviderFailed>(session, Cancelled));
+
+        using var second = server.Carrier();
+        var (other, next) = await server.TalkAsync(second, Cancelled);
+        await using var __ = other;
+        Assert.Empty(await server.FactsAsync<ProviderFailed>(next, Cancelled));
+        Assert.Equal("local", Assert.Single(await server.FactsAsync<ProviderConnected>(next, Cancelled)).Provider);
+        using var api = await server.Sessions.SignInAsync(Cancelled, RunningServer.Admin);
+        var health = await api.GetProvidersHealthAsync(Cancelled);
+        Assert.Equal(BreakerState.Open, health.Providers.Single(provider => provider.Provider == "openai").State);
+        Assert.Equal(1.0, health.Providers.Single(provider => provider.Provider == "local").SuccessRate);
     }
 
     [Fact]

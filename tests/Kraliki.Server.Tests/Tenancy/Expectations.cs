@@ -52,6 +52,10 @@ internal static class Expectations
         new("GET /api/v1/console-info", Open, 200),
         new("POST /api/v1/error-reports", SignedIn, 204, Body: """{"message":"broken"}"""),
         new("GET /api/v1/providers", Permissions.ProvidersRead, 200),
+        new("GET /api/v1/providers/health", Permissions.ProvidersRead, 200),
+        new("POST /api/v1/providers/{id}/probe", Permissions.ProvidersManage, 409, Provider, Stranger: 409),
+        new("POST /api/v1/providers/{id}/breaker/reset", Permissions.ProvidersManage, 409, Provider, Stranger: 409),
+        new("POST /api/v1/providers/validate-config", Permissions.ProvidersManage, 409),
 
         new("POST /api/v1/auth/login", Open, 401, Body: """{"email":"{new}@nowhere.example","password":"not the password"}"""),
         new("POST /api/v1/auth/refresh", Open, 401, Body: NoToken),
@@ -129,6 +133,9 @@ internal static class Expectations
 
     // Each organisation has flags of these names: the stranger reads and changes its own, and ours stays as it is.
     private static Task<string> Flag(TwoOrganisations world, Person caller) => Task.FromResult("enable_intent_detection");
+
+    // The installation's providers belong to the demo's organisation, which is neither of the two.
+    private static Task<string> Provider(TwoOrganisations world, Person caller) => Task.FromResult("openai");
 
     private static Task<string> Session(TwoOrganisations world, Person caller) => world.SessionAsync();
 }

@@ -2,6 +2,7 @@ using System.Reflection;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
+using Kraliki.Server.Providers;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Telephony;
 using Microsoft.EntityFrameworkCore;
@@ -16,6 +17,8 @@ public sealed class RowTenancyTests(ServerFixture fixture) : IAsyncLifetime
     /// <summary>Rows that do not say whose they are. No request sees them through its context. A new line here is a decision.</summary>
     private static readonly Dictionary<Type, string> WithoutOwner = new()
     {
+        [typeof(Breaker)] = "the installation's providers",
+        [typeof(BreakerChangeRow)] = "the installation's providers",
         [typeof(ClusterNodeRow)] = "the installation's nodes",
         [typeof(ClusterViewRow)] = "the installation's nodes",
         [typeof(Organisation)] = "it is the owner; seen by its own people only",

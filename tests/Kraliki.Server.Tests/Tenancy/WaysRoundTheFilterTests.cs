@@ -33,6 +33,7 @@ public sealed partial class WaysRoundTheFilterTests
         ["Operations/AuditLog.cs"] = "writes for every organisation",
         ["Operations/Flags/FeatureFlags.cs"] = "keeps the flags of all organisations for their running calls",
         ["Operations/HealthApi.cs"] = "asks the database whether it is there",
+        ["Providers/BreakerTables.cs"] = "providers are the installation's",
         ["Rehearsals/RehearsalRunner.cs"] = "a job, by the id of the row that it was given",
         ["Rehearsals/RehearseCommand.cs"] = "whoever starts the process holds the data",
         ["Sessions/DemoConversations.cs"] = "first start: nobody is signed in",

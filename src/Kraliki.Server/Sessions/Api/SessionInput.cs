@@ -4,12 +4,13 @@ using Kraliki.Contracts;
 namespace Kraliki.Server.Sessions.Api;
 
 /// <summary>What a session may be made of on this installation.</summary>
-/// <param name="Providers">Known AI voice providers; the first is the default.</param>
+/// <param name="Providers">Known AI voice providers.</param>
+/// <param name="DefaultProvider">Of sessions that name none.</param>
 /// <param name="TelephonyProviders">Known carriers; the first is the default.</param>
-internal sealed record SessionChoices(IReadOnlyList<string> Providers, IReadOnlyList<string> TelephonyProviders)
+internal sealed record SessionChoices(IReadOnlyList<string> Providers, Func<string> DefaultProvider, IReadOnlyList<string> TelephonyProviders)
 {
     public SessionCreated Complete(CreateSession wish) => new(
-        wish.Provider ?? Providers[0],
+        wish.Provider ?? DefaultProvider(),
         wish.Strategy ?? VoiceStrategy.Realtime,
         wish.TelephonyProvider ?? TelephonyProviders[0],
         wish.PhoneNumber,

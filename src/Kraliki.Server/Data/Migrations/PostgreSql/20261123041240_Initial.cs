@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
 #nullable disable
 
@@ -177,6 +178,47 @@ public partial class Initial : Migration
             constraints: table =>
             {
                 table.PrimaryKey("PK_organisations", x => x.id);
+            });
+
+        migrationBuilder.CreateTable(
+            name: "provider_breaker_changes",
+            columns: table => new
+            {
+                id = table.Column<long>(type: "bigint", nullable: false)
+                    .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                at = table.Column<long>(type: "bigint", nullable: false),
+                provider = table.Column<string>(type: "character varying(60)", maxLength: 60, nullable: false, collation: "C"),
+                model = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false, collation: "C"),
+                from = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: false),
+                to = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: false),
+                cause = table.Column<string>(type: "character varying(500)", maxLength: 500, nullable: false, collation: "C"),
+                by = table.Column<string>(type: "character varying(254)", maxLength: 254, nullable: false, collation: "C")
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_provider_breaker_changes", x => x.id);
+            });
+
+        migrationBuilder.CreateTable(
+            name: "provider_breakers",
+            columns: table => new
+            {
+                provider = table.Column<string>(type: "character varying(60)", maxLength: 60, nullable: false, collation: "C"),
+                model = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false, collation: "C"),
+                state = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: false),
+                failures = table.Column<int>(type: "integer", nullable: false),
+                successes = table.Column<int>(type: "integer", nullable: false),
+                changed_at = table.Column<long>(type: "bigint", nullable: true),
+                probe_at = table.Column<long>(type: "bigint", nullable: true),
+                recent = table.Column<string>(type: "character varying(1000)", maxLength: 1000, nullable: false, collation: "C"),
+                last_error = table.Column<string>(type: "character varying(500)", maxLength: 500, nullable: true, collation: "C"),
+                last_error_at = table.Column<long>(type: "bigint", nullable: true),
+                last_probe = table.Column<string>(type: "text", nullable: true),
+                version = table.Column<long>(type: "bigint", nullable: false)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_provider_breakers", x => new { x.provider, x.model });
             });
 
         migrationBuilder.CreateTable(
@@ -486,6 +528,11 @@ public partial class Initial : Migration
             column: "next_try_at");
 
         migrationBuilder.CreateIndex(
+            name: "IX_provider_breaker_changes_at",
+            table: "provider_breaker_changes",
+            column: "at");
+
+        migrationBuilder.CreateIndex(
             name: "IX_refresh_tokens_expires_at",
             table: "refresh_tokens",
             column: "expires_at");
@@ -602,6 +649,12 @@ public partial class Initial : Migration
 
         migrationBuilder.DropTable(
             name: "mails");
+
+        migrationBuilder.DropTable(
+            name: "provider_breaker_changes");
+
+        migrationBuilder.DropTable(
+            name: "provider_breakers");
 
         migrationBuilder.DropTable(
             name: "refresh_tokens");

@@ -180,6 +180,47 @@ public partial class Initial : Migration
             });
 
         migrationBuilder.CreateTable(
+            name: "provider_breaker_changes",
+            columns: table => new
+            {
+                id = table.Column<long>(type: "INTEGER", nullable: false)
+                    .Annotation("Sqlite:Autoincrement", true),
+                at = table.Column<long>(type: "INTEGER", nullable: false),
+                provider = table.Column<string>(type: "TEXT", maxLength: 60, nullable: false),
+                model = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                from = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
+                to = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
+                cause = table.Column<string>(type: "TEXT", maxLength: 500, nullable: false),
+                by = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_provider_breaker_changes", x => x.id);
+            });
+
+        migrationBuilder.CreateTable(
+            name: "provider_breakers",
+            columns: table => new
+            {
+                provider = table.Column<string>(type: "TEXT", maxLength: 60, nullable: false),
+                model = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                state = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
+                failures = table.Column<int>(type: "INTEGER", nullable: false),
+                successes = table.Column<int>(type: "INTEGER", nullable: false),
+                changed_at = table.Column<long>(type: "INTEGER", nullable: true),
+                probe_at = table.Column<long>(type: "INTEGER", nullable: true),
+                recent = table.Column<string>(type: "TEXT", maxLength: 1000, nullable: false),
+                last_error = table.Column<string>(type: "TEXT", maxLength: 500, nullable: true),
+                last_error_at = table.Column<long>(type: "INTEGER", nullable: true),
+                last_probe = table.Column<string>(type: "TEXT", nullable: true),
+                version = table.Column<long>(type: "INTEGER", nullable: false)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_provider_breakers", x => new { x.provider, x.model });
+            });
+
+        migrationBuilder.CreateTable(
             name: "rehearsals",
             columns: table => new
             {
@@ -486,6 +527,11 @@ public partial class Initial : Migration
             column: "next_try_at");
 
         migrationBuilder.CreateIndex(
+            name: "IX_provider_breaker_changes_at",
+            table: "provider_breaker_changes",
+            column: "at");
+
+        migrationBuilder.CreateIndex(
             name: "IX_refresh_tokens_expires_at",
             table: "refresh_tokens",
             column: "expires_at");
@@ -602,6 +648,12 @@ public partial class Initial : Migration
 
         migrationBuilder.DropTable(
             name: "mails");
+
+        migrationBuilder.DropTable(
+            name: "provider_breaker_changes");
+
+        migrationBuilder.DropTable(
+            name: "provider_breakers");
 
         migrationBuilder.DropTable(
             name: "refresh_tokens");
