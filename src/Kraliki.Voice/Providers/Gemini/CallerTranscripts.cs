@@ -1,0 +1,128 @@
+using System.Text;
+
+namespace Kraliki.Voice.Providers.Gemini;
+
+/// <summary>Which words belong to which of the caller's turns, and when they are all there. Raises the caller's events.</summary>
+/// <remarks>
+/// Gemini sends fragments in no order with anything else and marks no end: the words of a turn are complete when, after its
+/// sound, no more came for a while. Fragments belong to the oldest turn that is not complete. Not thread-safe.
+/// </remarks>
+internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider time, Action<TimeSpan> wake)
+{
+    // Fragments of one utterance come closer together than this.
+    private static readonly TimeSpan Settled = TimeSpan.FromMilliseconds(400);
+
+    // A sound without words by then was none of speech.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    // As many open turns as the call loop follows.
+    private const int MaxTurns = 16;
+
+    private readonly List<Turn> _turns = [];
+
+    /// <summary>Words came since <see cref="AnswerExpected"/>.</summary>
+    public bool Understood { get; private set; }
+
+    public void AnswerExpected() => Understood = _turns.Exists(turn => turn.Text.Length > 0);
+
+    public void Started(string turnId)
+    {
+        if (_turns.Count == MaxTurns)
+        {
+            Finish();
+        }
+
+        _turns.Add(new Turn(turnId));
+        events.SpeechStarted(turnId);
+    }
+
+    public void Stopped(string turnId)
+    {
+        events.SpeechStopped(turnId);
+        if (_turns.Find(turn => turn.Id == turnId) is { } turn)
+        {
+            turn.StoppedAt = turn.ChangedAt = time.GetTimestamp();
+            Settle();
+        }
+    }
+
+    /// <summary>The model answers: what it answers was speech, even should its words never come.</summary>
+    public void Answered() => _turns.FindAll(turn => turn.StoppedAt is not null).ForEach(turn => turn.Answered = true);
+
+    /// <summary>A fragment that is sure.</summary>
+    public void Heard(string fragment) => Change(turn =>
+    {
+        turn.Text.Append(fragment);
+        turn.Interim = "";
+    });
+
+    /// <summary>A guess at what follows the fragments; the next one replaces it.</summary>
+    public void Guessed(string text) => Change(turn => turn.Interim = text);
+
+    /// <summary>Finishes what is complete by now.</summary>
+    public void Settle()
+    {
+        while (_turns is [{ StoppedAt: not null } oldest, ..])
+        {
+            var left = (oldest.HasWords ? Settled : Patience) - time.GetElapsedTime(oldest.ChangedAt);
+            if (left > TimeSpan.Zero)
+            {
+                wake(left);
+                return;
+            }
+
+            Finish();
+        }
+    }
+
+    private void Change(Action<Turn> change)
+    {
+        if (_turns is [var oldest, ..])
+        {
+            change(oldest);
+            Understood = true;
+            oldest.ChangedAt = time.GetTimestamp();
+            events.CallerPartial(oldest.Id, oldest.Words);
+            Settle();
+        }
+    }
+
+    private void Finish()
+    {
+        var turn = _turns[0];
+        _turns.RemoveAt(0);
+        if (turn.StoppedAt is not null && _turns is [{ StoppedAt: not null } next, ..])
+        {
+            // Its words had to wait for those of the turn before.
+            next.ChangedAt = time.GetTimestamp();
+        }
+
+        if (turn.HasWords)
+        {
+            events.CallerFinal(turn.Id, turn.Words, null);
+        }
+        else
+        {
+            events.CallerFinal(turn.Id, turn.Answered ? "(inaudible)" : "", 0);
+        }
+    }
+
+    private sealed class Turn(string id)
+    {
+        public string Id { get; } = id;
+
+        public StringBuilder Text { get; } = new();
+
+        public string Interim { get; set; } = "";
+
+        public bool HasWords => !string.IsNullOrWhiteSpace(Words);
+
+        public string Words => $"{Text}{Interim}".Trim();
+
+        public long? StoppedAt { get; set; }
+
+        public long ChangedAt { get; set; }
+
+        public bool Answered { get; set; }
+    }
+}
