@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Kraliki.Simulators;
+using Kraliki.Simulators.Gemini;
 using Kraliki.Simulators.OpenAI;
 using Kraliki.Simulators.Twilio;
 
@@ -8,6 +9,7 @@ using Kraliki.Simulators.Twilio;
 //   Kraliki.Simulators twilio openai [--port N | --twilio-port N --openai-port N] [--tls]
 var known = new Dictionary<string, Func<SimulatorArguments, CancellationToken, Task<RunningSimulator>>>
 {
+    ["gemini"] = GeminiSimulator.FromArgumentsAsync,
     ["openai"] = OpenAiSimulator.FromArgumentsAsync,
     ["twilio"] = TwilioSimulator.StartAsync,
 };

@@ -91,7 +91,13 @@ internal sealed class ProviderRecorder : IProviderEvents
         Write($"done {Short(turnId)} {text}");
     }
 
-    public void ToolCall(string callId, string name, string argumentsJson) => Write($"tool {name}");
+    public List<(string CallId, string Arguments)> ToolCalls { get; } = [];
+
+    public void ToolCall(string callId, string name, string argumentsJson)
+    {
+        ToolCalls.Add((callId, argumentsJson));
+        Write($"tool {name}");
+    }
 
     public void ToolCancelled(string callId) => Write($"tool {callId} cancelled");
 

@@ -12,8 +12,11 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
     // Fragments of one utterance come closer together than this.
     private static readonly TimeSpan Settled = TimeSpan.FromMilliseconds(400);
 
-    // A sound without words by then was none of speech.
+    // A sound without words by then was none of speech: while Gemini is not asked, it says nothing else about it.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    // The model answers, so it was speech; its words may still be on their way.
+    private static readonly TimeSpan Straggling = TimeSpan.FromSeconds(1.5);
 
     // As many open turns as the call loop follows.
     private const int MaxTurns = 16;
@@ -23,7 +26,12 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
     /// <summary>Words came since <see cref="AnswerExpected"/>.</summary>
     public bool Understood { get; private set; }
 
-    public void AnswerExpected() => Understood = _turns.Exists(turn => turn.Text.Length > 0);
+    /// <summary>What was said so far is to be answered: words, an answer, or its refusal will come.</summary>
+    public void AnswerExpected()
+    {
+        Understood = _turns.Exists(turn => turn.HasWords);
+        _turns.FindAll(turn => turn.StoppedAt is not null).ForEach(turn => turn.Asked = true);
+    }
 
     public void Started(string turnId)
     {
@@ -47,7 +55,10 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
     }
 
     /// <summary>The model answers: what it answers was speech, even should its words never come.</summary>
-    public void Answered() => _turns.FindAll(turn => turn.StoppedAt is not null).ForEach(turn => turn.Answered = true);
+    public void Answered() => Conclude(turn => turn.Answered = true);
+
+    /// <summary>The model has nothing to say to it.</summary>
+    public void Unanswered() => Conclude(turn => turn.Asked = false);
 
     /// <summary>A fragment that is sure.</summary>
     public void Heard(string fragment) => Change(turn =>
@@ -64,7 +75,12 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
     {
         while (_turns is [{ StoppedAt: not null } oldest, ..])
         {
-            var left = (oldest.HasWords ? Settled : Patience) - time.GetElapsedTime(oldest.ChangedAt);
+            if (oldest is { HasWords: false, Asked: true, Answered: false })
+            {
+                return;
+            }
+
+            var left = (oldest.HasWords ? Settled : oldest.Answered ? Straggling : Patience) - time.GetElapsedTime(oldest.ChangedAt);
             if (left > TimeSpan.Zero)
             {
                 wake(left);
@@ -73,6 +89,17 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
 
             Finish();
         }
+    }
+
+    private void Conclude(Action<Turn> conclude)
+    {
+        foreach (var turn in _turns.FindAll(turn => turn.StoppedAt is not null && !turn.HasWords))
+        {
+            conclude(turn);
+            turn.ChangedAt = turn.Answered ? time.GetTimestamp() : turn.ChangedAt;
+        }
+
+        Settle();
     }
 
     private void Change(Action<Turn> change)
@@ -122,6 +149,8 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
         public long? StoppedAt { get; set; }
 
         public long ChangedAt { get; set; }
+
+        public bool Asked { get; set; }
 
         public bool Answered { get; set; }
     }

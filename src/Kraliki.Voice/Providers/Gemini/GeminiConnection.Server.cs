@@ -234,6 +234,11 @@ internal sealed partial class GeminiConnection
 
         _interruptedAt = null;
         _spokeThisTurn = false;
+        if (unanswered)
+        {
+            _transcripts.Unanswered();
+        }
+
         if (unanswered && (_transcripts.Understood || reason is not null))
         {
             _events.AnswerFailed(reason?.ToLowerInvariant() ?? "no_answer", reason is null ? "Gemini ended its turn without a word." : $"Gemini gave no answer ({reason}).");
