@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using Kraliki.Contracts;
 using Kraliki.Voice.Audio;
 using Kraliki.Voice.Net;
@@ -15,7 +16,7 @@ internal sealed partial class GeminiConnection
 
     private readonly PcmInlet _inlet = new(24_000);
     private readonly List<Answer> _answers = [];
-    private byte[] _data = new byte[32 * 1024];
+    private byte[] _data = [];
     private Answer? _answer;
     private int _answerCount;
     private bool _spokeThisTurn;
@@ -34,15 +35,24 @@ internal sealed partial class GeminiConnection
             RaiseWaiting();
             try
             {
-                if (ReadAudio(message) && JsonSerializer.Deserialize(message, GeminiJson.Default.ServerMessage) is { } other)
+                if (!ReadAudio(message))
+                {
+                    return;
+                }
+
+                // Nobody has checked a binary frame before, and the reader leaves strings as they are.
+                if (Utf8.IsValid(message) && JsonSerializer.Deserialize(message, GeminiJson.Default.ServerMessage) is { } other)
                 {
                     OnServerMessage(other);
+                    return;
                 }
             }
             catch (JsonException)
             {
-                _events.Notice("invalid_json", "Gemini sent a message that is not JSON of the Live protocol; it was ignored.");
+                // Told below.
             }
+
+            _events.Notice("invalid_json", "Gemini sent a message that is not JSON of the Live protocol; it was ignored.");
         }
     }
 
@@ -88,12 +98,7 @@ internal sealed partial class GeminiConnection
 
     private void OnAudio(ref Utf8JsonReader reader)
     {
-        if (_data.Length < reader.ValueSpan.Length)
-        {
-            _data = new byte[reader.ValueSpan.Length];
-        }
-
-        ReadOnlySpan<byte> pcm = _data.AsSpan(0, reader.CopyString(_data));
+        var pcm = reader.ValueIsEscaped ? Unescaped(ref reader) : reader.ValueSpan;
         if (pcm.Length == 0 || !PlainBase64.IsValid(pcm) || !BeginAnswer())
         {
             return;
@@ -108,6 +113,25 @@ internal sealed partial class GeminiConnection
                 _answerBytes += PlainBase64.DecodedLength(mulaw);
                 _events.AnswerAudio(_answer.Id, mulaw);
             }
+        }
+    }
+
+    /// <summary>Some writers of JSON escape the slashes and equals signs of base64.</summary>
+    private ReadOnlySpan<byte> Unescaped(ref Utf8JsonReader reader)
+    {
+        if (_data.Length < reader.ValueSpan.Length)
+        {
+            _data = new byte[reader.ValueSpan.Length];
+        }
+
+        try
+        {
+            return _data.AsSpan(0, reader.CopyString(_data));
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair: no base64 anyway.
+            return default;
         }
     }
 
