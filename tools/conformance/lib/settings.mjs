@@ -11,6 +11,10 @@ export const openai = {
   ca: setting('OPENAI_CA'),
 };
 
+export const gemini = {
+  url: setting('GEMINI_URL').replace(/\/$/, ''),
+};
+
 export const twilioSimulator = {
   url: setting('TWILIO_URL').replace(/\/$/, ''),
   sid: setting('TWILIO_SID'),

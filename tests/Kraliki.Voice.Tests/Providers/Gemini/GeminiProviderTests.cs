@@ -33,14 +33,14 @@ public sealed class GeminiProviderTests : IAsyncLifetime
         await Restart(Quick with { TextFrames = textFrames, AwaitsPlayback = true });
         var connection = await Connect();
         connection.Greet();
-        var greeting = await _events.Answer();
+        var greeting = await _events.AnswerInAnyOrder();
         Assert.Equal(SmallTalk.Greeting, greeting.Text);
 
         await connection.Say("Good morning, when does your office open?");
         await _events.Await("started");
         await _events.Await("stopped");
         Assert.Contains("open", await _events.Await("final"), StringComparison.Ordinal);
-        var answer = await _events.Answer();
+        var answer = await _events.AnswerInAnyOrder();
         Assert.StartsWith("We are open from Monday", answer.Text, StringComparison.Ordinal);
         Assert.Equal(answer.Text, answer.Deltas);
         Assert.InRange(answer.Ms, 5_000, 20_000);
@@ -55,11 +55,11 @@ public sealed class GeminiProviderTests : IAsyncLifetime
     {
         var connection = await Connect();
         connection.Instruct("Say: One two three four five six seven eight nine ten eleven twelve.");
-        var answer = await _events.Answer();
+        var answer = await _events.AnswerInAnyOrder();
         connection.Truncate(answer.TurnId, answer.Ms / 2);
 
         await connection.Say("Could you repeat that, please?");
-        var again = await _events.Answer();
+        var again = await _events.AnswerInAnyOrder();
         Assert.StartsWith("One two three", again.Text, StringComparison.Ordinal);
         Assert.EndsWith("six", again.Text, StringComparison.Ordinal);
     }
@@ -80,9 +80,9 @@ public sealed class GeminiProviderTests : IAsyncLifetime
         connection.Truncate("unknown", 0);
         connection.ResumeAnswers(answerNow: true);
 
-        var cut = await _events.Answer();
+        var cut = await _events.AnswerInAnyOrder();
         Assert.True(cut.Cancelled, "the answer in progress was not reported as cancelled");
-        Assert.Contains("River Street", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("River Street", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed class GeminiProviderTests : IAsyncLifetime
         await connection.Say("Where is your office?");
         await _events.Await("final c1 where");
         connection.ResumeAnswers(answerNow: true);
-        Assert.Contains("River Street", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("River Street", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -107,11 +107,11 @@ public sealed class GeminiProviderTests : IAsyncLifetime
 
         // An answer to the "okay" would come before the one to the instruction.
         connection.Instruct("Say: The last word.");
-        Assert.Equal("The last word.", (await _events.Answer()).Text);
+        Assert.Equal("The last word.", (await _events.AnswerInAnyOrder()).Text);
 
         await connection.Say("Where is your office?");
         await _events.Await("final c2 where");
-        Assert.Contains("River Street", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("River Street", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class GeminiProviderTests : IAsyncLifetime
         connection.ResumeAnswers(answerNow: false);
         _events.OnFinal = () => connection.ResumeAnswers(answerNow: true);
         await _events.Await("final c1 where");
-        Assert.Contains("River Street", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("River Street", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,7 +153,7 @@ public sealed class GeminiProviderTests : IAsyncLifetime
     {
         var connection = await Connect();
         await connection.Say("Thank you very much, goodbye.");
-        Assert.Contains("Goodbye", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("Goodbye", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
         await _events.Await("tool end_call");
     }
 
@@ -165,10 +165,10 @@ public sealed class GeminiProviderTests : IAsyncLifetime
         var lookup = new CallTool("lookup_booking", "Finds a booking.", """{"type":"object","properties":{"number":{"type":"string"}},"required":["number"]}""");
         var connection = await Connect([lookup]);
         await connection.Say("What about my booking four seven one nine?");
-        await _events.Answer();
+        await _events.AnswerInAnyOrder();
         await _events.Await("tool lookup_booking");
         connection.ProvideToolResult(new ToolCalled(_events.ToolCalls[^1].CallId, "lookup_booking", _events.ToolCalls[^1].Arguments, result));
-        Assert.Contains("confirmed", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("confirmed", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
         Assert.Contains("719", _events.ToolCalls[^1].Arguments, StringComparison.Ordinal);
     }
 
@@ -177,7 +177,7 @@ public sealed class GeminiProviderTests : IAsyncLifetime
     {
         var connection = await Connect();
         connection.ProvideToolResult(new ToolCalled("call_of_another", "lookup_booking", "{}", """{"status":"confirmed"}"""));
-        Assert.Contains("confirmed", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("confirmed", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -186,11 +186,11 @@ public sealed class GeminiProviderTests : IAsyncLifetime
         var lookup = new CallTool("lookup_booking", "Finds a booking.", """{"type":"object","properties":{"number":{"type":"string"}},"required":["number"]}""");
         var connection = await Connect([lookup]);
         await connection.Say("What about my booking four seven one nine?");
-        await _events.Answer();
+        await _events.AnswerInAnyOrder();
         await _events.Await("tool lookup_booking");
         connection.Instruct("Say: Never mind.");
         await _events.Await($"tool {_events.ToolCalls[^1].CallId} cancelled");
-        Assert.Equal("Never mind.", (await _events.Answer()).Text);
+        Assert.Equal("Never mind.", (await _events.AnswerInAnyOrder()).Text);
     }
 
     [Fact]
@@ -202,7 +202,7 @@ public sealed class GeminiProviderTests : IAsyncLifetime
             new TurnFinished("2", LegRole.Ai, "Please tell me your booking number.", 1000, 3000),
         ]);
         await connection.Say("It is four seven one nine.");
-        Assert.Contains("I found booking", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("I found booking", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -212,14 +212,14 @@ public sealed class GeminiProviderTests : IAsyncLifetime
         var first = await Connect();
         first.Remember([new TurnFinished("1", LegRole.Caller, "i would like to change my booking", 0, 1000), new TurnFinished("2", LegRole.Ai, "Please tell me your booking number.", 1000, 3000)]);
         first.Instruct("Say: One moment.");
-        await _events.Answer();
+        await _events.AnswerInAnyOrder();
         await _events.Await("expiring 60");
         Assert.NotNull(first.ResumeHandle);
 
         var second = await Connect(resume: first.ResumeHandle);
         first.Close();
         await second.Say("It is four seven one nine.");
-        Assert.Contains("I found booking", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("I found booking", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -227,7 +227,7 @@ public sealed class GeminiProviderTests : IAsyncLifetime
     {
         var connection = await Connect(resume: "forgotten", history: [new TurnFinished("1", LegRole.Caller, "where is your office", 0, 1000)]);
         connection.PickUp("", PickUpRest.Answer);
-        Assert.Contains("River Street", (await _events.Answer()).Text, StringComparison.Ordinal);
+        Assert.Contains("River Street", (await _events.AnswerInAnyOrder()).Text, StringComparison.Ordinal);
     }
 
     [Theory]
