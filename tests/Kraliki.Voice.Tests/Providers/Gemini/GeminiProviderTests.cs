@@ -13,7 +13,10 @@ public sealed class GeminiProviderTests : IAsyncLifetime
 {
     private static readonly GeminiSimulatorOptions Quick = new()
     {
-        Keys = ["g-test"], Recognizers = SharedEar.Recognizers, ThinkTime = TimeSpan.Zero, OutputSpeed = 50,
+        Keys = ["g-test"],
+        Recognizers = SharedEar.Recognizers,
+        ThinkTime = TimeSpan.Zero,
+        OutputSpeed = 50,
     };
 
     private readonly ProviderRecorder _events = new();
