@@ -29,12 +29,11 @@ internal sealed class ListenSession : ISocketSession, IDisposable
     private readonly ITimer _idle;
     private double _clock;
     private double _injected;
-    private double _speechStart;
-    private double _speechEnd;
     private double _quietSince;
     private double? _utteranceEndAt;
     private double _lastWordEnd = -1;
-    private int _undecided;
+    // Utterances that are being understood, oldest first: the next is told of when the one before is decided.
+    private readonly List<Spoken> _undecided = [];
     private bool _speaking;
     private bool _finalizing;
     private bool _closing;
@@ -118,31 +117,41 @@ internal sealed class ListenSession : ISocketSession, IDisposable
             {
                 case EarSpeechStarted started:
                     _speaking = true;
-                    _undecided++;
                     _utteranceEndAt = null;
-                    _speechStart = (started.AtMs / 1000.0) - _injected;
-                    if (_settings.VadEvents)
-                        _socket.Send(new() { ["type"] = "SpeechStarted", ["channel"] = new JsonArray(0, 1), ["timestamp"] = Round(_speechStart) });
+                    _undecided.Add(new(happened.Utterance) { Start = (started.AtMs / 1000.0) - _injected });
+                    if (_undecided.Count == 1)
+                        Announce();
                     break;
                 case EarSpeechStopped stopped:
                     _speaking = false;
-                    _speechEnd = (stopped.AtMs / 1000.0) - _injected;
+                    _undecided.Find(spoken => spoken.Utterance == happened.Utterance)!.End = (stopped.AtMs / 1000.0) - _injected;
                     _quietSince = _clock;
                     break;
-                case EarPartial guess when _settings.Interim:
-                    _socket.Send(Results(Written(guess.Text, whole: false), _speechStart, _clock, 0.9, isFinal: false, speechFinal: false));
+                case EarPartial guess when _settings.Interim && _undecided[0].Utterance == guess.Utterance:
+                    _socket.Send(Results(Written(guess.Text, whole: false), _undecided[0].Start, _clock, 0.9, isFinal: false, speechFinal: false));
                     break;
                 case EarFinal final:
-                    _undecided--;
-                    Decide(final.Recognition);
+                    _undecided.Find(spoken => spoken.Utterance == happened.Utterance)!.Recognition = final.Recognition;
+                    while (_undecided is [{ Recognition: not null } decided, ..])
+                    {
+                        _undecided.RemoveAt(0);
+                        Decide(decided.Start, decided.End, decided.Recognition);
+                        Announce();
+                    }
+
                     break;
             }
         }
     }
 
-    private void Decide(Recognition recognition)
+    private void Announce()
     {
-        var (start, end) = (_speechStart, _speechEnd);
+        if (_settings.VadEvents && _undecided is [var next, ..])
+            _socket.Send(new() { ["type"] = "SpeechStarted", ["channel"] = new JsonArray(0, 1), ["timestamp"] = Round(next.Start) });
+    }
+
+    private void Decide(double start, double end, Recognition recognition)
+    {
         var speechFinal = _settings.EndpointingMs is not null;
         var words = recognition.Text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var confidence = recognition.Confidence ?? 0;
@@ -166,7 +175,7 @@ internal sealed class ListenSession : ISocketSession, IDisposable
         }
 
         _finalizing = false;
-        if (_closing && _undecided == 0)
+        if (_closing && _undecided.Count == 0)
             Finish();
         else
             Tick();
@@ -181,7 +190,7 @@ internal sealed class ListenSession : ISocketSession, IDisposable
             _socket.Send(new() { ["type"] = "UtteranceEnd", ["channel"] = new JsonArray(0, 1), ["last_word_end"] = Round(_lastWordEnd) });
         }
 
-        if (!_speaking && _undecided == 0 && _clock - _quietSince >= QuietResults)
+        if (!_speaking && _undecided.Count == 0 && _clock - _quietSince >= QuietResults)
         {
             if (_settings.Interim)
                 _socket.Send(Results("", _quietSince, _clock, 0, isFinal: true, speechFinal: false));
@@ -194,7 +203,7 @@ internal sealed class ListenSession : ISocketSession, IDisposable
         lock (_gate)
         {
             _finalizing = true;
-            if (!_speaking && _undecided == 0)
+            if (!_speaking && _undecided.Count == 0)
             {
                 _socket.Send(Results("", _quietSince, _clock, 0, isFinal: true, speechFinal: false));
                 (_finalizing, _quietSince) = (false, _clock);
@@ -210,7 +219,7 @@ internal sealed class ListenSession : ISocketSession, IDisposable
         lock (_gate)
         {
             _closing = true;
-            if (_undecided == 0)
+            if (_undecided.Count == 0)
             {
                 Finish();
                 return;
@@ -289,4 +298,15 @@ internal sealed class ListenSession : ISocketSession, IDisposable
         : char.ToUpperInvariant(words[0]) + words[1..] + (whole ? "." : "");
 
     private static double Round(double seconds) => Math.Round(seconds, 3);
+
+    private sealed class Spoken(int utterance)
+    {
+        public int Utterance { get; } = utterance;
+
+        public double Start { get; init; }
+
+        public double End { get; set; }
+
+        public Recognition? Recognition { get; set; }
+    }
 }

@@ -66,6 +66,12 @@ internal sealed class DeepgramEars(
     /// <returns>False: not taken.</returns>
     public bool Hear(ReadOnlySpan<byte> base64Mulaw)
     {
+        if (Ended)
+        {
+            // Offered again and again, it would keep the tape from moving on.
+            return true;
+        }
+
         if (Socket is not { } socket || socket.QueuedBytes > SocketHighWater)
         {
             return false;

@@ -14,6 +14,7 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
 {
     private readonly CancellationTokenSource _connecting = new();
     private volatile MediaSocket? _socket;
+    private volatile bool _ended;
 
     protected Mailbox Mailbox => mailbox;
 
@@ -22,11 +23,14 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
     /// <summary>Null while it is being connected.</summary>
     protected MediaSocket? Socket => _socket;
 
+    /// <summary>What is sent from now on goes nowhere.</summary>
+    protected bool Ended => _ended;
+
     /// <summary>Connects, again after an end.</summary>
     /// <param name="path">With its query.</param>
     protected void Connect(DeepgramOptions options, string path, ProviderSetup setup)
     {
-        _socket = null;
+        (_socket, _ended) = (null, false);
         _ = ConnectAsync(options, path, setup);
     }
 
@@ -59,7 +63,14 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
 
     void IMediaReceiver.OnFault(Exception exception) => mailbox.Post(() => reports.Faulted(exception));
 
-    void IMediaReceiver.OnClosed(SocketEnd end, ushort code, string reason) => mailbox.Post(() => OnEnd(reason switch
+    void IMediaReceiver.OnClosed(SocketEnd end, ushort code, string reason)
+    {
+        _ended = true;
+        var told = Explain(end, code, reason);
+        mailbox.Post(() => OnEnd(told));
+    }
+
+    private PartEnd Explain(SocketEnd end, ushort code, string reason) => reason switch
     {
         _ when end == SocketEnd.Requested => new(ProviderEnd.Requested, $"Deepgram's {part} was closed."),
 
@@ -67,7 +78,7 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
         _ when reason.StartsWith("NET-0003", StringComparison.Ordinal) => new(ProviderEnd.Expired, $"Deepgram's {part} reached its time limit."),
         _ when reason.Length > 0 => new(ProviderEnd.Error, $"Deepgram closed the {part}: {reason} (code {code}).", reason.StartsWith("NET-0001", StringComparison.Ordinal)),
         _ => new(ProviderEnd.Lost, $"The connection to Deepgram's {part} ended without a goodbye (code {code})."),
-    }));
+    };
 
     /// <summary>In a step: ready to be used.</summary>
     protected abstract void OnOpen();
