@@ -11,6 +11,10 @@ export const openai = {
   ca: setting('OPENAI_CA'),
 };
 
+export const deepgramUrl = setting('DEEPGRAM_URL').replace(/\/$/, '');
+
+export const chatUrl = setting('CHAT_URL');
+
 export const twilioSimulator = {
   url: setting('TWILIO_URL').replace(/\/$/, ''),
   sid: setting('TWILIO_SID'),

@@ -94,6 +94,18 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
     /// <summary>In a step: there is no socket any more.</summary>
     protected virtual void OnEnd(PartEnd end) => reports.Ended(end);
 
+    /// <summary>From now on this socket, not yet opened, is the one.</summary>
+    internal void Attach(MediaSocket socket)
+    {
+        _socket = socket;
+        mailbox.Post(OnOpen);
+        socket.Open(this);
+        if (_connecting.IsCancellationRequested)
+        {
+            socket.Close(1000, "");
+        }
+    }
+
     private async Task ConnectAsync(DeepgramOptions options, string path, ProviderSetup setup)
     {
         try
@@ -120,13 +132,7 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
             }
 
             var socket = await MediaConnector.ConnectAsync(uri, headers, MediaSocketOptions.Provider, time, _connecting.Token).ConfigureAwait(false);
-            _socket = socket;
-            mailbox.Post(OnOpen);
-            socket.Open(this);
-            if (_connecting.IsCancellationRequested)
-            {
-                socket.Close(1000, "");
-            }
+            Attach(socket);
         }
         catch (HandshakeException e)
         {
