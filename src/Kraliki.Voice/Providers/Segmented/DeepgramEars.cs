@@ -84,7 +84,7 @@ internal sealed class DeepgramEars(
             var piece = base64Mulaw[..Math.Min(base64Mulaw.Length, 512)];
             base64Mulaw = base64Mulaw[piece.Length..];
 
-            // An empty message would end the stream (protocol §0); what is no base64 is left out.
+            // An empty message would end the stream (protocol §1); what is no base64 is left out.
             if (Base64.DecodeFromUtf8(piece, mulaw, out _, out int length) == System.Buffers.OperationStatus.Done && length > 0)
             {
                 socket.SendBinary(mulaw[..length]);

@@ -74,7 +74,7 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
     {
         _ when end == SocketEnd.Requested => new(ProviderEnd.Requested, $"Deepgram's {part} was closed."),
 
-        // docs/protocols/deepgram.md §1 and §3: the reason begins with what happened.
+        // docs/protocols/deepgram.md: the reason begins with what happened.
         _ when reason.StartsWith("NET-0003", StringComparison.Ordinal) => new(ProviderEnd.Expired, $"Deepgram's {part} reached its time limit."),
         _ when reason.Length > 0 => new(ProviderEnd.Error, $"Deepgram closed the {part}: {reason} (code {code}).", reason.StartsWith("NET-0001", StringComparison.Ordinal)),
         _ => new(ProviderEnd.Lost, $"The connection to Deepgram's {part} ended without a goodbye (code {code})."),

@@ -11,7 +11,7 @@ internal sealed record VoiceReports(Action Ready, Action<string> Began, Mailbox.
 /// <summary>Speaks with Deepgram's Aura, phrase by phrase, one answer at a time. Called in steps.</summary>
 /// <remarks>
 /// The first phrase is spoken as soon as it is there. What comes while it is being spoken goes together: flushes are limited
-/// to 20 in a minute (docs/protocols/deepgram.md §3), and longer texts are intoned better.
+/// to 20 in a minute (docs/protocols/deepgram.md §2), and longer texts are intoned better.
 /// </remarks>
 internal sealed class DeepgramVoice(
     DeepgramOptions options, ProviderSetup setup, Mailbox mailbox, VoiceReports spoken, DeepgramReports reports, TimeProvider time)
