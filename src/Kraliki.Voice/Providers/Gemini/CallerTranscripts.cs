@@ -44,12 +44,14 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
         events.SpeechStarted(turnId);
     }
 
-    public void Stopped(string turnId)
+    /// <param name="voiced">False: hardly a word; nobody has to wait for one.</param>
+    public void Stopped(string turnId, bool voiced)
     {
         events.SpeechStopped(turnId);
         if (_turns.Find(turn => turn.Id == turnId) is { } turn)
         {
             turn.StoppedAt = turn.ChangedAt = time.GetTimestamp();
+            turn.Voiced = voiced;
             Settle();
         }
     }
@@ -80,7 +82,7 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
                 return;
             }
 
-            var left = (oldest.HasWords ? Settled : oldest.Answered ? Straggling : Patience) - time.GetElapsedTime(oldest.ChangedAt);
+            var left = (oldest.Answered && !oldest.HasWords ? Straggling : oldest.HasWords || !oldest.Voiced ? Settled : Patience) - time.GetElapsedTime(oldest.ChangedAt);
             if (left > TimeSpan.Zero)
             {
                 wake(left);
@@ -149,6 +151,8 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
         public long? StoppedAt { get; set; }
 
         public long ChangedAt { get; set; }
+
+        public bool Voiced { get; set; }
 
         public bool Asked { get; set; }
 
