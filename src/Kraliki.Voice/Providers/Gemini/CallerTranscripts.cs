@@ -45,13 +45,14 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
     }
 
     /// <param name="voiced">False: hardly a word; nobody has to wait for one.</param>
-    public void Stopped(string turnId, bool voiced)
+    /// <param name="asked">The model is asked about it.</param>
+    public void Stopped(string turnId, bool voiced, bool asked)
     {
         events.SpeechStopped(turnId);
         if (_turns.Find(turn => turn.Id == turnId) is { } turn)
         {
             turn.StoppedAt = turn.ChangedAt = time.GetTimestamp();
-            turn.Voiced = voiced;
+            (turn.Voiced, turn.Asked) = (voiced, asked);
             Settle();
         }
     }
@@ -82,7 +83,8 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
                 return;
             }
 
-            var left = (oldest.Answered && !oldest.HasWords ? Straggling : oldest.HasWords || !oldest.Voiced ? Settled : Patience) - time.GetElapsedTime(oldest.ChangedAt);
+            var wait = oldest.HasWords ? Settled : oldest.Answered ? Straggling : oldest.Voiced ? Patience : TimeSpan.Zero;
+            var left = wait - time.GetElapsedTime(oldest.ChangedAt);
             if (left > TimeSpan.Zero)
             {
                 wake(left);

@@ -243,7 +243,7 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
         string stopped = $"{_id}-c{_callerTurns}";
         bool ended = !_held && _socket is not null;
         bool voiced = _speech.Voiced;
-        Post(() => _transcripts.Stopped(stopped, voiced));
+        Post(() => _transcripts.Stopped(stopped, voiced, asked: ended));
         if (ended)
         {
             EndActivity(_socket!);
