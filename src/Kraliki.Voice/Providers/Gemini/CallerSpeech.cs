@@ -23,6 +23,7 @@ internal sealed class CallerSpeech(int silenceMs)
     private static readonly byte[] End = "{\"realtimeInput\":{\"activityEnd\":{}}}"u8.ToArray();
 
     private readonly VoiceActivityDetector _detector = new(new VoiceActivityOptions(SilenceMs: silenceMs));
+    private readonly Voicing _voicing = new();
     private readonly PcmOutlet _outlet = new(16_000);
     private readonly byte[] _mulaw = new byte[LongestPiece / 4 * 3];
     private readonly short[] _frame = new short[G711.FrameBytes];
@@ -35,6 +36,9 @@ internal sealed class CallerSpeech(int silenceMs)
     public bool Open { get; private set; }
 
     public bool Speaking => _detector.Speaking;
+
+    /// <summary>The last sound may have been a word; a cough or a breath has no voice in it.</summary>
+    public bool Voiced => _voicing.VoicedMs >= Voicing.LeastOfAWordMs;
 
     /// <summary>Frames of 20 ms that Gemini was told.</summary>
     public long FramesTold { get; private set; }
@@ -91,9 +95,11 @@ internal sealed class CallerSpeech(int silenceMs)
                 socket.Send(Start);
             }
 
+            _voicing.Reset();
             TellPrefix(socket);
         }
 
+        _voicing.Hear(_frame);
         Tell(_frame, socket);
         if (activity != VoiceActivity.None)
         {
@@ -107,7 +113,9 @@ internal sealed class CallerSpeech(int silenceMs)
         for (int i = _prefixCount; i > 0; i--)
         {
             int at = (_prefixNext - i + PrefixFrames) % PrefixFrames;
-            Tell(_prefix.AsSpan(at * G711.FrameBytes, G711.FrameBytes), socket);
+            var frame = _prefix.AsSpan(at * G711.FrameBytes, G711.FrameBytes);
+            _voicing.Hear(frame);
+            Tell(frame, socket);
         }
 
         _prefixCount = 0;

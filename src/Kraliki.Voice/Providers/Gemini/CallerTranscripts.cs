@@ -44,12 +44,15 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
         events.SpeechStarted(turnId);
     }
 
-    public void Stopped(string turnId)
+    /// <param name="voiced">False: hardly a word; nobody has to wait for one.</param>
+    /// <param name="asked">The model is asked about it.</param>
+    public void Stopped(string turnId, bool voiced, bool asked)
     {
         events.SpeechStopped(turnId);
         if (_turns.Find(turn => turn.Id == turnId) is { } turn)
         {
             turn.StoppedAt = turn.ChangedAt = time.GetTimestamp();
+            (turn.Voiced, turn.Asked) = (voiced, asked);
             Settle();
         }
     }
@@ -80,7 +83,8 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
                 return;
             }
 
-            var left = (oldest.HasWords ? Settled : oldest.Answered ? Straggling : Patience) - time.GetElapsedTime(oldest.ChangedAt);
+            var wait = oldest.HasWords ? Settled : oldest.Answered ? Straggling : oldest.Voiced ? Patience : TimeSpan.Zero;
+            var left = wait - time.GetElapsedTime(oldest.ChangedAt);
             if (left > TimeSpan.Zero)
             {
                 wake(left);
@@ -149,6 +153,8 @@ internal sealed class CallerTranscripts(IProviderEvents events, TimeProvider tim
         public long? StoppedAt { get; set; }
 
         public long ChangedAt { get; set; }
+
+        public bool Voiced { get; set; }
 
         public bool Asked { get; set; }
 

@@ -242,7 +242,8 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
 
         string stopped = $"{_id}-c{_callerTurns}";
         bool ended = !_held && _socket is not null;
-        Post(() => _transcripts.Stopped(stopped));
+        bool voiced = _speech.Voiced;
+        Post(() => _transcripts.Stopped(stopped, voiced, asked: ended));
         if (ended)
         {
             EndActivity(_socket!);

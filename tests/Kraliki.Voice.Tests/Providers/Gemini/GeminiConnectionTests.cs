@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
+using Kraliki.LocalSpeech;
 using Kraliki.Voice.Audio;
 using Kraliki.Voice.Providers;
 using Kraliki.Voice.Providers.Gemini;
@@ -106,14 +107,25 @@ public sealed class GeminiConnectionTests
     }
 
     [Fact]
-    public void Cough_that_gemini_is_not_asked_about_ends_without_words()
+    public void Cough_over_an_answer_is_known_at_once_for_it_has_no_voice()
     {
         _connection.HoldAnswers();
-        Hear([.. Sounds.Noise(600, 0.2), .. new short[8_000]]);
-        Quiet();
-        _time.Advance(TimeSpan.FromSeconds(3));
+        Hear([.. Sounds.Cough(300), .. new short[8_000]]);
         Quiet();
         Assert.Equal("final c1 ", _events.Written[^1]);
+    }
+
+    [Fact]
+    public void Voice_over_an_answer_may_be_a_word_that_is_still_to_come()
+    {
+        _connection.HoldAnswers();
+        Hear([.. SpeechSynthesizer.Speak("Stop.", VoiceName.Rms), .. new short[8_000]]);
+        Quiet();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Content("\"inputTranscription\":{\"text\":\"stop\"}");
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Quiet();
+        Assert.Equal("final c1 stop", _events.Written[^1]);
     }
 
     [Fact]
