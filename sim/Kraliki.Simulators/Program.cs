@@ -1,6 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Kraliki.Simulators;
+using Kraliki.Simulators.Chat;
+using Kraliki.Simulators.Deepgram;
+using Kraliki.Simulators.Gemini;
 using Kraliki.Simulators.OpenAI;
 using Kraliki.Simulators.Twilio;
 
@@ -8,6 +11,9 @@ using Kraliki.Simulators.Twilio;
 //   Kraliki.Simulators twilio openai [--port N | --twilio-port N --openai-port N] [--tls]
 var known = new Dictionary<string, Func<SimulatorArguments, CancellationToken, Task<RunningSimulator>>>
 {
+    ["chat"] = ChatSimulator.FromArgumentsAsync,
+    ["deepgram"] = DeepgramSimulator.FromArgumentsAsync,
+    ["gemini"] = GeminiSimulator.FromArgumentsAsync,
     ["openai"] = OpenAiSimulator.FromArgumentsAsync,
     ["twilio"] = TwilioSimulator.StartAsync,
 };

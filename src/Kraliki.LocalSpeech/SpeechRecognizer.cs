@@ -30,9 +30,6 @@ public sealed unsafe class SpeechRecognizer : IDisposable
     // Measured: domain-only models collapse on unfamiliar wording, the general one alone mishears the domain.
     private const float DomainWeight = 0.7f;
 
-    // The shortest word ("yes", "two") has about 100 ms of vowel.
-    private const int LeastVoicedMs = 60;
-
     // "uh-huh" has 380 ms, "okay" 500: before this, a first guess is mostly a wrong word, and would look like an interruption.
     private const int TellingVoicedMs = 450;
 
@@ -134,7 +131,7 @@ public sealed unsafe class SpeechRecognizer : IDisposable
         }
 
         string text = Hypothesis;
-        if (text.Length == 0 || _voicing.VoicedMs < LeastVoicedMs)
+        if (text.Length == 0 || _voicing.VoicedMs < Voicing.LeastOfAWordMs)
         {
             return Recognition.Nothing;
         }

@@ -7,8 +7,11 @@ namespace Kraliki.LocalSpeech;
 /// a voiced sound; a cough, breath or hiss has hardly any, and the decoder makes words of them all the same ("how").
 /// </summary>
 /// <remarks>About 20 million multiplications per second of audio. Not thread-safe.</remarks>
-internal sealed class Voicing
+public sealed class Voicing
 {
+    /// <summary>No word has less: the shortest ("yes", "two") have about 100 ms of vowel.</summary>
+    public const int LeastOfAWordMs = 60;
+
     // A whole number of vectors of any width.
     private const int FrameSamples = 160;
     private const int ShortestPeriod = 20;

@@ -65,7 +65,11 @@ function stop() {
 let code = 1;
 const directory = mkdtempSync(path.join(tmpdir(), 'kraliki-conformance-'));
 try {
-  const [plain, tls, kraliki] = await Promise.all([startSimulators(['openai', 'twilio']), startSimulators(['openai'], '--tls'), startServer(directory)]);
+  const [plain, tls, kraliki] = await Promise.all([
+    startSimulators(['openai', 'twilio', 'gemini', 'deepgram', 'chat'], '--gemini-key', 'g-test'),
+    startSimulators(['openai'], '--tls'),
+    startServer(directory),
+  ]);
   // The suites mostly wait for speech to be spoken, so they run side by side.
   const suites = readdirSync(`${here}suites`).filter(name => name.endsWith('.test.mjs')).map(name => `suites/${name}`);
   const tests = spawn(process.execPath, ['--test', '--test-reporter=tap', '--test-concurrency=4', ...suites], {
@@ -76,6 +80,9 @@ try {
       OPENAI_URL: plain.openai.base_url,
       OPENAI_TLS_URL: tls.openai.base_url,
       OPENAI_CA: tls.openai.certificate,
+      DEEPGRAM_URL: plain.deepgram.base_url,
+      CHAT_URL: plain.chat.base_url,
+      GEMINI_URL: plain.gemini.base_url,
       TWILIO_URL: plain.twilio.base_url,
       TWILIO_SID: plain.twilio.account_sid,
       TWILIO_TOKEN: plain.twilio.auth_token,

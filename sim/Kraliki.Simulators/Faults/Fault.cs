@@ -25,6 +25,9 @@ public enum FaultKind
 
     /// <summary>The service's own end of life, as if the maximum duration were reached.</summary>
     Expire,
+
+    /// <summary>The HTTP request, an upgrade too, is answered with status <see cref="Fault.Code"/> (default 503). It has no moment.</summary>
+    Refuse,
 }
 
 /// <summary>The moment. Exactly one property is set; none means at once when the connection opens.</summary>
@@ -34,7 +37,7 @@ public enum FaultKind
 public sealed record FaultMoment(int? AfterMs = null, int? AfterFrames = null, string? On = null);
 
 /// <summary>A fault to arm: body of <c>POST /_control/faults</c>.</summary>
-/// <param name="Code">Close code for <see cref="FaultKind.Close"/> (default 1011), error code for <see cref="FaultKind.ErrorEvent"/>.</param>
+/// <param name="Code">Close code for <see cref="FaultKind.Close"/> (default 1011), error code for <see cref="FaultKind.ErrorEvent"/>, HTTP status for <see cref="FaultKind.Refuse"/>.</param>
 /// <param name="DelayMs">Milliseconds; null for a freeze without an end.</param>
 /// <param name="Count">Messages concerned; null is one, and for <see cref="FaultKind.Delay"/> all that follow.</param>
 /// <param name="Connection">Id of an open connection (call, stream or session id); null takes the next that opens.</param>
@@ -53,6 +56,10 @@ public sealed record Fault(
     [JsonIgnore]
     public int CloseCode => int.TryParse(Code, out var code) ? code : 1011;
 
+    /// <summary><see cref="Code"/> as an HTTP status.</summary>
+    [JsonIgnore]
+    public int HttpStatus => int.TryParse(Code, out var code) ? code : 503;
+
     /// <summary>What is wrong with this fault, in a sentence; null when nothing is.</summary>
     public string? Problem()
     {
@@ -63,6 +70,8 @@ public sealed record Fault(
             return "after_ms, after_frames, delay_ms and connections cannot be negative, count not below 1.";
         if (Kind == FaultKind.Delay && DelayMs is null)
             return "A delay needs delay_ms.";
+        if (Kind == FaultKind.Refuse && (moments > 0 || Connection is not null || HttpStatus is < 400 or > 599))
+            return "A refusal has an HTTP status of 400 to 599 as its code, and neither a moment nor an open connection.";
         // RFC 6455 §7.4: 1005, 1006 and 1015 never travel in a close frame; below 1000 and above 4999 nothing does.
         if (Kind == FaultKind.Close && Code is not null && (!int.TryParse(Code, out var code) || code is < 1000 or > 4999 or 1005 or 1006 or 1015))
             return $"'{Code}' is not a close code that can be sent (1000-4999 without 1005, 1006, 1015).";

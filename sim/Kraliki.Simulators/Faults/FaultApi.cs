@@ -3,9 +3,9 @@ namespace Kraliki.Simulators.Faults;
 /// <summary>The control routes of the fault kit: <c>POST</c>, <c>GET</c>, <c>DELETE /_control/faults</c>.</summary>
 public static class FaultApi
 {
-    public static void MapFaults(this IEndpointRouteBuilder routes, FaultKit faults)
+    public static void MapFaults(this IEndpointRouteBuilder routes, FaultKit faults, string path = "/_control/faults")
     {
-        routes.MapPost("/_control/faults", (Fault fault) =>
+        routes.MapPost(path, (Fault fault) =>
         {
             if (fault.Problem() is { } problem)
                 return Results.BadRequest(new { error = problem });
@@ -19,8 +19,8 @@ public static class FaultApi
             }
             return Results.Accepted();
         });
-        routes.MapGet("/_control/faults", () => faults.Waiting);
-        routes.MapDelete("/_control/faults", () =>
+        routes.MapGet(path, () => faults.Waiting);
+        routes.MapDelete(path, () =>
         {
             faults.Clear();
             return Results.NoContent();

@@ -62,14 +62,27 @@ public sealed class FaultKit(TimeProvider time)
         lock (_gate)
         {
             _open[connection] = track;
-            taken = [.. _waiting.Select(armed => armed.Fault)];
-            foreach (var armed in _waiting)
-                armed.Uses++;
-            _waiting.RemoveAll(armed => armed.Fault.Connections > 0 && armed.Uses >= armed.Fault.Connections);
+            taken = Take(refusals: false);
         }
         foreach (var fault in taken)
             track.Add(fault);
         return track;
+    }
+
+    /// <summary>A request comes in: how it is to be refused; null when it is not. Ask before <see cref="Open"/>.</summary>
+    public Fault? Refusal()
+    {
+        lock (_gate)
+            return Take(refusals: true).FirstOrDefault();
+    }
+
+    private List<Fault> Take(bool refusals)
+    {
+        List<Armed> due = [.. _waiting.Where(armed => armed.Fault.Kind == FaultKind.Refuse == refusals)];
+        foreach (var armed in due)
+            armed.Uses++;
+        _waiting.RemoveAll(armed => armed.Fault.Connections > 0 && armed.Uses >= armed.Fault.Connections);
+        return [.. due.Select(armed => armed.Fault)];
     }
 
     private void Close(string connection, FaultTrack track)

@@ -29,8 +29,11 @@ public enum SocketEnd
 /// <summary>Takes what a <see cref="MediaSocket"/> receives. Called from any thread, one call at a time per socket; must not block.</summary>
 public interface IMediaReceiver
 {
-    /// <summary>One whole text or binary message; valid during the call only.</summary>
+    /// <summary>One whole message; valid during the call only.</summary>
     void OnMessage(ReadOnlySpan<byte> message);
+
+    /// <summary>The same for a binary message, for protocols in which that makes a difference.</summary>
+    void OnBinary(ReadOnlySpan<byte> message) => OnMessage(message);
 
     /// <summary><see cref="OnMessage"/> threw this. The socket is closed; the process and the other calls go on.</summary>
     void OnFault(Exception exception);
@@ -117,6 +120,12 @@ public sealed class MediaSocket
 
     /// <summary>Sends one text message given in up to three parts. After the end it does nothing.</summary>
     public void Send(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second = default, ReadOnlySpan<byte> third = default)
+        => Send(Opcode.Text, first, second, third);
+
+    /// <summary>Sends one binary message. After the end it does nothing.</summary>
+    public void SendBinary(ReadOnlySpan<byte> message) => Send(Opcode.Binary, message, default, default);
+
+    private void Send(Opcode opcode, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third)
     {
         bool tooSlow;
         lock (_outGate)
@@ -126,7 +135,7 @@ public sealed class MediaSocket
                 return;
             }
 
-            AppendFrame(Opcode.Text, first, second, third);
+            AppendFrame(opcode, first, second, third);
             tooSlow = _outLength > _options.MaxQueuedBytes;
         }
 
@@ -244,8 +253,12 @@ public sealed class MediaSocket
     {
         switch (opcode)
         {
-            case Opcode.Text or Opcode.Binary:
+            case Opcode.Text:
                 _receiver!.OnMessage(payload);
+                break;
+
+            case Opcode.Binary:
+                _receiver!.OnBinary(payload);
                 break;
 
             case Opcode.Ping:

@@ -53,6 +53,21 @@ internal sealed class ProviderRecorder : IProviderEvents
         return await _answers.Reader.ReadAsync(TestContext.Current.CancellationToken);
     }
 
+    /// <summary>The next answer, for providers that write down the caller's words while they answer already.</summary>
+    public async Task<SpokenAnswer> AnswerInAnyOrder()
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(Patience);
+        try
+        {
+            return await _answers.Reader.ReadAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"No answer was finished; there were: {string.Join(" | ", Written)}");
+        }
+    }
+
     public void Faulted(Exception exception) => Write($"fault {exception.Message}");
 
     public void Connected(string providerSessionId, string? model) => Write("connected");
@@ -91,7 +106,13 @@ internal sealed class ProviderRecorder : IProviderEvents
         Write($"done {Short(turnId)} {text}");
     }
 
-    public void ToolCall(string callId, string name, string argumentsJson) => Write($"tool {name}");
+    public List<(string CallId, string Arguments)> ToolCalls { get; } = [];
+
+    public void ToolCall(string callId, string name, string argumentsJson)
+    {
+        ToolCalls.Add((callId, argumentsJson));
+        Write($"tool {name}");
+    }
 
     public void ToolCancelled(string callId) => Write($"tool {callId} cancelled");
 

@@ -11,6 +11,14 @@ export const openai = {
   ca: setting('OPENAI_CA'),
 };
 
+export const deepgramUrl = setting('DEEPGRAM_URL').replace(/\/$/, '');
+
+export const chatUrl = setting('CHAT_URL');
+
+export const gemini = {
+  url: setting('GEMINI_URL').replace(/\/$/, ''),
+};
+
 export const twilioSimulator = {
   url: setting('TWILIO_URL').replace(/\/$/, ''),
   sid: setting('TWILIO_SID'),

@@ -76,14 +76,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     public void PickUp(string words, PickUpRest rest)
     {
-        const string broke = "The line was interrupted for a moment and the caller is back.";
-        string? task = (words.Length > 0, rest) switch
-        {
-            (_, PickUpRest.Continuation) => "Your last turn was cut off after what you see of it, and the caller heard that much. Say only the rest of it, from where it stops, without repeating anything and without a word about it.",
-            (true, PickUpRest.Answer) => $"{broke} Answer what the caller said last; if your answer was cut off, give it again. Begin with: {words}",
-            (true, _) => $"{broke} Answer nothing, and only say: {words}",
-            _ => null,
-        };
+        string? task = PickUpTask.For(words, rest);
         Create(new ResponseCreate(task is null ? null : new ResponseSettings($"{_instructions}\n{task}")));
     }
 

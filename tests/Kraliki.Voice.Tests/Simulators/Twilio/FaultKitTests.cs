@@ -79,6 +79,16 @@ public sealed class FaultKitTests
     }
 
     [Fact]
+    public void A_refusal_waits_for_a_request_and_not_for_a_connection()
+    {
+        _kit.Arm(new Fault(FaultKind.Refuse, Code: "429"));
+        Open("a").Dispose();
+        Assert.Empty(_applied);
+        Assert.Equal(429, _kit.Refusal()?.HttpStatus);
+        Assert.Null(_kit.Refusal());
+    }
+
+    [Fact]
     public void A_fault_can_be_armed_for_a_connection_that_is_open()
     {
         using var track = Open("a");
@@ -107,6 +117,7 @@ public sealed class FaultKitTests
     [Theory]
     [InlineData(FaultKind.Close, null, "1006")]
     [InlineData(FaultKind.Delay, null, null)]
+    [InlineData(FaultKind.Refuse, null, "200")]
     [InlineData(FaultKind.Garbage, 0, null)]
     public void An_impossible_fault_is_refused(FaultKind kind, int? count, string? code) =>
         Assert.Throws<ArgumentException>(() => _kit.Arm(new Fault(kind, Code: code, Count: count)));
