@@ -91,7 +91,14 @@ internal sealed class ProviderRecorder : IProviderEvents
         Write($"done {Short(turnId)} {text}");
     }
 
-    public void ToolCall(string callId, string name, string argumentsJson) => Write($"tool {name}");
+    /// <summary>Ids of the tool calls so far.</summary>
+    public List<string> Calls { get; } = [];
+
+    public void ToolCall(string callId, string name, string argumentsJson)
+    {
+        Calls.Add(callId);
+        Write($"tool {name}");
+    }
 
     public void ToolCancelled(string callId) => Write($"tool {callId} cancelled");
 
