@@ -7,10 +7,10 @@ using Kraliki.Simulators.OpenAI;
 namespace Kraliki.Simulators.Deepgram;
 
 /// <summary>
-/// Deepgram on 127.0.0.1: <c>/v1/listen</c> (live transcription) and <c>/v1/speak</c> (Aura) by WebSocket, and the REST paths
-/// by which a key is tried. It hears by recognising the audio and speaks in synthetic speech.
+/// Deepgram on 127.0.0.1: <c>/v1/listen</c> (live transcription), <c>/v1/speak</c> (Aura) and <c>/v1/agent/converse</c> (Voice
+/// Agent) by WebSocket, and the REST path by which a key is tried. It hears by recognising the audio and speaks in synthetic speech.
 /// </summary>
-/// <remarks>For faults an audio frame is a message of caller audio on <c>listen</c>, a message of speech on <c>speak</c>.</remarks>
+/// <remarks>For faults an audio frame is a message of caller audio on <c>listen</c> and <c>agent</c>, a message of speech on <c>speak</c>.</remarks>
 public sealed class DeepgramSimulator : IAsyncDisposable
 {
     private readonly DeepgramSimulatorOptions _options;
@@ -26,6 +26,7 @@ public sealed class DeepgramSimulator : IAsyncDisposable
         _voice = options.Voice ?? ((text, _) => SpeechSynthesizer.Speak(text, VoiceName.Slt));
         ListenFaults = new FaultKit(options.TimeProvider);
         SpeakFaults = new FaultKit(options.TimeProvider);
+        AgentFaults = new FaultKit(options.TimeProvider);
     }
 
     /// <summary>As a client is configured with it: <c>http://127.0.0.1:port</c>.</summary>
@@ -39,6 +40,9 @@ public sealed class DeepgramSimulator : IAsyncDisposable
 
     /// <summary>Faults of <c>/v1/speak</c>; by control route <c>/_control/speak/faults</c>.</summary>
     public FaultKit SpeakFaults { get; }
+
+    /// <summary>Faults of <c>/v1/agent/converse</c>; by control route <c>/_control/agent/faults</c>.</summary>
+    public FaultKit AgentFaults { get; }
 
     public static async Task<DeepgramSimulator> StartAsync(DeepgramSimulatorOptions options, CancellationToken cancellationToken)
     {
@@ -75,8 +79,10 @@ public sealed class DeepgramSimulator : IAsyncDisposable
     {
         app.MapFaults(ListenFaults);
         app.MapFaults(SpeakFaults, "/_control/speak/faults");
+        app.MapFaults(AgentFaults, "/_control/agent/faults");
         app.MapGet("/v1/listen", ListenAsync);
         app.MapGet("/v1/speak", SpeakAsync);
+        app.MapGet("/v1/agent/converse", ConverseAsync);
         app.MapGet("/v1/projects", (HttpRequest request) => IsKey(Key(request))
             ? Results.Json(new JsonObject { ["projects"] = new JsonArray(new JsonObject { ["project_id"] = Guid.Empty.ToString(), ["name"] = "Simulated" }) })
             : Refuse(new(401, "INVALID_AUTH", "Invalid credentials."), Guid.NewGuid().ToString()));
@@ -86,11 +92,9 @@ public sealed class DeepgramSimulator : IAsyncDisposable
     {
         var (settings, problem) = ListenSettings.Read(context.Request.Query);
         var audio = WireAudio.In(context.Request.Query["encoding"], context.Request.Query["sample_rate"]);
-        var missing = SpeechParts.Check();
         var refusal = problem is not null ? new(400, "INVALID_QUERY_PARAMETER", problem)
             : audio is null ? new(400, "INVALID_QUERY_PARAMETER", "The encoding and sample_rate are not supported here.")
-            : missing.Count > 0 ? new Refusal(503, "SERVICE_UNAVAILABLE", string.Join(' ', missing.Select(part => part.Remedy)))
-            : null;
+            : Deaf();
         return ServeAsync(context, ListenFaults, refusal, async (socket, id) =>
         {
             using var session = new ListenSession(settings!, audio!, socket, id, _recognizers, _options);
@@ -112,6 +116,16 @@ public sealed class DeepgramSimulator : IAsyncDisposable
             await socket.RunAsync(id, session, SpeakFaults, () => session.Open(id), _host!.Stopping).ConfigureAwait(false);
         });
     }
+
+    private Task ConverseAsync(HttpContext context) => ServeAsync(context, AgentFaults, Deaf(), async (socket, id) =>
+    {
+        using var session = new AgentSession(socket, _recognizers, _options.Mind ?? DemoMind.Think, _voice, _options);
+        await socket.RunAsync(id, session, AgentFaults, () => session.Open(id), _host!.Stopping).ConfigureAwait(false);
+    });
+
+    private static Refusal? Deaf() => SpeechParts.Check() is { Count: > 0 } missing
+        ? new(503, "SERVICE_UNAVAILABLE", string.Join(' ', missing.Select(part => part.Remedy)))
+        : null;
 
     private async Task ServeAsync(HttpContext context, FaultKit faults, Refusal? refusal, Func<SimulatedSocket, string, Task> run)
     {

@@ -91,3 +91,43 @@ test('a request that is refused surfaces as an error with its status', async () 
   socket.connect();
   assert.match((await within(5_000, 'the refusal', failed)).message, /429/);
 });
+
+test('the voice agent greets, hears, asks for a function and tells its result', async () => {
+  const speak = await open(client.speak.v1, { model: 'aura-2-orion-en', encoding: 'mulaw', sample_rate: 8000 });
+  speak.socket.sendText({ type: 'Speak', text: 'Hello there.' });
+  speak.socket.sendFlush({ type: 'Flush' });
+  await speak.next('Flushed');
+  const speech = await bytesOf(speak.audio);
+  speak.socket.close();
+
+  const agent = await open(client.agent.v1, {});
+  await agent.next('Welcome');
+  const format = { encoding: 'mulaw', sample_rate: 8000 };
+  agent.socket.sendSettings({
+    type: 'Settings',
+    audio: { input: format, output: { ...format, container: 'none' } },
+    agent: {
+      listen: { provider: { type: 'deepgram', model: 'nova-3' } },
+      think: {
+        provider: { type: 'open_ai', model: 'gpt-4.1-mini' }, prompt: 'Help travellers.',
+        functions: [{ name: 'lookup_booking', description: 'Finds a booking.', parameters: { type: 'object', properties: { booking_number: { type: 'string' } }, required: ['booking_number'] } }],
+      },
+      speak: { provider: { type: 'deepgram', model: 'aura-2-thalia-en' } },
+      greeting: 'Welcome on board.',
+    },
+  });
+  await agent.next('SettingsApplied');
+  assert.equal((await agent.next('ConversationText')).content, 'Welcome on board.');
+  await agent.next('AgentAudioDone');
+  assert.ok((await bytesOf(agent.audio)).length > 4_000);
+
+  for (const piece of [Buffer.alloc(8_000, 0xff), speech, Buffer.alloc(8_000, 0xff)])
+    for (let at = 0; at < piece.length; at += 800) agent.socket.sendMedia(piece.subarray(at, at + 800));
+  await agent.next('UserStartedSpeaking');
+  agent.socket.sendInjectUserMessage({ type: 'InjectUserMessage', content: 'my booking number is four seven one nine' });
+  const { functions: [call] } = await agent.next('FunctionCallRequest');
+  assert.deepEqual([call.name, call.client_side, JSON.parse(call.arguments)], ['lookup_booking', true, { booking_number: '4719' }]);
+  agent.socket.sendFunctionCallResponse({ type: 'FunctionCallResponse', id: call.id, name: call.name, content: '{"city":"Rome"}' });
+  await agent.next('ConversationText', text => text.content === 'I found this. city: Rome.');
+  agent.socket.close();
+});

@@ -56,7 +56,8 @@ internal sealed class DeepgramEars(
     {
         string language = Uri.EscapeDataString(setup.Language ?? options.Language);
         Connect(
-            options,
+            options.BaseUrl,
+            options.ApiKey,
             $"v1/listen?model={Uri.EscapeDataString(options.ListenModel)}&language={language}&encoding=mulaw&sample_rate=8000&channels=1"
             + $"&interim_results=true&smart_format=true&vad_events=true&endpointing={options.SilenceMs}&utterance_end_ms=1000",
             setup);

@@ -5,7 +5,7 @@ namespace Kraliki.Voice.Providers.Segmented;
 
 // The parts of Deepgram's messages that we read or write. Field names and meaning: docs/protocols/deepgram.md.
 
-/// <summary>Any message of <c>/v1/listen</c> or <c>/v1/speak</c>; only the fields of its <see cref="Type"/> are set.</summary>
+/// <summary>Any message of <c>/v1/listen</c>, <c>/v1/speak</c> or the voice agent; only the fields of its <see cref="Type"/> are set.</summary>
 /// <param name="Channel">An object with the alternatives in <c>Results</c>, a pair of numbers elsewhere.</param>
 internal sealed record DeepgramMessage(
     string? Type,
@@ -17,7 +17,10 @@ internal sealed record DeepgramMessage(
     double Timestamp,
     JsonElement Channel,
     string? Description,
-    string? Code)
+    string? Code,
+    string? Role,
+    string? Content,
+    IReadOnlyList<AgentFunction?>? Functions)
 {
     /// <summary>The best guess at what was said.</summary>
     public (string Text, double Confidence) Best()
@@ -28,6 +31,9 @@ internal sealed record DeepgramMessage(
             ? (transcript.GetString()!.Trim(), best.TryGetProperty("confidence", out var confidence) && confidence.ValueKind == JsonValueKind.Number ? confidence.GetDouble() : 0)
             : ("", 0);
 }
+
+/// <param name="Arguments">JSON text.</param>
+internal sealed record AgentFunction(string? Id, string? Name, string? Arguments);
 
 internal sealed record SpeakText(string Text)
 {

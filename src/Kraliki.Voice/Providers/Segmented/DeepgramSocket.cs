@@ -28,10 +28,10 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
 
     /// <summary>Connects, again after an end.</summary>
     /// <param name="path">With its query.</param>
-    protected void Connect(DeepgramOptions options, string path, ProviderSetup setup)
+    protected void Connect(Uri baseUrl, string apiKey, string path, ProviderSetup setup)
     {
         (_socket, _ended) = (null, false);
-        _ = ConnectAsync(options, path, setup);
+        _ = ConnectAsync(baseUrl, apiKey, path, setup);
     }
 
     public virtual void Close()
@@ -106,20 +106,20 @@ internal abstract class DeepgramSocket(string part, Mailbox mailbox, DeepgramRep
         }
     }
 
-    private async Task ConnectAsync(DeepgramOptions options, string path, ProviderSetup setup)
+    private async Task ConnectAsync(Uri baseUrl, string apiKey, string path, ProviderSetup setup)
     {
         try
         {
-            var uri = new Uri(new UriBuilder(options.BaseUrl)
+            var uri = new Uri(new UriBuilder(baseUrl)
             {
-                Scheme = options.BaseUrl.Scheme is "https" or "wss" ? "wss" : "ws",
-                Port = options.BaseUrl.Port,
-                Path = options.BaseUrl.AbsolutePath.TrimEnd('/') + "/",
+                Scheme = baseUrl.Scheme is "https" or "wss" ? "wss" : "ws",
+                Port = baseUrl.Port,
+                Path = baseUrl.AbsolutePath.TrimEnd('/') + "/",
             }.Uri, path);
 
             // The session's id is how the vendor's own SDK groups the sockets of one conversation.
             List<KeyValuePair<string, string>> headers =
-                [new("Authorization", "Token " + options.ApiKey), new("x-deepgram-session-id", setup.SessionId.ToString())];
+                [new("Authorization", "Token " + apiKey), new("x-deepgram-session-id", setup.SessionId.ToString())];
             if (setup.RequestId is { } request)
             {
                 headers.Add(new("X-Request-ID", request));

@@ -47,7 +47,7 @@ internal sealed class DeepgramVoice(
     {
         // An assistant's voice may be another provider's, who had the call before.
         string model = setup.Voice is { } wanted && wanted.StartsWith("aura-", StringComparison.Ordinal) ? wanted : options.Voice;
-        Connect(options, $"v1/speak?model={Uri.EscapeDataString(model)}&encoding=mulaw&sample_rate=8000", setup);
+        Connect(options.BaseUrl, options.ApiKey, $"v1/speak?model={Uri.EscapeDataString(model)}&encoding=mulaw&sample_rate=8000", setup);
     }
 
     /// <summary>The next phrase of the answer.</summary>

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Security.Cryptography;
 using Kraliki.Contracts;
 using Kraliki.Voice.Audio;
@@ -29,9 +28,6 @@ internal sealed class SegmentedConnection : IProviderConnection
     // Answers whose unheard words may still have to be forgotten: no more than this are between us and the caller's ear.
     private const int MaxRemembered = 16;
 
-    // Whole groups of base64: 240 ms at a time.
-    private const int ChunkBytes = 12 * G711.FrameBytes;
-
     private readonly string _id = $"dg_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
     private readonly Mailbox _mailbox = new();
     private readonly DeepgramEars _ears;
@@ -42,9 +38,7 @@ internal sealed class SegmentedConnection : IProviderConnection
     private readonly string? _model;
     private readonly Queue<string?> _waiting = new();
     private readonly List<(string TurnId, string Text, int Ms)> _answered = [];
-    private readonly byte[] _chunk = new byte[ChunkBytes];
-    private readonly byte[] _base64 = new byte[ChunkBytes / 3 * 4];
-    private int _chunkLength;
+    private readonly SpeechPieces _speech;
     private IReadOnlyList<CallTool> _tools;
     private SegmentedAnswer? _answer;
     private int _answers;
@@ -69,6 +63,7 @@ internal sealed class SegmentedConnection : IProviderConnection
         DeepgramOptions options, Mind mind, ProviderCapabilities capabilities, ProviderSetup setup, IProviderEvents events, TimeProvider time)
     {
         (_mind, _events, _model, _tools) = (mind, events, capabilities.Model, setup.Tools);
+        _speech = new SpeechPieces(base64 => _events.AnswerAudio(_answer!.TurnId, base64));
         _dialogue = new Dialogue(setup, capabilities.ContextTokens);
         var reports = new DeepgramReports(end => End(end.End, end.Detail), events.Notice, OnFault);
         _ears = new DeepgramEars(options, setup, _mailbox, new(() => OnReady(ref _earsReady), OnTurnBegan, OnPartial, OnTurnEnded), reports, time);
@@ -251,7 +246,7 @@ internal sealed class SegmentedConnection : IProviderConnection
     private void Think(string? task)
     {
         var answer = _answer = new SegmentedAnswer($"{_id}-a{++_answers}", task);
-        _chunkLength = 0;
+        _speech.Drop();
         _ = ThinkAsync(answer, _dialogue.Render(task), _tools);
     }
 
@@ -310,7 +305,7 @@ internal sealed class SegmentedConnection : IProviderConnection
     {
         if (_answer is { } answer)
         {
-            SendAudio(answer, whole: true);
+            _speech.Rest();
             string delta = answer.Said.Length == 0 ? words : $" {words}";
             answer.Begun = true;
             answer.Said.Append(delta);
@@ -327,40 +322,14 @@ internal sealed class SegmentedConnection : IProviderConnection
 
         answer.Bytes += mulaw.Length;
         _bytesOut += mulaw.Length;
-        while (mulaw.Length > 0)
-        {
-            int count = Math.Min(mulaw.Length, ChunkBytes - _chunkLength);
-            mulaw[..count].CopyTo(_chunk.AsSpan(_chunkLength));
-            _chunkLength += count;
-            mulaw = mulaw[count..];
-            if (_chunkLength == ChunkBytes)
-            {
-                SendAudio(answer, whole: true);
-            }
-        }
-
-        SendAudio(answer, whole: false);
-    }
-
-    /// <param name="whole">Everything; otherwise what makes whole frames of whole groups of base64, so that nothing waits for long.</param>
-    private void SendAudio(SegmentedAnswer answer, bool whole)
-    {
-        // 480 bytes are three frames and 160 groups.
-        int length = whole ? _chunkLength : _chunkLength / 480 * 480;
-        if (length > 0)
-        {
-            Base64.EncodeToUtf8(_chunk.AsSpan(0, length), _base64, out _, out int written);
-            _events.AnswerAudio(answer.TurnId, _base64.AsSpan(0, written));
-            _chunk.AsSpan(length, _chunkLength - length).CopyTo(_chunk);
-            _chunkLength -= length;
-        }
+        _speech.Add(mulaw);
     }
 
     private void OnSpoken()
     {
         if (_answer is { } answer)
         {
-            SendAudio(answer, whole: true);
+            _speech.Rest();
             Finish(answer, cancelled: false);
             foreach (var wish in answer.Wishes)
             {
