@@ -46,6 +46,12 @@ internal sealed class ServerProcess : IAsyncDisposable
         var server = new ServerProcess(new Process { StartInfo = start }, url, directory);
         server._process.OutputDataReceived += (_, line) =>
         {
+            // Its warnings stand among those of the servers inside the tests.
+            if (line.Data?.Contains(": Kraliki.", StringComparison.Ordinal) == true)
+            {
+                Console.WriteLine(line.Data);
+            }
+
             if (line.Data is null || line.Data.Contains("Kraliki is ready", StringComparison.Ordinal))
             {
                 ready.TrySetResult(line.Data is not null);

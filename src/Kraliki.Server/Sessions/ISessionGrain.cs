@@ -71,7 +71,7 @@ internal interface ISessionGrain : IGrainWithGuidKey
     Task<bool> IsAwayAsync(long epoch);
 
     /// <summary>The carrier is about to be told to ask again what to do with the caller of this interrupted call.</summary>
-    /// <returns>False when that is no longer wanted: the call has come back or has ended.</returns>
+    /// <returns>False when that is not wanted: the call has come back or has ended, or the carrier is about to open a stream for it.</returns>
     Task<bool> RedirectingAsync(long epoch);
 
     /// <summary>The carrier has answered to that, or to <see cref="MovingAsync"/>.</summary>

@@ -16,6 +16,12 @@ internal sealed partial class SessionGrain
     // it all the same: so long after an attachment the stop may still be on its way.
     private static readonly TimeSpan StopFollows = TimeSpan.FromSeconds(3);
 
+    // So long a carrier that was told to open a stream may take for it; it is not told by REST to leave it for another.
+    private static readonly TimeSpan StreamOpens = TimeSpan.FromSeconds(2);
+
+    // When the carrier was last told, by what follows a stream, to come back.
+    private DateTimeOffset? _comingBackSince;
+
     // The carrier was asked to leave its stream; it may have stopped one that it had just opened by itself. Once it has
     // answered, the next stream is in all likelihood the one that was asked for.
     private DateTimeOffset? _redirectedAt;
@@ -34,7 +40,13 @@ internal sealed partial class SessionGrain
     {
         var row = await CurrentAsync();
         var next = SessionRules.AfterStream(row);
-        return next == AfterStream.ComeBack && IsClosing(row!) ? AfterStream.AskAgain : next;
+        if (next == AfterStream.ComeBack && IsClosing(row!))
+        {
+            return AfterStream.AskAgain;
+        }
+
+        _comingBackSince = next == AfterStream.ComeBack ? time.GetUtcNow() : null;
+        return next;
     }
 
     public async Task<bool> IsAwayAsync(long epoch) =>
@@ -42,7 +54,7 @@ internal sealed partial class SessionGrain
 
     public async Task<bool> RedirectingAsync(long epoch)
     {
-        if (!await IsAwayAsync(epoch))
+        if (!await IsAwayAsync(epoch) || time.GetUtcNow() - _comingBackSince < StreamOpens)
         {
             return false;
         }

@@ -191,7 +191,7 @@ internal sealed partial class CallRecovery(
         return true;
     }
 
-    /// <returns>Null when that is no longer wanted.</returns>
+    /// <returns>Null when that is not wanted (any more).</returns>
     private async Task<RestOutcome?> FetchAsync(CarrierCall call, long epoch, CancellationToken cancellationToken) =>
         await GrainCalls.RepeatAsync(() => Grain(call.SessionId).RedirectingAsync(epoch), time, cancellationToken)
             ? await RedirectAsync(call, cancellationToken)

@@ -27,6 +27,11 @@ public sealed class RecoveryTests
         TestContext.Current.TestOutputHelper?.WriteLine($"{lostStream}: {report.Interruptions[0].SilenceMs} ms without the assistant");
         Assert.Empty(report.Errors);
         Assert.Equal(SessionState.Active, (await server.Sessions.RowAsync(session, Cancelled)).State);
+
+        // Of an assistant that is cut off in its first syllable there is nothing to be written.
+        bool resumed = false;
+        await server.Sessions.UntilFactAsync<SessionFact>(
+            session, fact => (resumed |= fact is CallResumed) && fact is TurnFinished, "nothing that was said after the interruption was written", Cancelled);
         call.HangUp();
         var row = await server.Sessions.UntilAsync(session, row => row.State == SessionState.Completed, "the session did not end", Cancelled);
         Assert.Equal(EndReason.CallerHungUp, row.EndReason);
@@ -38,7 +43,6 @@ public sealed class RecoveryTests
         Assert.True(lostStream == "go_on" || facts.OfType<CallInterrupted>().Any(), "the interruption was not written");
         var before = facts.TakeWhile(fact => fact is not CallResumed).OfType<TurnFinished>().Max(turn => turn.EndMs);
         var after = facts.SkipWhile(fact => fact is not CallInterrupted).OfType<TurnFinished>().ToList();
-        Assert.True(lostStream == "go_on" || after.Count > 0, "nothing that was said after the interruption was written");
         Assert.All(after, turn => Assert.InRange(turn.StartMs, before, long.MaxValue));
     }
 
@@ -193,6 +197,23 @@ public sealed class RecoveryTests
         Assert.False(await grain.RenewAsync(asleep.Epoch, node));
         var events = await server.Journal.EventsAsync(row.Id, 0, 100, Cancelled);
         Assert.Equal(EndReason.TalkServerLost, Assert.IsType<CallInterrupted>(events[^1].Data).Reason);
+    }
+
+    [Fact]
+    public async Task A_carrier_that_is_just_coming_back_by_itself_is_not_told_to()
+    {
+        await using var server = await Sessions.SessionServer.StartAsync(Cancelled, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
+        var row = await server.CreateAsync(Cancelled);
+        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(row.Id);
+        await grain.AttachAsync(server.Get<NodeLink>().Reference(server.Get<IGrainFactory>()), "10.0.0.1:1@1", Guid.NewGuid());
+        await grain.ReapAsync();
+        long epoch = (await server.RowAsync(row.Id, Cancelled)).Epoch;
+        Assert.True(await grain.RedirectingAsync(epoch));
+
+        Assert.Equal(AfterStream.ComeBack, await grain.AfterStreamAsync());
+
+        Assert.False(await grain.RedirectingAsync(epoch));
+        Assert.True(await grain.IsAwayAsync(epoch));
     }
 
     [Fact]
