@@ -2,8 +2,11 @@ using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
 using Kraliki.Server.Hosting;
 using Kraliki.Voice.Providers;
+using Kraliki.Voice.Providers.DeepgramAgent;
+using Kraliki.Voice.Providers.Gemini;
 using Kraliki.Voice.Providers.Local;
 using Kraliki.Voice.Providers.OpenAI;
+using Kraliki.Voice.Providers.Segmented;
 
 namespace Kraliki.Server.Providers;
 
@@ -28,6 +31,9 @@ internal sealed class VoiceProviders
         _known =
         [
             new("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], keys => MissingKey(keys.OpenAI, "OpenAI"), keys => OpenAI(keys.OpenAI, time)),
+            new("gemini", "Gemini Live", [VoiceStrategy.Realtime], keys => MissingKey(keys.Gemini, "Gemini"), keys => Gemini(keys.Gemini, time)),
+            new("deepgram", "Deepgram", [VoiceStrategy.Segmented], MissingPart, keys => Deepgram(keys, time)),
+            new("deepgram_agent", "Deepgram Voice Agent", [VoiceStrategy.Realtime], keys => MissingKey(keys.Deepgram, "Deepgram"), keys => Agent(keys.Deepgram, time)),
             new("local", "Local (embedded)", [VoiceStrategy.Realtime, VoiceStrategy.Segmented], _ => null, _ => new LocalProvider(recognizers)),
         ];
         _keys = options.Providers;
@@ -43,16 +49,16 @@ internal sealed class VoiceProviders
     /// <returns>Null when it is unknown or has no key (any more).</returns>
     public IVoiceProvider? Find(string name) => _usable.GetValueOrDefault(name);
 
-    /// <summary>A simulator takes a provider's place.</summary>
-    /// <param name="change">Key and address of the simulator, put where the provider's own would be.</param>
-    public void Simulate(string name, Func<ProviderKeys, ProviderKeys> change)
+    /// <summary>A simulator takes the place of a vendor, behind all providers that use it.</summary>
+    /// <param name="change">Key and address of the simulator, put where the vendor's own would be.</param>
+    public void Simulate(IReadOnlyCollection<string> names, Func<ProviderKeys, ProviderKeys> change)
     {
         lock (_changing)
         {
             _keys = change(_keys);
-            _simulated = new HashSet<string>([.. _simulated, name]);
+            _simulated = new HashSet<string>([.. _simulated, .. names]);
             var others = _usable;
-            _usable = Usable([name]).Concat(others.Where(other => other.Key != name)).ToDictionary();
+            _usable = Usable(names).Concat(others.Where(other => !names.Contains(other.Key))).ToDictionary();
         }
     }
 
@@ -81,6 +87,10 @@ internal sealed class VoiceProviders
     private static string? MissingKey(VendorKeys keys, string section) =>
         keys.ApiKey is null ? $"No API key is configured: set Kraliki:Providers:{section}:ApiKey." : null;
 
+    /// <summary>The segmented strategy needs a language model besides.</summary>
+    private static string? MissingPart(ProviderKeys keys) => MissingKey(keys.Deepgram, "Deepgram")
+        ?? (keys.Llm is { ApiKey: null, BaseUrl: null } ? "No language model is configured: set Kraliki:Providers:Llm:ApiKey, or :BaseUrl of a server of your own." : null);
+
     private static OpenAiProvider OpenAI(VendorKeys keys, TimeProvider time)
     {
         var settings = new OpenAiOptions { ApiKey = keys.ApiKey!.Reveal() };
@@ -89,6 +99,53 @@ internal sealed class VoiceProviders
             {
                 BaseUrl = keys.BaseUrl ?? settings.BaseUrl,
                 Model = keys.Model ?? settings.Model,
+                Voice = keys.Voice ?? settings.Voice,
+            },
+            time);
+    }
+
+    private static GeminiProvider Gemini(VendorKeys keys, TimeProvider time)
+    {
+        var settings = new GeminiOptions { ApiKey = keys.ApiKey!.Reveal() };
+        return new GeminiProvider(
+            settings with
+            {
+                BaseUrl = keys.BaseUrl ?? settings.BaseUrl,
+                Model = keys.Model ?? settings.Model,
+                Voice = keys.Voice ?? settings.Voice,
+            },
+            time);
+    }
+
+    private static SegmentedProvider Deepgram(ProviderKeys keys, TimeProvider time)
+    {
+        var settings = new DeepgramOptions { ApiKey = keys.Deepgram.ApiKey!.Reveal() };
+        var model = new LlmOptions();
+        return new SegmentedProvider(
+            settings with
+            {
+                BaseUrl = keys.Deepgram.BaseUrl ?? settings.BaseUrl,
+                ListenModel = keys.Deepgram.Model ?? settings.ListenModel,
+                Voice = keys.Deepgram.Voice ?? settings.Voice,
+            },
+            model with
+            {
+                ApiKey = keys.Llm.ApiKey?.Reveal(),
+                BaseUrl = keys.Llm.BaseUrl ?? model.BaseUrl,
+                Model = keys.Llm.Model ?? model.Model,
+            },
+            time);
+    }
+
+    private static DeepgramAgentProvider Agent(VendorKeys keys, TimeProvider time)
+    {
+        var settings = new DeepgramAgentOptions { ApiKey = keys.ApiKey!.Reveal() };
+        return new DeepgramAgentProvider(
+            settings with
+            {
+                // The vendor's own has a host of its own; anybody else's is one server for all.
+                BaseUrl = keys.BaseUrl ?? settings.BaseUrl,
+                ListenModel = keys.Model ?? settings.ListenModel,
                 Voice = keys.Voice ?? settings.Voice,
             },
             time);
