@@ -14,12 +14,23 @@ namespace Kraliki.Server.Providers;
 /// <param name="Missing">What keeps it from being used, with the remedy; null when it is configured.</param>
 /// <param name="Make">Only called when nothing is missing.</param>
 internal sealed record KnownProvider(
-    string Name, string Title, IReadOnlyList<VoiceStrategy> Strategies, Func<ProviderKeys, string?> Missing, Func<ProviderKeys, IVoiceProvider> Make);
+    string Name, string Title, IReadOnlyList<VoiceStrategy> Strategies, Func<ProviderKeys, string?> Missing, Func<ProviderKeys, RecognizerPool, TimeProvider, IVoiceProvider> Make);
 
 /// <summary>The AI voice providers of this installation: those with a key, simulated ones in demo mode, and the embedded one. Safe from any thread.</summary>
 internal sealed class VoiceProviders
 {
-    private readonly IReadOnlyList<KnownProvider> _known;
+    // In the order in which calls prefer them that name none.
+    private static readonly KnownProvider[] Known =
+    [
+        new("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], keys => MissingKey(keys.OpenAI, "OpenAI"), (keys, _, time) => OpenAI(keys.OpenAI, time)),
+        new("gemini", "Gemini Live", [VoiceStrategy.Realtime], keys => MissingKey(keys.Gemini, "Gemini"), (keys, _, time) => Gemini(keys.Gemini, time)),
+        new("deepgram", "Deepgram", [VoiceStrategy.Segmented], MissingPart, (keys, _, time) => Deepgram(keys, time)),
+        new("deepgram_agent", "Deepgram Voice Agent", [VoiceStrategy.Realtime], keys => MissingKey(keys.Deepgram, "Deepgram"), (keys, _, time) => Agent(keys.Deepgram, time)),
+        new("local", "Local (embedded)", [VoiceStrategy.Realtime, VoiceStrategy.Segmented], _ => null, (_, recognizers, _) => new LocalProvider(recognizers)),
+    ];
+
+    private readonly RecognizerPool _recognizers;
+    private readonly TimeProvider _time;
     private readonly Lock _changing = new();
     private volatile ProviderKeys _keys;
     private volatile IReadOnlyDictionary<string, IVoiceProvider> _usable;
@@ -27,24 +38,15 @@ internal sealed class VoiceProviders
 
     public VoiceProviders(KralikiOptions options, RecognizerPool recognizers, TimeProvider time)
     {
-        // In the order in which calls prefer them that name none.
-        _known =
-        [
-            new("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], keys => MissingKey(keys.OpenAI, "OpenAI"), keys => OpenAI(keys.OpenAI, time)),
-            new("gemini", "Gemini Live", [VoiceStrategy.Realtime], keys => MissingKey(keys.Gemini, "Gemini"), keys => Gemini(keys.Gemini, time)),
-            new("deepgram", "Deepgram", [VoiceStrategy.Segmented], MissingPart, keys => Deepgram(keys, time)),
-            new("deepgram_agent", "Deepgram Voice Agent", [VoiceStrategy.Realtime], keys => MissingKey(keys.Deepgram, "Deepgram"), keys => Agent(keys.Deepgram, time)),
-            new("local", "Local (embedded)", [VoiceStrategy.Realtime, VoiceStrategy.Segmented], _ => null, _ => new LocalProvider(recognizers)),
-        ];
-        _keys = options.Providers;
-        _usable = Usable(_known.Select(known => known.Name));
+        (_recognizers, _time, _keys) = (recognizers, time, options.Providers);
+        _usable = Usable(Names);
     }
 
     /// <summary>All names, whether they can be used or not.</summary>
-    public IReadOnlyList<string> Names => [.. _known.Select(known => known.Name)];
+    public static IReadOnlyList<string> Names { get; } = [.. Known.Select(known => known.Name)];
 
     /// <summary>The provider of calls that name none.</summary>
-    public string Default => _known.First(known => _usable.ContainsKey(known.Name)).Name;
+    public string Default => Known.First(known => _usable.ContainsKey(known.Name)).Name;
 
     /// <returns>Null when it is unknown or has no key (any more).</returns>
     public IVoiceProvider? Find(string name) => _usable.GetValueOrDefault(name);
@@ -69,7 +71,7 @@ internal sealed class VoiceProviders
         string? remedy = missing.Count == 0 ? null : string.Join(" ", missing.Select(part => part.Remedy));
         return
         [
-            .. _known.Select(known =>
+            .. Known.Select(known =>
             {
                 // Simulators and the embedded provider hear and speak by the parts of this machine.
                 bool simulated = _simulated.Contains(known.Name);
@@ -152,5 +154,5 @@ internal sealed class VoiceProviders
     }
 
     private Dictionary<string, IVoiceProvider> Usable(IEnumerable<string> names) =>
-        _known.Where(known => names.Contains(known.Name) && known.Missing(_keys) is null).ToDictionary(known => known.Name, known => known.Make(_keys));
+        Known.Where(known => names.Contains(known.Name) && known.Missing(_keys) is null).ToDictionary(known => known.Name, known => known.Make(_keys, _recognizers, _time));
 }
