@@ -319,7 +319,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         {
             // What is said from here on answers this.
             _injected.Dequeue();
-            _overlooking = false;
+            _dropping = _overlooking = false;
             return;
         }
 
