@@ -65,7 +65,8 @@ internal interface ISessionGrain : IGrainWithGuidKey
     Task CompleteAsync(long epoch, CallOutcome outcome);
 
     /// <summary>The carrier asks what comes after the stream.</summary>
-    Task<AfterStream> AfterStreamAsync();
+    /// <param name="redirected">It asks because it was told to by REST, not because its stream ended.</param>
+    Task<AfterStream> AfterStreamAsync(bool redirected);
 
     /// <summary>The interrupted call of this epoch has neither come back nor ended.</summary>
     Task<bool> IsAwayAsync(long epoch);
@@ -217,7 +218,7 @@ internal enum AfterStream
     /// <summary>The session goes on: a new stream.</summary>
     ComeBack,
 
-    /// <summary>The call closes and its end is not written yet, or the carrier was told this very moment to open a stream and could not.</summary>
+    /// <summary>The call closes and its end is not written yet, or the carrier was told this very moment to open a stream and could not, or it is being told by REST to ask again.</summary>
     AskAgain,
 
     Apologise,

@@ -52,7 +52,7 @@ public sealed class SessionCommands
             cancellationToken);
 
     /// <summary>What a carrier whose stream is over is told. Not repeated by itself: it waits on the line.</summary>
-    internal Task<AfterStream> AfterStreamAsync(Guid session) => Grain(session).AfterStreamAsync();
+    internal Task<AfterStream> AfterStreamAsync(Guid session, bool redirected) => Grain(session).AfterStreamAsync(redirected);
 
     /// <summary>Told to the AI at most once, however often the way to the session breaks.</summary>
     internal Task<DeliveryOutcome> InstructAsync(Guid session, string text, string by) =>

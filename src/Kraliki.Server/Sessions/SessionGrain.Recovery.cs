@@ -22,6 +22,10 @@ internal sealed partial class SessionGrain
     // A carrier that cannot open the stream asks at once what follows it. Asked too often in a row it gives the call up.
     private static readonly TimeSpan BetweenStreams = TimeSpan.FromMilliseconds(300);
 
+    // A carrier that comes by itself while it is being told to by REST is asked to wait so long for that: the stream that it
+    // opened would be stopped at once by what is on its way.
+    private static readonly TimeSpan RedirectArrives = TimeSpan.FromSeconds(1);
+
     // When the carrier was told, by what follows a stream, to come back; null once it has.
     private DateTimeOffset? _comingBackSince;
 
@@ -39,11 +43,11 @@ internal sealed partial class SessionGrain
     // The epoch of the call that came by such a move.
     private long _moved;
 
-    public async Task<AfterStream> AfterStreamAsync()
+    public async Task<AfterStream> AfterStreamAsync(bool redirected)
     {
         var row = await CurrentAsync();
         var next = SessionRules.AfterStream(row);
-        if (next == AfterStream.ComeBack && (IsClosing(row!) || time.GetUtcNow() - _comingBackSince < BetweenStreams))
+        if (next == AfterStream.ComeBack && (IsClosing(row!) || time.GetUtcNow() - _comingBackSince < BetweenStreams || (!redirected && IsBeingRedirected)))
         {
             return AfterStream.AskAgain;
         }
@@ -51,6 +55,8 @@ internal sealed partial class SessionGrain
         _comingBackSince = next == AfterStream.ComeBack ? time.GetUtcNow() : null;
         return next;
     }
+
+    private bool IsBeingRedirected => !_redirectAnswered && time.GetUtcNow() - _redirectedAt < RedirectArrives;
 
     public async Task<bool> IsAwayAsync(long epoch) =>
         await CurrentAsync() is { InterruptedAt: not null, State: not SessionState.WrapUp } row && row.Epoch == epoch;

@@ -200,7 +200,7 @@ internal sealed partial class CallRecovery(
     /// <summary>The grain has been told that this comes.</summary>
     private async Task<RestOutcome> RedirectAsync(CarrierCall call, CancellationToken cancellationToken)
     {
-        var outcome = await twilio.RedirectAsync(call, TwilioApi.ComeBackUrl(urls), cancellationToken);
+        var outcome = await twilio.RedirectAsync(call, TwilioApi.RedirectUrl(urls), cancellationToken);
         if (outcome != RestOutcome.Unavailable)
         {
             // Without an answer the carrier may have done it, or may do it yet; then the grain goes on expecting it for a while.

@@ -22,6 +22,9 @@ internal static class TwilioApi
 
     private const string Dialled = "dialled";
 
+    // In the query of the webhook that the carrier asks because REST told it to.
+    private const string Redirected = "redirected";
+
     // Last words and both sockets take up to 7 s; Twilio hangs up on a webhook after 15.
     private static readonly TimeSpan LongestClosing = TimeSpan.FromSeconds(9);
     private static readonly TimeSpan ClosingStep = TimeSpan.FromMilliseconds(150);
@@ -175,7 +178,7 @@ internal static class TwilioApi
         }
 
         var answer = Twiml.Hangup();
-        if (await database.AskAsync(async stop => answer = await ContinueAsync(form, guard, databases, sessions, tokens, live, options, urls, time, stop), cancellationToken))
+        if (await database.AskAsync(async stop => answer = await ContinueAsync(form, http.Request.Query.ContainsKey(Redirected), guard, databases, sessions, tokens, live, options, urls, time, stop), cancellationToken))
         {
             return answer;
         }
@@ -191,6 +194,7 @@ internal static class TwilioApi
 
     private static async Task<IResult> ContinueAsync(
         IFormCollection form,
+        bool redirected,
         TwilioWebhooks guard,
         KralikiDbFactory databases,
         SessionCommands sessions,
@@ -214,11 +218,11 @@ internal static class TwilioApi
         }
 
         var asked = time.GetTimestamp();
-        var next = await NextAsync(call.SessionId, sessions, databases, time, cancellationToken);
+        var next = await NextAsync(call.SessionId, redirected, sessions, databases, time, cancellationToken);
         while (next == AfterStream.AskAgain && time.GetElapsedTime(asked) < LongestClosing)
         {
             await Task.Delay(ClosingStep, time, cancellationToken);
-            next = await NextAsync(call.SessionId, sessions, databases, time, cancellationToken);
+            next = await NextAsync(call.SessionId, redirected, sessions, databases, time, cancellationToken);
         }
 
         return next switch
@@ -230,18 +234,18 @@ internal static class TwilioApi
         };
     }
 
-    /// <summary>Where a call goes that is to come back to its session.</summary>
-    internal static string ComeBackUrl(PublicUrls urls) => urls.FixedHttp(AfterStreamPath) + AskAgain;
+    /// <summary>Where a carrier is sent by REST that is to come back to its session.</summary>
+    internal static string RedirectUrl(PublicUrls urls) => urls.FixedHttp($"{AfterStreamPath}?{Redirected}=1") + AskAgain;
 
     /// <summary>What a call's final status means for its session.</summary>
     internal static EndReason EndOf(string status) => status == "completed" ? EndReason.CallerHungUp : EndReason.ConnectCarrierRefused;
 
     /// <summary>The grain knows best; while its node is dead and nobody has noticed yet, the record is asked.</summary>
-    private static async Task<AfterStream> NextAsync(Guid session, SessionCommands sessions, KralikiDbFactory databases, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<AfterStream> NextAsync(Guid session, bool redirected, SessionCommands sessions, KralikiDbFactory databases, TimeProvider time, CancellationToken cancellationToken)
     {
         try
         {
-            return await sessions.AfterStreamAsync(session).WaitAsync(GrainAnswers, time, cancellationToken);
+            return await sessions.AfterStreamAsync(session, redirected).WaitAsync(GrainAnswers, time, cancellationToken);
         }
         catch (Exception e) when (GrainCalls.IsTransient(e))
         {
@@ -252,7 +256,7 @@ internal static class TwilioApi
     }
 
     private static IResult StreamTo(CarrierCall call, StreamTokens tokens, PublicUrls urls)
-        => Twiml.Stream(urls.FixedSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), ComeBackUrl(urls));
+        => Twiml.Stream(urls.FixedSocket(MediaCalls.Path), tokens.Issue(call.SessionId, call.CallSid), urls.FixedHttp(AfterStreamPath) + AskAgain);
 
     // Withheld numbers arrive as words or as stand-ins; they are no number to call back.
     private static string? NumberOrNull(string from) => from.Length is >= 8 and <= 16 && from[0] == '+' && from.Skip(1).All(char.IsAsciiDigit) ? from : null;

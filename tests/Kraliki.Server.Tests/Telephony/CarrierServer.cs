@@ -105,7 +105,7 @@ internal sealed class CarrierServer : IAsyncDisposable
         {
         }
 
-        throw new TimeoutException(string.Create(CultureInfo.InvariantCulture, $"{otherwise}: {string.Join(" · ", call.Report().Twiml)} {string.Join(" · ", call.Report().Errors)}"));
+        throw new TimeoutException(string.Create(CultureInfo.InvariantCulture, $"{otherwise}: {string.Join(" · ", call.Report().Twiml)} {string.Join(" · ", call.Report().Interruptions)} {string.Join(" · ", call.Report().Errors)}"));
     }
 
     public async Task<List<SessionFact>> FactsAsync(Guid session, CancellationToken cancellationToken)

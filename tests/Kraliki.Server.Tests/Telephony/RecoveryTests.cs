@@ -175,7 +175,7 @@ public sealed class RecoveryTests
         var row = await server.Sessions.UntilAsync(session, row => row.State == SessionState.Failed, "the session was not given up", Cancelled);
         Assert.Equal(EndReason.TalkCarrierLost, row.EndReason);
         Assert.Equal("The connection to the caller was lost, and the call did not come back within 2 seconds.", row.EndDetail);
-        Assert.Contains(rest.Asked, asked => asked.Form?.GetValueOrDefault("Url")?.Contains("/after-stream#rc=5", StringComparison.Ordinal) == true);
+        Assert.Contains(rest.Asked, asked => asked.Form?.GetValueOrDefault("Url")?.Contains("/after-stream?redirected=1#rc=5", StringComparison.Ordinal) == true);
         Assert.Contains("<Hangup", rest.Asked[^1].Form!["Twiml"], StringComparison.Ordinal);
     }
 
@@ -209,14 +209,45 @@ public sealed class RecoveryTests
         await grain.ReapAsync();
         long epoch = (await server.RowAsync(row.Id, Cancelled)).Epoch;
         Assert.True(await grain.RedirectingAsync(epoch));
+        await grain.RedirectedAsync(taken: true);
 
-        Assert.Equal(AfterStream.ComeBack, await grain.AfterStreamAsync());
+        Assert.Equal(AfterStream.ComeBack, await grain.AfterStreamAsync(redirected: false));
 
         Assert.False(await grain.RedirectingAsync(epoch));
         Assert.True(await grain.IsAwayAsync(epoch));
 
         // Nor does it go round in circles when it cannot open the stream: nobody answers its next question at once.
-        Assert.Equal(AfterStream.AskAgain, await grain.AfterStreamAsync());
+        Assert.Equal(AfterStream.AskAgain, await grain.AfterStreamAsync(redirected: false));
+    }
+
+    [Fact]
+    public async Task A_carrier_that_comes_by_itself_while_it_is_being_told_to_opens_one_stream_only()
+    {
+        await using var server = await Sessions.SessionServer.StartAsync(Cancelled, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
+        var row = await server.CreateAsync(Cancelled);
+        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(row.Id);
+        await grain.AttachAsync(server.Get<NodeLink>().Reference(server.Get<IGrainFactory>()), "10.0.0.1:1@1", Guid.NewGuid());
+        await grain.ReapAsync();
+        Assert.True(await grain.RedirectingAsync((await server.RowAsync(row.Id, Cancelled)).Epoch));
+
+        // What it opened now, the redirect would stop. The redirect itself is not kept waiting.
+        Assert.Equal(AfterStream.AskAgain, await grain.AfterStreamAsync(redirected: false));
+        Assert.Equal(AfterStream.ComeBack, await grain.AfterStreamAsync(redirected: true));
+    }
+
+    [Fact]
+    public async Task A_carrier_that_refuses_to_be_told_may_come_by_itself()
+    {
+        await using var server = await Sessions.SessionServer.StartAsync(Cancelled, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
+        var row = await server.CreateAsync(Cancelled);
+        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(row.Id);
+        await grain.AttachAsync(server.Get<NodeLink>().Reference(server.Get<IGrainFactory>()), "10.0.0.1:1@1", Guid.NewGuid());
+        await grain.ReapAsync();
+        Assert.True(await grain.RedirectingAsync((await server.RowAsync(row.Id, Cancelled)).Epoch));
+
+        await grain.RedirectedAsync(taken: false);
+
+        Assert.Equal(AfterStream.ComeBack, await grain.AfterStreamAsync(redirected: false));
     }
 
     [Fact]
