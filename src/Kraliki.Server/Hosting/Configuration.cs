@@ -59,6 +59,11 @@ public static class Configuration
             reader.Flag("Providers:Failover:Enabled") ?? true,
             reader.List("Providers:Failover:Order"),
             reader.Number("Providers:Failover:StallSeconds", FailoverPolicy.LeastStallSeconds, FailoverPolicy.MostStallSeconds, "seconds") ?? 6);
+        foreach (var unknown in failover.Order.Except(VoiceProviders.Names))
+        {
+            reader.Complain("Providers:Failover:Order", unknown, $"is no provider; the names are {string.Join(", ", VoiceProviders.Names)}");
+        }
+
         var human = reader.Text("Telephony:HumanNumber");
         var twilio = new TwilioKeys(
             reader.Text("Carriers:Twilio:AccountSid"),

@@ -46,7 +46,7 @@ internal sealed partial class HealthMonitor : BackgroundService
         base.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(_providers.Names.Select(name => WatchAsync(name, stoppingToken)));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(VoiceProviders.Names.Select(name => WatchAsync(name, stoppingToken)));
 
     /// <summary>Each by itself: one that answers slowly does not keep the others waiting.</summary>
     private async Task WatchAsync(string name, CancellationToken stoppingToken)

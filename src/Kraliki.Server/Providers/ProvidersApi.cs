@@ -44,7 +44,7 @@ internal static class ProvidersApi
 
     private static async Task<IResult> HealthAsync(VoiceProviders providers, Breakers breakers, BreakerTables tables, CancellationToken cancellationToken) =>
         TypedResults.Ok(new ProvidersHealth(
-            [.. providers.Names.Select(providers.Find).OfType<Voice.Providers.IVoiceProvider>().Select(breakers.View)],
+            [.. VoiceProviders.Names.Select(providers.Find).OfType<Voice.Providers.IVoiceProvider>().Select(breakers.View)],
             await tables.ChangesAsync(NewestChanges, cancellationToken)));
 
     private static async Task<IResult> ProbeAsync(string id, VoiceProviders providers, HealthMonitor monitor, AuditLog audit, CancellationToken cancellationToken)
@@ -80,5 +80,5 @@ internal static class ProvidersApi
     private static IResult NotUsable(string id, VoiceProviders providers) =>
         providers.All().FirstOrDefault(view => view.Name == id) is { Unavailable: var reason }
             ? Problems.Result(StatusCodes.Status409Conflict, "provider_not_configured", $"The provider {id} cannot be used: {reason}")
-            : Problems.NotFound($"There is no provider {id}; there are {string.Join(", ", providers.Names)}.");
+            : Problems.NotFound($"There is no provider {id}; there are {string.Join(", ", VoiceProviders.Names)}.");
 }

@@ -14,7 +14,7 @@ public static class ProvidersSetup
         builder.Services.AddSingleton(CurrentTime.Tool);
         builder.Services.AddSingleton(CallbackRequests.Tool);
         builder.Services.AddSingleton<ServerTools>();
-        builder.Services.AddHostedService<SimulatedOpenAI>();
+        builder.Services.AddHostedService<SimulatedProviders>();
         builder.Services.AddSingleton<BreakerTables>();
         builder.Services.AddSingleton<Breakers>();
         builder.Services.AddSingleton<IProviderHealth>(services => services.GetRequiredService<Breakers>());

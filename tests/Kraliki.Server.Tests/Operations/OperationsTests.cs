@@ -24,7 +24,7 @@ public sealed class OperationsTests(ServerFixture fixture)
     {
         using var client = fixture.Server.Anonymous();
         using var providers = JsonDocument.Parse(await client.GetStringAsync("health/providers", Cancel));
-        Assert.Equal(["openai", "local"], providers.RootElement.EnumerateArray().Select(provider => provider.GetProperty("name").GetString()));
+        Assert.Equal(["openai", "gemini", "deepgram", "deepgram_agent", "local"], providers.RootElement.EnumerateArray().Select(provider => provider.GetProperty("name").GetString()));
     }
 
     [Fact]

@@ -110,7 +110,7 @@ public sealed class ProvidersApiTests : IAsyncLifetime
         using var refused = await agent.PostAsync("api/v1/providers/openai/probe", null, Cancel);
         Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
         var unknown = await Assert.ThrowsAsync<KralikiException>(() => _admin.ProbeProviderAsync("hal9000", Cancel));
-        Assert.Contains("openai, local", unknown.Message);
+        Assert.Contains("openai, gemini, deepgram, deepgram_agent, local", unknown.Message);
     }
 
     [Fact]

@@ -34,6 +34,9 @@ public sealed class PracticeCallTests(ServerFixture fixture)
     [Theory]
     [InlineData("local")]
     [InlineData("openai")]
+    [InlineData("gemini")]
+    [InlineData("deepgram")]
+    [InlineData("deepgram_agent")]
     public async Task A_practice_call_is_heard_answered_and_judged(string provider)
     {
         using var api = await SignInAsync();
@@ -56,7 +59,7 @@ public sealed class PracticeCallTests(ServerFixture fixture)
     [Theory]
     [InlineData("""{"script":"nobody"}""", "script", "booking")]
     [InlineData("""{"script":"../../etc/passwd.yaml"}""", "script", "booking")]
-    [InlineData("""{"provider":"nobody"}""", "provider", "openai, local")]
+    [InlineData("""{"provider":"nobody"}""", "provider", "openai, gemini, deepgram, deepgram_agent, local")]
     [InlineData("""{"telephony_provider":"pigeon"}""", "telephony_provider", "twilio")]
     public async Task What_cannot_be_rehearsed_is_refused_with_what_can(string body, string field, string choice)
     {

@@ -48,7 +48,7 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
     }
 
     [Theory]
-    [InlineData("""{"provider":"hal9000"}""", "provider", "openai, local")]
+    [InlineData("""{"provider":"hal9000"}""", "provider", "openai, gemini, deepgram, deepgram_agent, local")]
     [InlineData("""{"telephony_provider":"pigeon"}""", "telephony_provider", "twilio")]
     [InlineData("""{"phone_number":"226 259 221"}""", "phone_number", "E.164")]
     [InlineData("""{"phone_number":"+0123456789"}""", "phone_number", "E.164")]

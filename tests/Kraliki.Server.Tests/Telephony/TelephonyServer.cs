@@ -49,7 +49,7 @@ internal sealed class TelephonyServer : IAsyncDisposable
         var sessions = await SessionServer.StartAsync(
             cancellationToken,
             limits: limits,
-            settings: new Dictionary<string, string>([.. openAI.Settings(key), .. settings ?? new Dictionary<string, string>()])
+            settings: new Dictionary<string, string>([.. openAI.Settings(key), .. settings ?? new Dictionary<string, string> { ["Kraliki:Providers:Failover:Order"] = "openai,local" }])
             {
                 ["Kraliki:Providers:Failover:Enabled"] = failover ? "true" : "false",
             },
