@@ -59,9 +59,9 @@ public static class LineDiff
             while (i < before.Length && j < after.Length)
             {
                 lines.Add(
-                    before[i] == after[j] ? new(LineChange.Same, before[i++]) with { Text = after[j++] }
-                    : common[i + 1, j] >= common[i, j + 1] ? new(LineChange.Removed, before[i++])
-                    : new(LineChange.Added, after[j++]));
+                    before[i] == after[j] ? new DiffLine(LineChange.Same, before[i++]) with { Text = after[j++] }
+                    : common[i + 1, j] >= common[i, j + 1] ? new DiffLine(LineChange.Removed, before[i++])
+                    : new DiffLine(LineChange.Added, after[j++]));
             }
         }
 

@@ -82,13 +82,12 @@ internal static class AssistantsApi
         HttpContext http,
         KralikiDb db,
         CurrentUser user,
-        VoiceProviders providers,
         ServerTools tools,
         AuditLog audit,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        if (Check(body, providers, tools) is { } refusal)
+        if (Check(body, tools) is { } refusal)
         {
             return refusal;
         }
@@ -114,12 +113,11 @@ internal static class AssistantsApi
         HttpContext http,
         KralikiDb db,
         CurrentUser user,
-        VoiceProviders providers,
         ServerTools tools,
         AuditLog audit,
         TimeProvider time,
         CancellationToken cancellationToken) =>
-        Check(body, providers, tools) ?? await AddVersionAsync(id, AssistantInput.Tidy(body.Content), AssistantInput.OrNull(body.Note), restoredFrom: null, http, db, user, audit, time, cancellationToken);
+        Check(body, tools) ?? await AddVersionAsync(id, AssistantInput.Tidy(body.Content), AssistantInput.OrNull(body.Note), restoredFrom: null, http, db, user, audit, time, cancellationToken);
 
     private static async Task<IResult> RestoreAsync(
         Guid id, int number, HttpContext http, KralikiDb db, CurrentUser user, AuditLog audit, TimeProvider time, CancellationToken cancellationToken) =>
@@ -248,8 +246,8 @@ internal static class AssistantsApi
     private static Task LockAsync(KralikiDb db, CancellationToken cancellationToken) =>
         db.Set<Organisation>().ExecuteUpdateAsync(row => row.SetProperty(o => o.DefaultAssistantId, o => o.DefaultAssistantId), cancellationToken);
 
-    private static IResult? Check(SaveAssistant body, VoiceProviders providers, ServerTools tools) =>
-        AssistantInput.ErrorsOf(body, providers.Names, [.. tools.Offers.Select(tool => tool.Name)]) is { Count: > 0 } errors ? Problems.Invalid(errors) : null;
+    private static IResult? Check(SaveAssistant body, ServerTools tools) =>
+        AssistantInput.ErrorsOf(body, VoiceProviders.Names, [.. tools.Offers.Select(tool => tool.Name)]) is { Count: > 0 } errors ? Problems.Invalid(errors) : null;
 
     private static AssistantVersion NewVersion(Assistant row, AssistantContent content, string? note, int? restoredFrom) => new()
     {

@@ -22,8 +22,8 @@ public sealed partial class AssistantsPageTests(ConsoleFixture console)
         // What is missing is said where it is missing.
         await page.GetByRole(AriaRole.Button, new() { Name = "Save", Exact = true }).ClickAsync();
         await Expect(page.GetByText("Give it a name.")).ToBeVisibleAsync();
-        await Expect(page.GetByLabel("Name")).ToBeFocusedAsync();
-        await page.GetByLabel("Name").FillAsync("Night desk");
+        await Expect(page.GetByLabel("Name", new() { Exact = true })).ToBeFocusedAsync();
+        await page.GetByLabel("Name", new() { Exact = true }).FillAsync("Night desk");
         await page.GetByLabel("Language").FillAsync("Czech");
         await page.GetByLabel("Instructions").FillAsync("You answer at night.\nBe brief.");
         await page.Keyboard.PressAsync("Control+s");

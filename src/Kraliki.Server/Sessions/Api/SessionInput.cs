@@ -9,7 +9,7 @@ namespace Kraliki.Server.Sessions.Api;
 internal sealed class SessionChoices(VoiceProviders voices, Failover failover)
 {
     /// <summary>Known AI voice providers.</summary>
-    public IReadOnlyList<string> Providers => voices.Names;
+    public static IReadOnlyList<string> Providers => VoiceProviders.Names;
 
     /// <summary>Known carriers; the first is the default.</summary>
     public IReadOnlyList<string> TelephonyProviders { get; } = ["twilio"];
@@ -42,7 +42,7 @@ internal static partial class SessionInput
     public static Dictionary<string, string[]> ErrorsOf(CreateSession body, SessionChoices choices)
     {
         var errors = new Dictionary<string, string[]>();
-        OneOf(errors, "provider", body.Provider, choices.Providers);
+        OneOf(errors, "provider", body.Provider, SessionChoices.Providers);
         OneOf(errors, "telephony_provider", body.TelephonyProvider, choices.TelephonyProviders);
         CheckNumber(errors, body.PhoneNumber);
         CheckMetadata(errors, body.Metadata);

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261123041222_Initial")]
+    [Migration("20261123070242_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -19,6 +19,98 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
         {
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
+
+            modelBuilder.Entity("Kraliki.Server.Assistants.Assistant", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("archived_at");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("UpdatedBy")
+                        .IsRequired()
+                        .HasMaxLength(254)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("updated_by");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("OrganisationId", "Id");
+
+                    b.HasIndex("OrganisationId", "UpdatedAt", "Id");
+
+                    b.ToTable("assistants", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Assistants.AssistantVersion", b =>
+                {
+                    b.Property<Guid>("AssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assistant_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasMaxLength(254)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("by");
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("content");
+
+                    b.Property<string>("Note")
+                        .HasMaxLength(500)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<int?>("RestoredFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("restored_from");
+
+                    b.HasKey("AssistantId", "Number");
+
+                    b.ToTable("assistant_versions", (string)null);
+                });
 
             modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
                 {
@@ -310,6 +402,10 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
+
+                    b.Property<Guid>("DefaultAssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("default_assistant_id");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -834,6 +930,14 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<Guid?>("AssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assistant_id");
+
+                    b.Property<int?>("AssistantVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("assistant_version");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -933,6 +1037,14 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.Property<Guid>("Id")
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
+
+                    b.Property<Guid?>("AssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assistant_id");
+
+                    b.Property<int?>("AssistantVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("assistant_version");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
@@ -1110,6 +1222,24 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.HasIndex("SessionId");
 
                     b.ToTable("carrier_calls", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Assistants.Assistant", b =>
+                {
+                    b.HasOne("Kraliki.Server.Identity.Organisation", null)
+                        .WithMany()
+                        .HasForeignKey("OrganisationId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Assistants.AssistantVersion", b =>
+                {
+                    b.HasOne("Kraliki.Server.Assistants.Assistant", null)
+                        .WithMany()
+                        .HasForeignKey("AssistantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
