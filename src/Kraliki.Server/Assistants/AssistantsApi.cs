@@ -37,7 +37,7 @@ internal static class AssistantsApi
         manage.MapPut("/{id:guid}", SaveAsync).WithName("SaveAssistant").WithSummary("Saves an assistant as a new version, for calls that begin from now on").Versioned()
             .WithDescription("With the content that the newest version has, no version is made.")
             .Produces<AssistantView>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
-        manage.MapPost("/{id:guid}/versions/{number:int}/restore", RestoreAsync).WithName("RestoreAssistantVersion").WithSummary("Makes a new version of an old one").Versioned()
+        manage.MapPost("/{id:guid}/versions/{number:int}/restore", RestoreAsync).WithName("RestoreAssistantVersion").WithSummary("Makes a new version of an old one").VersionedIfAsked()
             .Produces<AssistantView>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
         manage.MapPost("/{id:guid}/archive", ArchiveAsync).WithName("ArchiveAssistant").WithSummary("Keeps an assistant from new calls; nothing of it is lost. Harmless when it is archived")
             .Produces<AssistantView>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
@@ -137,7 +137,8 @@ internal static class AssistantsApi
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        if (!Preconditions.TryRead(http.Request, out var ifVersion, out var refusal))
+        // What is restored says all; what is written was written over something.
+        if (!Preconditions.TryRead(http.Request, out var ifVersion, out var refusal, required: restoredFrom is null))
         {
             return refusal;
         }

@@ -100,7 +100,7 @@ internal static class Expectations
         new("GET /api/v1/assistants/{id}/versions/{number}", Permissions.AssistantsRead, 200, Assistant),
         new("POST /api/v1/assistants", Permissions.AssistantsManage, 201, Body: Instructed),
         new("PUT /api/v1/assistants/{id}", Permissions.AssistantsManage, 200, Assistant, Instructed, Versioned: true),
-        new("POST /api/v1/assistants/{id}/versions/{number}/restore", Permissions.AssistantsManage, 200, Assistant, Versioned: true),
+        new("POST /api/v1/assistants/{id}/versions/{number}/restore", Permissions.AssistantsManage, 200, Assistant),
         new("POST /api/v1/assistants/{id}/archive", Permissions.AssistantsManage, 200, Assistant),
         new("POST /api/v1/assistants/{id}/unarchive", Permissions.AssistantsManage, 200, Assistant),
         new("POST /api/v1/assistants/{id}/default", Permissions.AssistantsManage, 200, Assistant),

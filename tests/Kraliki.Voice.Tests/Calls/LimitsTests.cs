@@ -49,12 +49,15 @@ public sealed class LimitsTests
     public async Task A_call_that_reaches_its_limit_ends_after_the_sentence_and_a_goodbye()
     {
         var call = TestCall.Answered(limits: new(TimeSpan.FromSeconds(60), Silence: null)).AgentSays("a1", "Hello.", 1_000).After(58_000);
-        call.AgentSays("a2", "This takes a while to explain.", 6_000).After(4_000);
+        call.AgentSays("a2", "This takes a while to explain.", 6_000, done: false).After(4_000);
         Assert.DoesNotContain(call.Provider.Asked, asked => asked.StartsWith("instruct", StringComparison.Ordinal));
 
-        call.After(2_500);
+        call.Provider.Events.AnswerDone("a2", "This takes a while to explain.", cancelled: false);
+        call.After(200);
         Assert.StartsWith("instruct The call has reached the longest time", call.Provider.Asked[^1], StringComparison.Ordinal);
-        call.AgentSays("a3", "Our time is over. Goodbye.", 1_500).After(2_000);
+        call.AgentSays("a3", "Our time is over. Goodbye.", 1_500).After(3_000);
+        Assert.False(call.Outcome.IsCompleted, "The goodbye was cut off.");
+        call.After(1_500);
 
         await EndsAsync(call, "The call has reached its limit of 1 min.");
         Assert.Equal("Our time is over. Goodbye.", call.Sink.Turns.Last().Text);
@@ -70,7 +73,7 @@ public sealed class LimitsTests
         Assert.StartsWith("instruct The call has reached", call.Provider.Asked[^1], StringComparison.Ordinal);
 
         // A provider that does not even say goodbye does not keep the line.
-        call.After(31_000);
+        call.After(61_000);
         await EndsAsync(call, "The call has reached its limit of 1 min.");
     }
 
