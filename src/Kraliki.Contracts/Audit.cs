@@ -59,6 +59,12 @@ public static class AuditActions
     public const string UserReactivated = "user_reactivated";
     public const string MailFailed = "mail_failed";
     public const string FlagChanged = "flag_changed";
+    public const string AssistantCreated = "assistant_created";
+    public const string AssistantChanged = "assistant_changed";
+    public const string AssistantRestored = "assistant_restored";
+    public const string AssistantArchived = "assistant_archived";
+    public const string AssistantUnarchived = "assistant_unarchived";
+    public const string DefaultAssistantChanged = "default_assistant_changed";
     public const string BreakerReset = "breaker_reset";
     public const string ProviderProbed = "provider_probed";
     public const string KeysChecked = "keys_checked";

@@ -18,6 +18,12 @@ public static class Permissions
     /// <summary>Probe providers, check their keys, close breakers.</summary>
     public const string ProvidersManage = "providers.manage";
 
+    /// <summary>See assistants and their versions.</summary>
+    public const string AssistantsRead = "assistants.read";
+
+    /// <summary>Write, restore and archive assistants, and say which one is the default.</summary>
+    public const string AssistantsManage = "assistants.manage";
+
     /// <summary>See who belongs to the organisation.</summary>
     public const string UsersRead = "users.read";
 
@@ -32,15 +38,15 @@ public static class Permissions
     public const string FlagsManage = "flags.manage";
 
     public static IReadOnlyList<string> All { get; } =
-        [SessionsRead, SessionsManage, RehearsalsRead, RehearsalsRun, ProvidersRead, ProvidersManage, UsersRead, UsersManage, AuditRead, FlagsRead, FlagsManage];
+        [SessionsRead, SessionsManage, RehearsalsRead, RehearsalsRun, ProvidersRead, ProvidersManage, AssistantsRead, AssistantsManage, UsersRead, UsersManage, AuditRead, FlagsRead, FlagsManage];
 }
 
 /// <summary>What each role may do: asked by the server before it acts, and by the console before it offers.</summary>
 public static class RolePermissions
 {
-    private static readonly HashSet<string> Viewing = [Permissions.SessionsRead, Permissions.RehearsalsRead, Permissions.ProvidersRead];
+    private static readonly HashSet<string> Viewing = [Permissions.SessionsRead, Permissions.RehearsalsRead, Permissions.ProvidersRead, Permissions.AssistantsRead];
     private static readonly HashSet<string> Working = [.. Viewing, Permissions.SessionsManage, Permissions.RehearsalsRun];
-    private static readonly HashSet<string> Supervising = [.. Working, Permissions.UsersRead, Permissions.FlagsRead];
+    private static readonly HashSet<string> Supervising = [.. Working, Permissions.AssistantsManage, Permissions.UsersRead, Permissions.FlagsRead];
     private static readonly HashSet<string> Administering = [.. Permissions.All];
 
     public static bool Allow(UserRole role, string permission) => Of(role).Contains(permission);

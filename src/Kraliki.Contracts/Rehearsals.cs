@@ -11,8 +11,9 @@ public enum RehearsalStatus
     Failed,
 }
 
-/// <summary>Body of <c>POST /api/v1/rehearsals</c>. Null script is the first of the list; null provider the installation's default.</summary>
-public sealed record StartRehearsal(string? Script = null, string? Provider = null, string? TelephonyProvider = null);
+/// <summary>Body of <c>POST /api/v1/rehearsals</c>. Null script is the first of the list; null provider the assistant's first.</summary>
+/// <param name="Assistant">Id of the assistant that is called, in its newest version; null calls the organisation's default.</param>
+public sealed record StartRehearsal(string? Script = null, string? Provider = null, string? TelephonyProvider = null, Guid? Assistant = null);
 
 /// <param name="SessionId">Set as soon as the call exists, long before the end.</param>
 /// <param name="Failure">Why it could not be run or did not pass, in one sentence.</param>
@@ -27,7 +28,8 @@ public sealed record RehearsalView(
     DateTimeOffset? FinishedAt,
     string? Failure,
     RehearsalReport? Report,
-    DateTimeOffset UpdatedAt = default);
+    DateTimeOffset UpdatedAt = default,
+    Guid? Assistant = null);
 
 /// <param name="WordErrorRate">Caller words misheard by the provider: (substituted + left out + added) ÷ words said; null when nothing was said.</param>
 /// <param name="FirstAnswerMs">Per answer: caller stopped → first answer audio at the carrier, milliseconds.</param>

@@ -41,6 +41,9 @@ public abstract record SessionFact;
 /// <summary>The session's fixed facts at birth; first entry of every journal.</summary>
 /// <param name="RequestId">The <c>X-Request-ID</c> of the request that created it; goes along to the AI provider.</param>
 /// <param name="TraceParent">W3C trace context of that request.</param>
+/// <param name="AssistantId">Who leads the conversation; null for the server's own.</param>
+/// <param name="AssistantVersion">In this version, to the end.</param>
+/// <param name="Failover">Who takes over from whom, as the assistant has it; null leaves it to the installation.</param>
 public sealed record SessionCreated(
     string Provider,
     VoiceStrategy Strategy,
@@ -48,7 +51,10 @@ public sealed record SessionCreated(
     string? PhoneNumber,
     IReadOnlyDictionary<string, string> Metadata,
     string? RequestId = null,
-    string? TraceParent = null) : SessionFact;
+    string? TraceParent = null,
+    Guid? AssistantId = null,
+    int? AssistantVersion = null,
+    FailoverPolicy? Failover = null) : SessionFact;
 
 public sealed record SessionUpdated(string? PhoneNumber, IReadOnlyDictionary<string, string>? Metadata) : SessionFact;
 

@@ -89,12 +89,14 @@ public enum EndReason
 /// <param name="TelephonyProvider">Carrier: <c>twilio</c>.</param>
 /// <param name="PhoneNumber">The customer's number, E.164.</param>
 /// <param name="Metadata">At most 16 pairs, key ≤ 64 and value ≤ 500 characters.</param>
+/// <param name="Assistant">Id of the assistant that leads the conversation, in its newest version; null takes the organisation's default.</param>
 public sealed record CreateSession(
     string? Provider = null,
     VoiceStrategy? Strategy = null,
     string? TelephonyProvider = null,
     string? PhoneNumber = null,
-    IReadOnlyDictionary<string, string>? Metadata = null);
+    IReadOnlyDictionary<string, string>? Metadata = null,
+    Guid? Assistant = null);
 
 /// <summary>Keys of a session's metadata that the server itself reads.</summary>
 public static class SessionMetadata
@@ -122,6 +124,8 @@ public sealed record TakeMicrophone(string ClientId, bool TakeOver = false);
 /// <param name="EndDetail">The end in one plain sentence for people.</param>
 /// <param name="Version">Counts changes of state, phone number, metadata and microphone; also the <c>ETag</c>, for <c>If-Match</c>.</param>
 /// <param name="Microphone">Who holds the operator's microphone; null when it is free.</param>
+/// <param name="Assistant">Id of the assistant that leads the conversation; null for the server's own.</param>
+/// <param name="AssistantVersion">The assistant's version that the session was created with, and keeps.</param>
 public sealed record SessionView(
     Guid Id,
     SessionState State,
@@ -139,7 +143,9 @@ public sealed record SessionView(
     long LastSeq,
     string SocketUrl,
     long Version = 0,
-    MicrophoneHolder? Microphone = null);
+    MicrophoneHolder? Microphone = null,
+    Guid? Assistant = null,
+    int? AssistantVersion = null);
 
 /// <summary>Everything a browser needs to join a session, in one call.</summary>
 /// <param name="Features">What the organisation has switched on and this server can do: <see cref="SessionFeatures"/>.</param>

@@ -1,3 +1,4 @@
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
@@ -62,6 +63,7 @@ public static class KralikiServer
         app.MapApiDescription();
         app.MapSessions();
         app.MapProviders();
+        app.MapAssistants();
         app.MapTelephony();
         app.MapRehearsals();
         return app;

@@ -6,6 +6,7 @@ public static class Glyphs
     public const string Bot = "M5 8h10a1.5 1.5 0 0 1 1.5 1.5v5A1.5 1.5 0 0 1 15 16H5a1.5 1.5 0 0 1-1.5-1.5v-5A1.5 1.5 0 0 1 5 8ZM10 8V4.5M10 4.2v-.2M7.5 11.5v1M12.5 11.5v1";
     public const string Check = "m4.5 10.5 3.5 3.5 7.5-8";
     public const string ChevronDown = "m5.5 8 4.5 4.5L14.5 8";
+    public const string ChevronUp = "m5.5 12 4.5-4.5 4.5 4.5";
     public const string Clock = "M10 3.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM10 6.5V10l2.5 1.5";
     public const string Close = "m5 5 10 10M15 5 5 15";
     public const string Cut = "M3.5 10h4M12.5 10h4M8.5 6.5l3 7";

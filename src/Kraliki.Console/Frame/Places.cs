@@ -39,6 +39,7 @@ public static class Places
     public static IReadOnlyList<Place> Main { get; } =
     [
         new("/", words => words.LiveDesk, Glyphs.Headset, [Permissions.SessionsRead], ["/calls", "/sessions"]),
+        new("/assistants", words => words.Assistants, Glyphs.Bot, [Permissions.AssistantsRead], ["/assistants"]),
         new("/settings", words => words.Settings, Glyphs.Gear, [.. Settings.SelectMany(place => place.Permissions)], ["/settings"]),
         new("/mailbox", words => words.DemoMailbox, Glyphs.Mail, [], ["/mailbox"], IsMailbox: true),
     ];

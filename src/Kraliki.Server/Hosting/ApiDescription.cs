@@ -32,6 +32,7 @@ internal static class ApiDescription
         ("Identity", "Accounts, signing in and out, devices."),
         ("Users", "Who belongs to the organisation, and who is invited."),
         ("Sessions", "Conversations: created here, watched and steered over the socket that `/asyncapi.json` describes."),
+        ("Assistants", "What the AI is told to be and to do, in versions. A call keeps the version that it began with."),
         ("Rehearsals", "Practice calls against a simulated caller."),
         ("Providers", "AI voice providers."),
         ("Flags", "Features that an organisation switches off and on while calls run."),

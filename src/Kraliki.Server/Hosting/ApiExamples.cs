@@ -40,6 +40,18 @@ internal static class ApiExamples
 
     private static readonly TranscriptLine Line = new(5, "item_2", LegRole.Caller, "I would like to move my booking.", 2_400, 4_100, 0.94, false);
 
+    private static readonly AssistantContent Content = new(
+        "Travel desk",
+        "You are the telephone assistant of a small travel agency.\nSpeak in short sentences.",
+        "Good morning, this is the travel desk. How can I help you?",
+        Language: "en-GB",
+        Providers: ["openai", "local"],
+        Voices: new Dictionary<string, string> { ["openai"] = "marin" },
+        Tools: ["end_call", "request_callback"],
+        Limits: new AssistantLimits(30, 60));
+
+    private static readonly AssistantView Assistant = new(OtherId, Content, 3, true, At, At.AddDays(2), "jana@company.example", null);
+
     private static readonly ProbeView Probe = new(At, true, null, "It heard a question and answered it.", 412, 930);
 
     private static readonly ProviderHealthView Health =
@@ -69,6 +81,11 @@ internal static class ApiExamples
         new AuditVerification(false, 42, At, [new AuditProblem(17, AuditFault.Changed, "Entry 17 is not as it was written.")]),
         new FlagView("enable_sentiment_analysis", "Sentiment", "Tells how the caller feels.", true, false, null, At, "jana@company.example", 2),
         new UpdateFlag(true),
+        Assistant,
+        new SaveAssistant(Content, "Opening hours of the new branch."),
+        new AssistantSummary(OtherId, Content.Name, 3, true, At, At.AddDays(2), "jana@company.example", null),
+        new AssistantVersionView(3, At.AddDays(2), "jana@company.example", "Opening hours of the new branch.", null, Content),
+        new AssistantToolView("end_call", "Hangs up. Call it after saying goodbye, when the caller has nothing more to ask."),
         new CreateSession("openai", VoiceStrategy.Realtime, "twilio", Number, new Dictionary<string, string> { ["order"] = "A-17" }),
         new UpdateSession(SessionState.OnHold),
         new EndSession("The caller was helped."),

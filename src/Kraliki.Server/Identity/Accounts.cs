@@ -19,6 +19,9 @@ public sealed class Organisation
     /// two administrators cannot take the role from each other at once and leave nobody.
     /// </summary>
     public long AdministrationRevision { get; set; }
+
+    /// <summary>The assistant of calls that name none; never an archived one.</summary>
+    public Guid DefaultAssistantId { get; set; }
 }
 
 public sealed class User : IOwned

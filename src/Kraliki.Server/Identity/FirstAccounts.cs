@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Microsoft.EntityFrameworkCore;
@@ -64,7 +65,9 @@ internal sealed class FirstAccounts(KralikiOptions options, KralikiDbFactory dat
         var password = kept?.Password ?? RandomNumberGenerator.GetString(Alphabet, PasswordLength);
         if (!await db.Set<Organisation>().AnyAsync(organisation => organisation.Id == OrganisationId, cancellationToken))
         {
-            db.Add(new Organisation { Id = OrganisationId, Name = options.Demo ? "Kraliki Demo" : "Kraliki", CreatedAt = time.GetUtcNow() });
+            var organisation = new Organisation { Id = OrganisationId, Name = options.Demo ? "Kraliki Demo" : "Kraliki", CreatedAt = time.GetUtcNow() };
+            db.Add(organisation);
+            DefaultAssistant.AddTo(db, organisation);
         }
 
         foreach (var (email, name, role) in accounts)

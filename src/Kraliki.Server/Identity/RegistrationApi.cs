@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Mail;
@@ -98,6 +99,7 @@ internal static class RegistrationApi
             UpdatedAt = now,
         };
         db.AddRange(organisation, user);
+        DefaultAssistant.AddTo(db, organisation);
         outbox.Add(db, organisation.Id, email, mails.Verify(await tokens.IssueAsync(db, organisation.Id, user.Id, MailTokenPurpose.VerifyEmail, cancellationToken)));
         try
         {

@@ -35,7 +35,7 @@ internal static class UnconfirmedRegistrations
             await db.Set<MailToken>().Where(row => row.SubjectId == account.Id).ExecuteDeleteAsync(cancellationToken);
             removed += await db.Set<User>().Where(row => row.Id == account.Id && row.EmailVerifiedAt == null).ExecuteDeleteAsync(cancellationToken);
 
-            // Nobody was ever signed in to it, so beside mails and the audit log, which stay, it has nothing; what a foreign key or a call says against it keeps it.
+            // Nobody was ever signed in to it, so beside its first assistant, which goes with it, and mails and the audit log, which stay, it has nothing; what a foreign key or a call says against it keeps it.
             await db.Set<Organisation>()
                 .Where(row => row.Id == account.OrganisationId
                     && !db.Set<User>().Any(user => user.OrganisationId == row.Id)

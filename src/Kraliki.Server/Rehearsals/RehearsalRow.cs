@@ -19,6 +19,12 @@ public sealed class RehearsalRow : IOwned
 
     public required string TelephonyProvider { get; init; }
 
+    /// <summary>Who is called; null: the server's own.</summary>
+    public Guid? AssistantId { get; init; }
+
+    /// <summary>The newest when the call was asked for.</summary>
+    public int? AssistantVersion { get; init; }
+
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset UpdatedAt { get; set; }
@@ -33,7 +39,7 @@ public sealed class RehearsalRow : IOwned
 
     public RehearsalReport? Report { get; set; }
 
-    public RehearsalView ToView() => new(Id, Status, Script, Provider, TelephonyProvider, SessionId, CreatedAt, FinishedAt, Failure, Report, UpdatedAt);
+    public RehearsalView ToView() => new(Id, Status, Script, Provider, TelephonyProvider, SessionId, CreatedAt, FinishedAt, Failure, Report, UpdatedAt, AssistantId);
 
     private sealed class Mapping : IEntityTypeConfiguration<RehearsalRow>
     {

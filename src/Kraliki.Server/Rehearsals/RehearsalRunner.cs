@@ -1,8 +1,10 @@
 using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
+using Kraliki.Server.Providers;
 using Kraliki.Server.Sessions;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Telephony;
@@ -19,6 +21,7 @@ internal sealed partial class RehearsalRunner(
     JournalReader journal,
     SimulatedCarrier carrier,
     RehearsalScripts scripts,
+    Failover failover,
     PublicUrls urls,
     TimeProvider time,
     ILogger<RehearsalRunner> logger) : BackgroundService
@@ -64,10 +67,10 @@ internal sealed partial class RehearsalRunner(
         var rehearsal = await UpdateAsync(id, row => row.Status = RehearsalStatus.Running, cancellationToken);
         var script = scripts.Find(rehearsal.Script) ?? throw new InvalidOperationException($"The script {rehearsal.Script} was known when the rehearsal was asked for.");
         var simulator = await carrier.StartedAsync(cancellationToken);
-        var session = await sessions.CreateAsync(
-            rehearsal.OrganisationId,
-            new SessionCreated(rehearsal.Provider, VoiceStrategy.Realtime, rehearsal.TelephonyProvider, script.From, new Dictionary<string, string> { ["rehearsal"] = id.ToString(), ["script"] = script.Name }),
-            cancellationToken);
+        var created = new SessionCreated(
+            rehearsal.Provider, VoiceStrategy.Realtime, rehearsal.TelephonyProvider, script.From, new Dictionary<string, string> { ["rehearsal"] = id.ToString(), ["script"] = script.Name });
+        var assistant = await AssistantOfAsync(rehearsal, cancellationToken);
+        var session = await sessions.CreateAsync(rehearsal.OrganisationId, assistant?.Lead(created, failover) ?? created, cancellationToken);
         using var scope = logger.BeginScope(new LogScope("session_id", session.Id.ToString()));
         await UpdateAsync(id, row => row.SessionId = session.Id, cancellationToken);
 
@@ -88,6 +91,15 @@ internal sealed partial class RehearsalRunner(
         var written = ReportWriter.Write(report, turns.ConvertAll(turn => (TurnFinished)turn.Data), ended.EndReason);
         string? failure = FailureOf(report, written, ended);
         await UpdateAsync(id, row => Finish(row, failure is null ? RehearsalStatus.Passed : RehearsalStatus.Failed, failure, written), cancellationToken);
+    }
+
+    private async Task<ChosenAssistant?> AssistantOfAsync(RehearsalRow rehearsal, CancellationToken cancellationToken)
+    {
+        await using var db = databases.OpenForSystem();
+        return await db.Set<AssistantVersion>().AsNoTracking()
+            .Where(row => row.AssistantId == rehearsal.AssistantId && row.Number == rehearsal.AssistantVersion)
+            .Select(row => new ChosenAssistant(row.AssistantId, row.Number, row.Content))
+            .SingleOrDefaultAsync(cancellationToken);
     }
 
     private async Task<SimulatedCallReport> CallAsync(TwilioSimulator simulator, CallerScript script, Guid sessionId, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
@@ -36,7 +37,13 @@ internal static class RehearsalsApi
             return Problems.Invalid("script", $"script must be one of {string.Join(", ", scripts.All.Select(known => known.Name))}.");
         }
 
-        string provider = body.Provider ?? providers.Default;
+        var assistant = await ChosenAssistant.FindAsync(db, user.OrganisationId, body.Assistant, cancellationToken);
+        if (assistant is null && body.Assistant is not null)
+        {
+            return Problems.Invalid("assistant", ChosenAssistant.Unknown);
+        }
+
+        string provider = body.Provider ?? assistant?.FirstOf(providers) ?? providers.Default;
         var known = providers.All();
         if (known.FirstOrDefault(view => view.Name == provider) is not { } view)
         {
@@ -67,6 +74,8 @@ internal static class RehearsalsApi
             Script = script,
             Provider = provider,
             TelephonyProvider = "twilio",
+            AssistantId = assistant?.Id,
+            AssistantVersion = assistant?.Version,
             CreatedAt = now,
             UpdatedAt = now,
         };

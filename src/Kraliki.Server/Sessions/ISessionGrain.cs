@@ -173,6 +173,9 @@ internal sealed record Attachment(Guid Organisation, long Epoch, string Provider
     /// <summary>The session's own policy; null takes the installation's.</summary>
     [Id(3)] public FailoverPolicy? Failover { get; init; }
 
+    /// <summary>Who leads the conversation, in the version that the session was created with; null takes the server's own.</summary>
+    [Id(7)] public AssistantContent? Assistant { get; init; }
+
     /// <summary>Where the session takes place, as its metadata names it; null when they do not.</summary>
     [Id(4)] public string? TimeZone { get; init; }
 }

@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Voice.Calls;
@@ -207,6 +208,7 @@ internal sealed partial class SessionGrain
     {
         var conversation = row.Epoch > 1 ? await reader.ConversationAsync(row.Id, CancellationToken.None) : [];
         var said = conversation.ConvertAll(happened => happened.Data);
+        var assistant = await ChosenAssistant.OfAsync(reader, row, CancellationToken.None);
 
         // Told to the next assistant as what it is to do, not as what was done.
         List<OperatorText> unfollowed = [.. Enumerable.Reverse(said).TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Reverse()];
@@ -233,6 +235,7 @@ internal sealed partial class SessionGrain
             Unfollowed = [.. unfollowed.Select(line => line.Text)],
             AtMs = SessionRules.AtMs(conversation, time.GetUtcNow()),
             Failover = row.Failover,
+            Assistant = assistant,
             TimeZone = row.Metadata.GetValueOrDefault(SessionMetadata.TimeZone),
         };
     }

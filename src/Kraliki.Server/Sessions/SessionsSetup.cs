@@ -27,11 +27,7 @@ public static class SessionsSetup
         var limits = new SessionLimits();
         limits.RecoveryGrace = options.RecoveryGrace ?? limits.RecoveryGrace;
         services.AddSingleton(limits);
-        services.AddSingleton(provider =>
-        {
-            var voices = provider.GetRequiredService<VoiceProviders>();
-            return new SessionChoices(VoiceProviders.Names, () => voices.Default, ["twilio"]);
-        });
+        services.AddSingleton<SessionChoices>();
         services.AddSingleton<OfferedFeatures>();
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<JournalReader>();

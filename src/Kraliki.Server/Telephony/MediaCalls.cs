@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Cluster;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Operations;
@@ -101,13 +102,21 @@ internal sealed partial class MediaCalls(
                 loop!.Post(new InstructProvider(line));
             }
 
-            var setup = new ProviderSetup(sessionId, DefaultAssistant.Instructions, new ConversationContext(attached.History), live.ToolsOf(attached))
+            var assistant = attached.Assistant;
+            var setup = new ProviderSetup(sessionId, assistant.Instructions, new ConversationContext(attached.History), live.ToolsOf(attached))
             {
+                Greeting = assistant.Greeting,
+                Language = assistant.Language,
+                Voices = assistant.Voices,
                 RequestId = attached.Trace?.RequestId,
                 TraceParent = span?.Id ?? attached.Trace?.Parent,
             };
             return new CallAdmission(
-                attached, order, setup, attached.Continued ? new Comeback(attached.Moved, DefaultAssistant.Apology, DefaultAssistant.Prompt, attached.AtMs) : null);
+                attached,
+                order,
+                setup,
+                attached.Continued ? new Comeback(attached.Moved, assistant.Apology ?? DefaultAssistant.Apology, assistant.WelcomeBack ?? DefaultAssistant.WelcomeBack, attached.AtMs) : null,
+                assistant.Limits is { } limits ? new CallLimits(Span(limits.MaxCallMinutes, TimeSpan.FromMinutes(1)), Span(limits.MaxSilenceSeconds, TimeSpan.FromSeconds(1))) : null);
         }
     }
 
@@ -123,6 +132,8 @@ internal sealed partial class MediaCalls(
             await Problems.WriteAsync(http, StatusCodes.Status400BadRequest, "websocket_expected", "This address takes Twilio media streams: a WebSocket, version 13.");
         }
     }
+
+    private static TimeSpan? Span(int? count, TimeSpan unit) => count * unit;
 
     private static async Task CompleteAsync(LiveCall call, CallOutcome outcome)
     {

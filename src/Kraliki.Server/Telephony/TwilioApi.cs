@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
@@ -53,6 +54,7 @@ internal static class TwilioApi
         SessionCommands sessions,
         StreamTokens tokens,
         VoiceProviders providers,
+        Failover failover,
         PublicUrls urls,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -64,7 +66,7 @@ internal static class TwilioApi
 
         var answer = Twiml.Reject();
         var refusal = await calls.BeginAsync(
-            async stop => answer = await BeginAsync(http, form, guard, databases, sessions, tokens, providers, urls, time, stop), cancellationToken);
+            async stop => answer = await BeginAsync(http, form, guard, databases, sessions, tokens, providers, failover, urls, time, stop), cancellationToken);
         return refusal is null ? answer : Twiml.Apologise(refusal.Spoken);
     }
 
@@ -76,6 +78,7 @@ internal static class TwilioApi
         SessionCommands sessions,
         StreamTokens tokens,
         VoiceProviders providers,
+        Failover failover,
         PublicUrls urls,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -105,11 +108,14 @@ internal static class TwilioApi
             cancellationToken);
 
         // Created under the id that the call has been given: whichever of two equal webhooks comes here first creates it.
-        session ??= await sessions.CreateAsync(
-            call.SessionId,
-            call.OrganisationId,
-            new SessionCreated(providers.Default, VoiceStrategy.Realtime, "twilio", NumberOrNull(form["From"].ToString()), new Dictionary<string, string> { ["to"] = form["To"].ToString() }),
-            cancellationToken);
+        if (session is null)
+        {
+            var assistant = await ChosenAssistant.FindAsync(db, call.OrganisationId, wanted: null, cancellationToken);
+            var created = new SessionCreated(
+                assistant?.FirstOf(providers) ?? providers.Default, VoiceStrategy.Realtime, "twilio", NumberOrNull(form["From"].ToString()), new Dictionary<string, string> { ["to"] = form["To"].ToString() });
+            session = await sessions.CreateAsync(call.SessionId, call.OrganisationId, assistant?.Lead(created, failover) ?? created, cancellationToken);
+        }
+
         return !guard.Covers(call.OrganisationId) || session.Id != call.SessionId || session.State is SessionState.WrapUp or SessionState.Completed or SessionState.Failed ? Twiml.Reject() : StreamTo(call, tokens, urls);
     }
 

@@ -12,7 +12,8 @@ namespace Kraliki.Voice.Calls;
 
 /// <summary>What a stream needs to become a call: made once the carrier's <c>start</c> told whose stream it is.</summary>
 /// <param name="Comeback">The session's conversation goes on, after a break; null when it begins.</param>
-public sealed record CallAdmission(ICallSink Sink, ProviderOrder Providers, ProviderSetup Setup, Comeback? Comeback = null);
+/// <param name="Limits">When the assistant says goodbye by itself; null: never.</param>
+public sealed record CallAdmission(ICallSink Sink, ProviderOrder Providers, ProviderSetup Setup, Comeback? Comeback = null, CallLimits? Limits = null);
 
 /// <summary>Checks the stream's one-time token. Null refuses the call; the refusal is the caller's to audit.</summary>
 public delegate Task<CallAdmission?> AdmitCall(StreamStart start, CancellationToken cancellationToken);
@@ -132,6 +133,9 @@ public sealed partial class CallLoop : IMediaReceiver
                     Finish(end.Reason, end.Detail);
                     break;
                 case var _ when _outcome is not null:
+                    break;
+                case EndAfterGoodbye end:
+                    _goodbye ??= new(end, Now());
                     break;
                 case InstructProvider instruct when _chain?.Connection is not null:
                     Instruct(instruct.Text);
@@ -335,6 +339,7 @@ public sealed partial class CallLoop : IMediaReceiver
                 Tell(new CarrierConnected("twilio", start.CallSid, start.StreamSid));
                 _bridge = Bridge.Of(admission.Setup.Conversation.Recent, admission.Comeback);
                 _spokenTo = _bridge.Kind != BridgeKind.Greeting;
+                _limits = admission.Limits;
 
                 // An offer may have overtaken the admission, and is then the newer word.
                 _tools ??= admission.Setup.Tools;
@@ -384,6 +389,8 @@ public sealed partial class CallLoop : IMediaReceiver
                     TellDigits(now);
                     PickUp(now);
                     Reassure(now);
+                    KeepLimits(now);
+                    SayGoodbye(now);
                     ReportMeters(now);
                 }
 

@@ -389,13 +389,22 @@ internal sealed class ProviderChain
     /// <summary>Of the caller's current or last sound the provider has not said a word.</summary>
     private bool Unnoticed => _voice.StartedAt >= 0 && _voice.StartedAt + VoiceAccuracy >= _noticedUpTo;
 
-    private bool AtBoundary() => _owesSince is null && !_voice.Speaking && _call.NobodySpeaks && Feed(_call.Now());
+    /// <summary>Nobody is in the middle of anything, and nothing is owed.</summary>
+    public bool AtBoundary() => _owesSince is null && !_voice.Speaking && _call.NobodySpeaks && Feed(_call.Now());
 
     private ProviderLeg Connect(IVoiceProvider provider, double now)
     {
         var leg = new ProviderLeg(this, _call, _gate, provider) { Told = _conversation.Count };
         string? handle = Active is { Ready: true, Closed: false } active && active.Provider == provider ? active.Connection.ResumeHandle : null;
-        leg.Connect(_setup with { Conversation = _conversation.Within(provider.Capabilities.ContextTokens), Tools = Tools, ResumeHandle = handle }, now);
+        leg.Connect(
+            _setup with
+            {
+                Conversation = _conversation.Within(provider.Capabilities.ContextTokens),
+                Tools = Tools,
+                Voice = _setup.Voices?.GetValueOrDefault(provider.Name) ?? _setup.Voice,
+                ResumeHandle = handle,
+            },
+            now);
         _legs.Add(leg);
         return leg;
     }

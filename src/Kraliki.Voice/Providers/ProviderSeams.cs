@@ -42,6 +42,12 @@ public sealed record ProviderSetup(Guid SessionId, string Instructions, Conversa
     /// <summary>The provider's name for a voice; null takes the configured one.</summary>
     public string? Voice { get; init; }
 
+    /// <summary>Name of a provider to that provider's name for a voice, before it is known whose connection it will be; goes before <see cref="Voice"/>.</summary>
+    public IReadOnlyDictionary<string, string>? Voices { get; init; }
+
+    /// <summary>The words of <see cref="IProviderConnection.Greet"/>; null leaves them to the model.</summary>
+    public string? Greeting { get; init; }
+
     /// <summary>What is spoken, BCP 47 (<c>en-US</c>); null leaves it to the provider.</summary>
     public string? Language { get; init; }
 

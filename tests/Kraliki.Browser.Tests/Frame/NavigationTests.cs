@@ -14,7 +14,7 @@ public sealed class NavigationTests(ConsoleFixture console)
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Your role does not open this page" })).ToBeVisibleAsync();
         await Expect(page.GetByText("You are signed in as Operator.")).ToBeVisibleAsync();
         var nav = page.GetByRole(AriaRole.Navigation, new() { Name = "Main" });
-        await Expect(nav.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Live desk", "Mailbox"]);
+        await Expect(nav.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Live desk", "Assistants", "Mailbox"]);
         await Accessibility.CheckAsync(page, "Not allowed");
 
         await page.GotoAsync("/settings");
@@ -56,8 +56,9 @@ public sealed class NavigationTests(ConsoleFixture console)
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Menu" }).FocusAsync();
         await page.Keyboard.PressAsync("Enter");
-        await Expect(nav.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Live desk", "Settings", "Mailbox"]);
+        await Expect(nav.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Live desk", "Assistants", "Settings", "Mailbox"]);
         await Accessibility.CheckAsync(page, "Menu at 320 px");
+        await page.Keyboard.PressAsync("Tab");
         await page.Keyboard.PressAsync("Tab");
         await page.Keyboard.PressAsync("Tab");
         await page.Keyboard.PressAsync("Enter");

@@ -27,10 +27,10 @@ public sealed class PlacesTests
     }
 
     [Theory]
-    [InlineData(UserRole.Admin, "Live desk, Settings, Users, Features, Audit log")]
-    [InlineData(UserRole.Supervisor, "Live desk, Settings, Users, Features")]
-    [InlineData(UserRole.Agent, "Live desk")]
-    [InlineData(UserRole.Viewer, "Live desk")]
+    [InlineData(UserRole.Admin, "Live desk, Assistants, Settings, Users, Features, Audit log")]
+    [InlineData(UserRole.Supervisor, "Live desk, Assistants, Settings, Users, Features")]
+    [InlineData(UserRole.Agent, "Live desk, Assistants")]
+    [InlineData(UserRole.Viewer, "Live desk, Assistants")]
     public void Each_role_is_offered_what_it_may_open(UserRole role, string expected)
     {
         var user = new UserView(Guid.Empty, "somebody@example.org", "Somebody", role, Guid.Empty, "Example");

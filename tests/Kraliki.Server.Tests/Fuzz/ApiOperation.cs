@@ -51,10 +51,12 @@ internal sealed record ApiOperation(string Method, string Path, IReadOnlyList<st
                 new JsonObject(properties.Select(property => KeyValuePair.Create(property.Key, Sample(document, property.Value!, property.Key)))),
             "object" => new JsonObject(),
             "array" => new JsonArray(),
-            "integer" or "number" => 1,
+            "integer" or "number" => name == "max_silence_seconds" ? 30 : 1,
             "boolean" => true,
             _ => ((string?)schema["format"], name) switch
             {
+                (_, "assistant") => null,
+                (_, "language") => "en",
                 ("uuid", _) => "01900000-0000-7000-8000-000000000009",
                 ("date-time", _) => "2026-01-31T12:00:00Z",
                 (_, "email") => "fuzz@demo.example",

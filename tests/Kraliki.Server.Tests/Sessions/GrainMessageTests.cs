@@ -39,7 +39,10 @@ public sealed class GrainMessageTests(SharedSessionServer shared)
         Assert.Equal(row, outcome.Row with { Metadata = row.Metadata });
 
         var turn = new TurnFinished("t", LegRole.Ai, "Hello.", 1, 2);
-        Assert.Equal([turn], RoundTrip(new Attachment(Guid.NewGuid(), 2, "local", [turn], true)).History);
+        var assistant = new AssistantContent("Desk", "Be brief.", Tools: ["end_call"], Limits: new(MaxSilenceSeconds: 30));
+        var attachment = RoundTrip(new Attachment(Guid.NewGuid(), 2, "local", [turn], true) { Assistant = assistant });
+        Assert.Equal([turn], attachment.History);
+        Assert.Equal((assistant.Instructions, assistant.Limits, "end_call"), (attachment.Assistant!.Instructions, attachment.Assistant.Limits, Assert.Single(attachment.Assistant.Tools!)));
     }
 
     [Fact]

@@ -42,6 +42,7 @@ internal static class Expectations
     public static bool Allow(UserRole role, string needs) => needs is Open or SignedIn || RolePermissions.Allow(role, needs);
 
     private const string NewAddress = """{"email":"{new}@nowhere.example"}""";
+    private const string Instructed = """{"content":{"name":"Desk","instructions":"Be brief."}}""";
     private const string NoMailToken = """{"token":"none"}""";
     private const string NoToken = """{"refresh_token":"none"}""";
 
@@ -92,6 +93,18 @@ internal static class Expectations
         new("GET /api/v1/sessions/{id}/events", Permissions.SessionsRead, 200, Session),
         new("GET /api/v1/sessions/{id}/transcript", Permissions.SessionsRead, 200, Session),
 
+        new("GET /api/v1/assistants", Permissions.AssistantsRead, 200),
+        new("GET /api/v1/assistants/tools", Permissions.AssistantsRead, 200),
+        new("GET /api/v1/assistants/{id}", Permissions.AssistantsRead, 200, Assistant),
+        new("GET /api/v1/assistants/{id}/versions", Permissions.AssistantsRead, 200, Assistant),
+        new("GET /api/v1/assistants/{id}/versions/{number}", Permissions.AssistantsRead, 200, Assistant),
+        new("POST /api/v1/assistants", Permissions.AssistantsManage, 201, Body: Instructed),
+        new("PUT /api/v1/assistants/{id}", Permissions.AssistantsManage, 200, Assistant, Instructed, Versioned: true),
+        new("POST /api/v1/assistants/{id}/versions/{number}/restore", Permissions.AssistantsManage, 200, Assistant),
+        new("POST /api/v1/assistants/{id}/archive", Permissions.AssistantsManage, 200, Assistant),
+        new("POST /api/v1/assistants/{id}/unarchive", Permissions.AssistantsManage, 200, Assistant),
+        new("POST /api/v1/assistants/{id}/default", Permissions.AssistantsManage, 200, Assistant),
+
         new("POST /api/v1/rehearsals", Permissions.RehearsalsRun, 400, Body: """{"script":"none"}"""),
         new("GET /api/v1/rehearsals", Permissions.RehearsalsRead, 200),
         new("GET /api/v1/rehearsals/scripts", Permissions.RehearsalsRead, 200),
@@ -136,6 +149,8 @@ internal static class Expectations
 
     // The installation's providers belong to the demo's organisation, which is neither of the two.
     private static Task<string> Provider(TwoOrganisations world, Person caller) => Task.FromResult("openai");
+
+    private static Task<string> Assistant(TwoOrganisations world, Person caller) => world.AssistantAsync();
 
     private static Task<string> Session(TwoOrganisations world, Person caller) => world.SessionAsync();
 }

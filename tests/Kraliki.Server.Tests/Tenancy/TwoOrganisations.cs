@@ -116,6 +116,15 @@ public sealed partial class TwoOrganisations : IAsyncLifetime
         return (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.SessionView, Cancel))!.Id.ToString();
     }
 
+    /// <summary>An assistant of ours.</summary>
+    internal async Task<string> AssistantAsync()
+    {
+        using var answer = await Our(UserRole.Admin).Client.PostAsJsonAsync(
+            "api/v1/assistants", new SaveAssistant(new AssistantContent($"{Marker} desk", $"You work for {Marker}.")), ContractsJson.Default.SaveAssistant, Cancel);
+        answer.EnsureSuccessStatusCode();
+        return (await answer.Content.ReadFromJsonAsync(ContractsJson.Default.AssistantView, Cancel))!.Id.ToString();
+    }
+
     /// <summary>Somebody of ours whom nobody needs.</summary>
     internal async Task<string> MemberAsync() => (await JoinAsync(UserRole.Agent)).Id.ToString();
 

@@ -17,12 +17,13 @@ internal sealed class TestCall
     private bool _callerAudio = true;
 
     public TestCall(
-        CallOptions? options = null, bool admit = true, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null, Func<ScriptedProvider, ProviderOrder>? providers = null)
+        CallOptions? options = null, bool admit = true, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null, Func<ScriptedProvider, ProviderOrder>? providers = null,
+        CallLimits? limits = null, ProviderSetup? setup = null)
     {
         Carrier = new MemoryCarrier(Time);
         Provider = new ScriptedProvider();
-        var setup = new ProviderSetup(Guid.CreateVersion7(), "Be kind.", new ConversationContext(history ?? []), CallTool.All);
-        var admission = new CallAdmission(Sink, providers?.Invoke(Provider) ?? ProviderOrder.Only(Provider), setup, comeback);
+        setup ??= new ProviderSetup(Guid.CreateVersion7(), "Be kind.", new ConversationContext(history ?? []), CallTool.All);
+        var admission = new CallAdmission(Sink, providers?.Invoke(Provider) ?? ProviderOrder.Only(Provider), setup, comeback, limits);
         _loop = new CallLoop(Carrier.Socket, (_, _) => Task.FromResult(admit ? admission : null), options ?? new CallOptions(), Time, NullLogger<CallLoop>.Instance);
         Outcome = _loop.RunAsync(TestContext.Current.CancellationToken);
     }
@@ -40,9 +41,9 @@ internal sealed class TestCall
     public CallLoop Loop => _loop;
 
     /// <summary>The carrier opens the stream and the provider is ready.</summary>
-    public static TestCall Answered(CallOptions? options = null, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null)
+    public static TestCall Answered(CallOptions? options = null, IReadOnlyList<TurnFinished>? history = null, Comeback? comeback = null, CallLimits? limits = null)
     {
-        var call = new TestCall(options, history: history, comeback: comeback);
+        var call = new TestCall(options, history: history, comeback: comeback, limits: limits);
         call.Carrier.Start();
         call.Provider.Events.Connected("sess_1", "model-1");
         return call;

@@ -1,20 +1,30 @@
 using System.Text.RegularExpressions;
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
+using Kraliki.Server.Providers;
 
 namespace Kraliki.Server.Sessions.Api;
 
 /// <summary>What a session may be made of on this installation.</summary>
-/// <param name="Providers">Known AI voice providers.</param>
-/// <param name="DefaultProvider">Of sessions that name none.</param>
-/// <param name="TelephonyProviders">Known carriers; the first is the default.</param>
-internal sealed record SessionChoices(IReadOnlyList<string> Providers, Func<string> DefaultProvider, IReadOnlyList<string> TelephonyProviders)
+internal sealed class SessionChoices(VoiceProviders voices, Failover failover)
 {
-    public SessionCreated Complete(CreateSession wish) => new(
-        wish.Provider ?? DefaultProvider(),
-        wish.Strategy ?? VoiceStrategy.Realtime,
-        wish.TelephonyProvider ?? TelephonyProviders[0],
-        wish.PhoneNumber,
-        wish.Metadata ?? new Dictionary<string, string>());
+    /// <summary>Known AI voice providers.</summary>
+    public static IReadOnlyList<string> Providers => VoiceProviders.Names;
+
+    /// <summary>Known carriers; the first is the default.</summary>
+    public IReadOnlyList<string> TelephonyProviders { get; } = ["twilio"];
+
+    /// <param name="assistant">Who is to lead it; null: the server's own.</param>
+    public SessionCreated Complete(CreateSession wish, ChosenAssistant? assistant)
+    {
+        var facts = new SessionCreated(
+            wish.Provider ?? assistant?.FirstOf(voices) ?? voices.Default,
+            wish.Strategy ?? VoiceStrategy.Realtime,
+            wish.TelephonyProvider ?? TelephonyProviders[0],
+            wish.PhoneNumber,
+            wish.Metadata ?? new Dictionary<string, string>());
+        return assistant?.Lead(facts, failover) ?? facts;
+    }
 }
 
 /// <summary>Checks what people send; each complaint names the field and what would be right.</summary>
@@ -32,7 +42,7 @@ internal static partial class SessionInput
     public static Dictionary<string, string[]> ErrorsOf(CreateSession body, SessionChoices choices)
     {
         var errors = new Dictionary<string, string[]>();
-        OneOf(errors, "provider", body.Provider, choices.Providers);
+        OneOf(errors, "provider", body.Provider, SessionChoices.Providers);
         OneOf(errors, "telephony_provider", body.TelephonyProvider, choices.TelephonyProviders);
         CheckNumber(errors, body.PhoneNumber);
         CheckMetadata(errors, body.Metadata);

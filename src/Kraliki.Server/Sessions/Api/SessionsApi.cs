@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Identity;
@@ -52,14 +53,22 @@ internal static partial class SessionsApi
     }
 
     private static async Task<IResult> CreateAsync(
-        CreateSession body, HttpContext http, SessionChoices choices, CurrentUser user, SessionCommands commands, PublicUrls urls, CancellationToken cancellationToken)
+        CreateSession body,
+        HttpContext http,
+        SessionChoices choices,
+        JournalReader journal,
+        CurrentUser user,
+        SessionCommands commands,
+        PublicUrls urls,
+        CancellationToken cancellationToken)
     {
-        if (SessionInput.ErrorsOf(body, choices) is { Count: > 0 } errors)
+        var (facts, refusal) = await ReadAsync(body, choices, journal, user, cancellationToken);
+        if (facts is null)
         {
-            return Problems.Invalid(errors);
+            return refusal!;
         }
 
-        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, choices.Complete(body), cancellationToken);
+        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, facts, cancellationToken);
         return Created(http, row, View(row, urls));
     }
 
@@ -67,6 +76,7 @@ internal static partial class SessionsApi
         CreateSession body,
         HttpContext http,
         SessionChoices choices,
+        JournalReader journal,
         CurrentUser user,
         SessionCommands commands,
         SocketTickets tickets,
@@ -74,14 +84,30 @@ internal static partial class SessionsApi
         PublicUrls urls,
         CancellationToken cancellationToken)
     {
-        if (SessionInput.ErrorsOf(body, choices) is { Count: > 0 } errors)
+        var (facts, refusal) = await ReadAsync(body, choices, journal, user, cancellationToken);
+        if (facts is null)
         {
-            return Problems.Invalid(errors);
+            return refusal!;
         }
 
-        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, choices.Complete(body), cancellationToken);
+        var row = await commands.CreateAsync(http.NewId(), user.OrganisationId, facts, cancellationToken);
         var view = View(row, urls);
         return Created(http, row, new SessionBootstrap(view, view.SocketUrl, tickets.Issue(PassFor(row.Id, user)), [], features.Of(user.OrganisationId)));
+    }
+
+    /// <summary>What the session is to be made of; otherwise, what is wrong with the wish.</summary>
+    private static async Task<(SessionCreated? Facts, IResult? Refusal)> ReadAsync(
+        CreateSession body, SessionChoices choices, JournalReader journal, CurrentUser user, CancellationToken cancellationToken)
+    {
+        if (SessionInput.ErrorsOf(body, choices) is { Count: > 0 } errors)
+        {
+            return (null, Problems.Invalid(errors));
+        }
+
+        var assistant = await ChosenAssistant.FindAsync(journal, user.OrganisationId, body.Assistant, cancellationToken);
+        return assistant is null && body.Assistant is not null
+            ? (null, Problems.Invalid("assistant", ChosenAssistant.Unknown))
+            : (choices.Complete(body, assistant), null);
     }
 
     private static async Task<IResult> ListAsync(

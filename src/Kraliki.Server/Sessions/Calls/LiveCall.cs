@@ -1,4 +1,5 @@
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Providers;
@@ -88,6 +89,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Trace = attachment.Trace;
         Failover = attachment.Failover;
         TimeZone = attachment.TimeZone;
+        Assistant = attachment.Assistant ?? DefaultAssistant.Content;
         _grain = grain;
         _calls = calls;
         _feeds = feeds;
@@ -108,6 +110,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>Name of the AI voice provider that has the call, or is to have it.</summary>
     public string Provider { get; private set; }
+
+    /// <summary>Who leads the conversation; stays the same to its end.</summary>
+    internal AssistantContent Assistant { get; }
 
     /// <inheritdoc cref="Attachment.History"/>
     public IReadOnlyList<SessionFact> History { get; }

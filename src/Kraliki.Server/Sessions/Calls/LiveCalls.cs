@@ -77,8 +77,11 @@ public sealed class LiveCalls
     /// <param name="carrierCall">The carrier's own id.</param>
     public bool HasEnded(string carrierCall) => _calls.Values.Any(call => call.Closing && call.CarrierCall == carrierCall);
 
-    /// <summary>What the assistant may use in this call, as the organisation has it now. Changes are told to the call's loop; ask after it is bound.</summary>
-    public IReadOnlyList<CallTool> ToolsOf(LiveCall call) => _flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? _tools.Offers : [];
+    /// <summary>What the assistant may use in this call, by its own list and as the organisation has it now. Changes are told to the call's loop; ask after it is bound.</summary>
+    public IReadOnlyList<CallTool> ToolsOf(LiveCall call) =>
+        !_flags.IsEnabled(call.Organisation, Flag.FunctionCalling) ? []
+        : call.Assistant.Tools is { } allowed ? [.. _tools.Offers.Where(tool => allowed.Contains(tool.Name))]
+        : _tools.Offers;
 
     /// <summary>A media socket takes the session over. Dispose the call when the socket is done.</summary>
     /// <returns>Null when there is no such session or it has ended.</returns>

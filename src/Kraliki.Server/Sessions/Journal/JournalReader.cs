@@ -151,7 +151,7 @@ internal sealed class JournalReader(KralikiDbFactory databases, HotSessions hot,
     }
 
     /// <summary>What a driver throws stays here: grains answer across nodes, where its exceptions mean nothing.</summary>
-    private async Task<T> ReadAsync<T>(Func<KralikiDb, Task<T>> read, Guid? organisation = null)
+    internal async Task<T> ReadAsync<T>(Func<KralikiDb, Task<T>> read, Guid? organisation = null)
     {
         if (database is { InVain: true, Fault.Kind: DatabaseFaultKind.Away })
         {

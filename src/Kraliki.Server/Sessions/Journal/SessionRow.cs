@@ -106,6 +106,11 @@ public sealed record SessionRow : IOwned
 
     [Id(30)] public int? FailoverStallSeconds { get; init; }
 
+    /// <summary>Who leads the conversation, to its end in <see cref="AssistantVersion"/>; null: the server's own.</summary>
+    [Id(33)] public Guid? AssistantId { get; init; }
+
+    [Id(34)] public int? AssistantVersion { get; init; }
+
     /// <summary>The session's own policy; null when it has none.</summary>
     public FailoverPolicy? Failover => FailoverEnabled is { } enabled && FailoverStallSeconds is { } stall
         ? new(enabled, FailoverOrder?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [], stall)
@@ -153,13 +158,7 @@ public sealed record SessionRow : IOwned
             // Later connections are made ready beside the one that has the call.
             ProviderConnected first when !Media.HasFlag(MediaSides.Provider) => this with { Media = Media | MediaSides.Provider, Provider = first.Provider },
             ProviderSwitched change => this with { Provider = change.To },
-            FailoverPolicyChanged change => this with
-            {
-                FailoverEnabled = change.Policy.Enabled,
-                FailoverOrder = string.Join(',', change.Policy.Order),
-                FailoverStallSeconds = change.Policy.StallSeconds,
-                Version = Version + 1,
-            },
+            FailoverPolicyChanged change => Ruled(change.Policy) with { Version = Version + 1 },
             MicrophoneTaken taken => Held(taken.User, taken.ClientId, happened.At),
             MicrophoneReleased => Held(null, null, null),
             CallInterrupted cut => this with { Media = MediaSides.None, Node = null, InterruptedAt = happened.At, InterruptedBy = cut.Reason },
@@ -170,7 +169,7 @@ public sealed record SessionRow : IOwned
     }
 
     /// <summary>The row of a new session; its first event is still to be applied.</summary>
-    public static SessionRow Born(Guid id, Guid organisation, SessionCreated facts, DateTimeOffset at) => new()
+    public static SessionRow Born(Guid id, Guid organisation, SessionCreated facts, DateTimeOffset at) => new SessionRow
     {
         Id = id,
         OrganisationId = organisation,
@@ -185,12 +184,21 @@ public sealed record SessionRow : IOwned
         Version = 1,
         RequestId = facts.RequestId,
         TraceParent = facts.TraceParent,
-    };
+        AssistantId = facts.AssistantId,
+        AssistantVersion = facts.AssistantVersion,
+    }.Ruled(facts.Failover);
 
     public SessionView ToView(string socketUrl) => new(
         Id, State, Provider, Strategy, TelephonyProvider, PhoneNumber, Metadata, CreatedAt, UpdatedAt, StartedAt, EndedAt,
         EndReason, EndDetail,
-        LastSeq, socketUrl, Version, Microphone);
+        LastSeq, socketUrl, Version, Microphone, AssistantId, AssistantVersion);
+
+    private SessionRow Ruled(FailoverPolicy? policy) => policy is null ? this : this with
+    {
+        FailoverEnabled = policy.Enabled,
+        FailoverOrder = string.Join(',', policy.Order),
+        FailoverStallSeconds = policy.StallSeconds,
+    };
 
     private SessionRow Held(string? user, string? client, DateTimeOffset? since) => this with
     {

@@ -116,7 +116,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         return true;
     }
 
-    public void Greet() => _mailbox.Post(() => Ask("The call has just been answered: greet the caller first, briefly."));
+    public void Greet() => _mailbox.Post(() => Ask(GreetTask.For(_setup.Greeting)));
 
     public void PickUp(string words, PickUpRest rest) => _mailbox.Post(() => Ask(PickUpTask.For(words, rest) ?? "Answer what the caller said last."));
 

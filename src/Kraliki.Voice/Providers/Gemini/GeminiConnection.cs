@@ -116,7 +116,10 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
         return true;
     }
 
-    public void Greet() => Ask("The call has just been answered. For your next turn: greet the caller first, briefly.");
+    public void Greet() => Ask(
+        _setup.Greeting is { } words
+            ? $"The call has just been answered. For your next turn: greet the caller with exactly these words and nothing more. Say: {words}"
+            : "The call has just been answered. For your next turn: greet the caller first, briefly.");
 
     public void PickUp(string words, PickUpRest rest)
     {

@@ -87,7 +87,7 @@ internal sealed class LocalConnection : IProviderConnection
     }
 
     public void Greet() => Post(() =>
-        Answer(SmallTalk.Literal(_setup.Instructions) is { } words ? new TalkReply(words) : SmallTalk.Next(_conversation)));
+        Answer((_setup.Greeting ?? SmallTalk.Literal(_setup.Instructions)) is { } words ? new TalkReply(words) : SmallTalk.Next(_conversation)));
 
     public void PickUp(string words, PickUpRest rest) => Post(() =>
     {

@@ -75,7 +75,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         return true;
     }
 
-    public void Greet() => Create(new ResponseCreate(new ResponseSettings($"{_instructions}\nThe call has just been answered: greet the caller first, briefly.")));
+    public void Greet() => Create(new ResponseCreate(new ResponseSettings($"{_instructions}\n{GreetTask.For(setup.Greeting)}")));
 
     public void PickUp(string words, PickUpRest rest)
     {
@@ -600,8 +600,8 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             Send(
                 new SessionUpdate(new SessionSettings(
                     new AudioSettings(
-                        new AudioInput(Detection(createResponse: true), pcmu, new Transcription(options.TranscriptionModel)),
-                        new AudioOutput(pcmu, options.Voice)),
+                        new AudioInput(Detection(createResponse: true), pcmu, new Transcription(options.TranscriptionModel, setup.Language?.Split('-')[0])),
+                        new AudioOutput(pcmu, setup.Voice ?? options.Voice)),
                     _instructions,
                     ["audio"],
                     Settings(_tools))),

@@ -69,7 +69,8 @@ internal sealed record AudioOutput(AudioFormat Format, string Voice);
 
 internal sealed record AudioFormat(string Type);
 
-internal sealed record Transcription(string Model);
+/// <param name="Language">ISO 639-1.</param>
+internal sealed record Transcription(string Model, string? Language = null);
 
 internal sealed record TurnDetection(string Type, int SilenceDurationMs, bool CreateResponse, bool InterruptResponse);
 

@@ -36,6 +36,7 @@ internal sealed class SegmentedConnection : IProviderConnection
     private readonly Dialogue _dialogue;
     private readonly IProviderEvents _events;
     private readonly string? _model;
+    private readonly string? _greeting;
     private readonly Queue<string?> _waiting = new();
     private readonly List<(string TurnId, string Text, int Ms)> _answered = [];
     private readonly SpeechPieces _speech;
@@ -62,7 +63,7 @@ internal sealed class SegmentedConnection : IProviderConnection
     public SegmentedConnection(
         DeepgramOptions options, Mind mind, ProviderCapabilities capabilities, ProviderSetup setup, IProviderEvents events, TimeProvider time)
     {
-        (_mind, _events, _model, _tools) = (mind, events, capabilities.Model, setup.Tools);
+        (_mind, _events, _model, _tools, _greeting) = (mind, events, capabilities.Model, setup.Tools, setup.Greeting);
         _speech = new SpeechPieces(base64 => _events.AnswerAudio(_answer!.TurnId, base64));
         _dialogue = new Dialogue(setup, capabilities.ContextTokens);
         var reports = new DeepgramReports(end => End(end.End, end.Detail), events.Notice, OnFault);
@@ -79,7 +80,7 @@ internal sealed class SegmentedConnection : IProviderConnection
 
     public bool SendAudio(ReadOnlySpan<byte> base64Mulaw) => _ears.Hear(base64Mulaw);
 
-    public void Greet() => _mailbox.Post(() => Want("The call has just been answered: greet the caller first, briefly."));
+    public void Greet() => _mailbox.Post(() => Want(GreetTask.For(_greeting)));
 
     public void PickUp(string words, PickUpRest rest) => _mailbox.Post(() => Want(PickUpTask.For(words, rest)));
 

@@ -17,6 +17,98 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
+            modelBuilder.Entity("Kraliki.Server.Assistants.Assistant", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("archived_at");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("UpdatedBy")
+                        .IsRequired()
+                        .HasMaxLength(254)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("updated_by");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("OrganisationId", "Id");
+
+                    b.HasIndex("OrganisationId", "UpdatedAt", "Id");
+
+                    b.ToTable("assistants", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Assistants.AssistantVersion", b =>
+                {
+                    b.Property<Guid>("AssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assistant_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasMaxLength(254)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("by");
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("content");
+
+                    b.Property<string>("Note")
+                        .HasMaxLength(500)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<int?>("RestoredFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("restored_from");
+
+                    b.HasKey("AssistantId", "Number");
+
+                    b.ToTable("assistant_versions", (string)null);
+                });
+
             modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>
                 {
                     b.Property<string>("ClusterId")
@@ -307,6 +399,10 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
+
+                    b.Property<Guid>("DefaultAssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("default_assistant_id");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -831,6 +927,14 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<Guid?>("AssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assistant_id");
+
+                    b.Property<int?>("AssistantVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("assistant_version");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -930,6 +1034,14 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.Property<Guid>("Id")
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
+
+                    b.Property<Guid?>("AssistantId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assistant_id");
+
+                    b.Property<int?>("AssistantVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("assistant_version");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
@@ -1107,6 +1219,24 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.HasIndex("SessionId");
 
                     b.ToTable("carrier_calls", (string)null);
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Assistants.Assistant", b =>
+                {
+                    b.HasOne("Kraliki.Server.Identity.Organisation", null)
+                        .WithMany()
+                        .HasForeignKey("OrganisationId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Kraliki.Server.Assistants.AssistantVersion", b =>
+                {
+                    b.HasOne("Kraliki.Server.Assistants.Assistant", null)
+                        .WithMany()
+                        .HasForeignKey("AssistantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Kraliki.Server.Cluster.ClusterNodeRow", b =>

@@ -172,7 +172,8 @@ public partial class Initial : Migration
                 id = table.Column<Guid>(type: "TEXT", nullable: false),
                 name = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
                 created_at = table.Column<long>(type: "INTEGER", nullable: false),
-                administration_revision = table.Column<long>(type: "INTEGER", nullable: false)
+                administration_revision = table.Column<long>(type: "INTEGER", nullable: false),
+                default_assistant_id = table.Column<Guid>(type: "TEXT", nullable: false)
             },
             constraints: table =>
             {
@@ -229,6 +230,8 @@ public partial class Initial : Migration
                 script = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
                 provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
                 telephony_provider = table.Column<string>(type: "TEXT", maxLength: 40, nullable: false),
+                assistant_id = table.Column<Guid>(type: "TEXT", nullable: true),
+                assistant_version = table.Column<int>(type: "INTEGER", nullable: true),
                 created_at = table.Column<long>(type: "INTEGER", nullable: false),
                 updated_at = table.Column<long>(type: "INTEGER", nullable: false),
                 status = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
@@ -288,7 +291,9 @@ public partial class Initial : Migration
                 requests = table.Column<string>(type: "TEXT", nullable: false),
                 failover_enabled = table.Column<bool>(type: "INTEGER", nullable: true),
                 failover_order = table.Column<string>(type: "TEXT", nullable: true),
-                failover_stall_seconds = table.Column<int>(type: "INTEGER", nullable: true)
+                failover_stall_seconds = table.Column<int>(type: "INTEGER", nullable: true),
+                assistant_id = table.Column<Guid>(type: "TEXT", nullable: true),
+                assistant_version = table.Column<int>(type: "INTEGER", nullable: true)
             },
             constraints: table =>
             {
@@ -347,6 +352,30 @@ public partial class Initial : Migration
             });
 
         migrationBuilder.CreateTable(
+            name: "assistants",
+            columns: table => new
+            {
+                id = table.Column<Guid>(type: "TEXT", nullable: false),
+                organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                name = table.Column<string>(type: "TEXT", maxLength: 100, nullable: false),
+                version = table.Column<int>(type: "INTEGER", nullable: false),
+                created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                updated_at = table.Column<long>(type: "INTEGER", nullable: false),
+                updated_by = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false),
+                archived_at = table.Column<long>(type: "INTEGER", nullable: true)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_assistants", x => x.id);
+                table.ForeignKey(
+                    name: "FK_assistants_organisations_organisation_id",
+                    column: x => x.organisation_id,
+                    principalTable: "organisations",
+                    principalColumn: "id",
+                    onDelete: ReferentialAction.Cascade);
+            });
+
+        migrationBuilder.CreateTable(
             name: "users",
             columns: table => new
             {
@@ -392,6 +421,30 @@ public partial class Initial : Migration
                     name: "FK_session_events_sessions_session_id",
                     column: x => x.session_id,
                     principalTable: "sessions",
+                    principalColumn: "id",
+                    onDelete: ReferentialAction.Cascade);
+            });
+
+        migrationBuilder.CreateTable(
+            name: "assistant_versions",
+            columns: table => new
+            {
+                assistant_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                number = table.Column<int>(type: "INTEGER", nullable: false),
+                organisation_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                content = table.Column<string>(type: "TEXT", nullable: false),
+                at = table.Column<long>(type: "INTEGER", nullable: false),
+                by = table.Column<string>(type: "TEXT", maxLength: 254, nullable: false),
+                note = table.Column<string>(type: "TEXT", maxLength: 500, nullable: true),
+                restored_from = table.Column<int>(type: "INTEGER", nullable: true)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_assistant_versions", x => new { x.assistant_id, x.number });
+                table.ForeignKey(
+                    name: "FK_assistant_versions_assistants_assistant_id",
+                    column: x => x.assistant_id,
+                    principalTable: "assistants",
                     principalColumn: "id",
                     onDelete: ReferentialAction.Cascade);
             });
@@ -474,6 +527,16 @@ public partial class Initial : Migration
                     principalColumn: "id",
                     onDelete: ReferentialAction.Cascade);
             });
+
+        migrationBuilder.CreateIndex(
+            name: "IX_assistants_organisation_id_id",
+            table: "assistants",
+            columns: new[] { "organisation_id", "id" });
+
+        migrationBuilder.CreateIndex(
+            name: "IX_assistants_organisation_id_updated_at_id",
+            table: "assistants",
+            columns: new[] { "organisation_id", "updated_at", "id" });
 
         migrationBuilder.CreateIndex(
             name: "IX_audit_entries_organisation_id_at",
@@ -620,6 +683,9 @@ public partial class Initial : Migration
     protected override void Down(MigrationBuilder migrationBuilder)
     {
         migrationBuilder.DropTable(
+            name: "assistant_versions");
+
+        migrationBuilder.DropTable(
             name: "audit_entries");
 
         migrationBuilder.DropTable(
@@ -672,6 +738,9 @@ public partial class Initial : Migration
 
         migrationBuilder.DropTable(
             name: "spent_tokens");
+
+        migrationBuilder.DropTable(
+            name: "assistants");
 
         migrationBuilder.DropTable(
             name: "cluster_views");

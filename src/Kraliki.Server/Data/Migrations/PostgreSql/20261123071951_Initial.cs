@@ -173,7 +173,8 @@ public partial class Initial : Migration
                 id = table.Column<Guid>(type: "uuid", nullable: false),
                 name = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false, collation: "C"),
                 created_at = table.Column<long>(type: "bigint", nullable: false),
-                administration_revision = table.Column<long>(type: "bigint", nullable: false)
+                administration_revision = table.Column<long>(type: "bigint", nullable: false),
+                default_assistant_id = table.Column<Guid>(type: "uuid", nullable: false)
             },
             constraints: table =>
             {
@@ -230,6 +231,8 @@ public partial class Initial : Migration
                 script = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false, collation: "C"),
                 provider = table.Column<string>(type: "character varying(40)", maxLength: 40, nullable: false, collation: "C"),
                 telephony_provider = table.Column<string>(type: "character varying(40)", maxLength: 40, nullable: false, collation: "C"),
+                assistant_id = table.Column<Guid>(type: "uuid", nullable: true),
+                assistant_version = table.Column<int>(type: "integer", nullable: true),
                 created_at = table.Column<long>(type: "bigint", nullable: false),
                 updated_at = table.Column<long>(type: "bigint", nullable: false),
                 status = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: false),
@@ -289,7 +292,9 @@ public partial class Initial : Migration
                 requests = table.Column<string>(type: "text", nullable: false, collation: "C"),
                 failover_enabled = table.Column<bool>(type: "boolean", nullable: true),
                 failover_order = table.Column<string>(type: "text", nullable: true, collation: "C"),
-                failover_stall_seconds = table.Column<int>(type: "integer", nullable: true)
+                failover_stall_seconds = table.Column<int>(type: "integer", nullable: true),
+                assistant_id = table.Column<Guid>(type: "uuid", nullable: true),
+                assistant_version = table.Column<int>(type: "integer", nullable: true)
             },
             constraints: table =>
             {
@@ -348,6 +353,30 @@ public partial class Initial : Migration
             });
 
         migrationBuilder.CreateTable(
+            name: "assistants",
+            columns: table => new
+            {
+                id = table.Column<Guid>(type: "uuid", nullable: false),
+                organisation_id = table.Column<Guid>(type: "uuid", nullable: false),
+                name = table.Column<string>(type: "character varying(100)", maxLength: 100, nullable: false, collation: "C"),
+                version = table.Column<int>(type: "integer", nullable: false),
+                created_at = table.Column<long>(type: "bigint", nullable: false),
+                updated_at = table.Column<long>(type: "bigint", nullable: false),
+                updated_by = table.Column<string>(type: "character varying(254)", maxLength: 254, nullable: false, collation: "C"),
+                archived_at = table.Column<long>(type: "bigint", nullable: true)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_assistants", x => x.id);
+                table.ForeignKey(
+                    name: "FK_assistants_organisations_organisation_id",
+                    column: x => x.organisation_id,
+                    principalTable: "organisations",
+                    principalColumn: "id",
+                    onDelete: ReferentialAction.Cascade);
+            });
+
+        migrationBuilder.CreateTable(
             name: "users",
             columns: table => new
             {
@@ -393,6 +422,30 @@ public partial class Initial : Migration
                     name: "FK_session_events_sessions_session_id",
                     column: x => x.session_id,
                     principalTable: "sessions",
+                    principalColumn: "id",
+                    onDelete: ReferentialAction.Cascade);
+            });
+
+        migrationBuilder.CreateTable(
+            name: "assistant_versions",
+            columns: table => new
+            {
+                assistant_id = table.Column<Guid>(type: "uuid", nullable: false),
+                number = table.Column<int>(type: "integer", nullable: false),
+                organisation_id = table.Column<Guid>(type: "uuid", nullable: false),
+                content = table.Column<string>(type: "text", nullable: false),
+                at = table.Column<long>(type: "bigint", nullable: false),
+                by = table.Column<string>(type: "character varying(254)", maxLength: 254, nullable: false, collation: "C"),
+                note = table.Column<string>(type: "character varying(500)", maxLength: 500, nullable: true, collation: "C"),
+                restored_from = table.Column<int>(type: "integer", nullable: true)
+            },
+            constraints: table =>
+            {
+                table.PrimaryKey("PK_assistant_versions", x => new { x.assistant_id, x.number });
+                table.ForeignKey(
+                    name: "FK_assistant_versions_assistants_assistant_id",
+                    column: x => x.assistant_id,
+                    principalTable: "assistants",
                     principalColumn: "id",
                     onDelete: ReferentialAction.Cascade);
             });
@@ -475,6 +528,16 @@ public partial class Initial : Migration
                     principalColumn: "id",
                     onDelete: ReferentialAction.Cascade);
             });
+
+        migrationBuilder.CreateIndex(
+            name: "IX_assistants_organisation_id_id",
+            table: "assistants",
+            columns: new[] { "organisation_id", "id" });
+
+        migrationBuilder.CreateIndex(
+            name: "IX_assistants_organisation_id_updated_at_id",
+            table: "assistants",
+            columns: new[] { "organisation_id", "updated_at", "id" });
 
         migrationBuilder.CreateIndex(
             name: "IX_audit_entries_organisation_id_at",
@@ -621,6 +684,9 @@ public partial class Initial : Migration
     protected override void Down(MigrationBuilder migrationBuilder)
     {
         migrationBuilder.DropTable(
+            name: "assistant_versions");
+
+        migrationBuilder.DropTable(
             name: "audit_entries");
 
         migrationBuilder.DropTable(
@@ -673,6 +739,9 @@ public partial class Initial : Migration
 
         migrationBuilder.DropTable(
             name: "spent_tokens");
+
+        migrationBuilder.DropTable(
+            name: "assistants");
 
         migrationBuilder.DropTable(
             name: "cluster_views");

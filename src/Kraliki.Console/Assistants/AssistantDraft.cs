@@ -1,0 +1,109 @@
+using System.Text.Json;
+using Kraliki.Contracts;
+
+namespace Kraliki.OperatorConsole.Assistants;
+
+/// <summary>An assistant as it is being written. One thread.</summary>
+public sealed class AssistantDraft
+{
+    private string _saved = "";
+
+    private AssistantDraft()
+    {
+    }
+
+    public string Name { get; set; } = "";
+
+    public string Instructions { get; set; } = "";
+
+    public string Greeting { get; set; } = "";
+
+    public string Apology { get; set; } = "";
+
+    public string WelcomeBack { get; set; } = "";
+
+    public string Language { get; set; } = "";
+
+    /// <summary>The first one takes the call.</summary>
+    public List<string> Providers { get; private set; } = [];
+
+    /// <summary>By the provider's name; empty is its usual one.</summary>
+    public Dictionary<string, string> Voices { get; private set; } = [];
+
+    public bool AllTools { get; set; } = true;
+
+    /// <summary>Of no account while <see cref="AllTools"/>.</summary>
+    public HashSet<string> Tools { get; private set; } = [];
+
+    public int? MaxCallMinutes { get; set; }
+
+    public int? MaxSilenceSeconds { get; set; }
+
+    /// <summary>Something is not as it was when this draft was made.</summary>
+    public bool Dirty => Json(ToContent()) != _saved;
+
+    public static AssistantDraft New() => Of(new AssistantContent("", ""));
+
+    public static AssistantDraft Of(AssistantContent content)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        var draft = new AssistantDraft
+        {
+            Name = content.Name,
+            Instructions = content.Instructions,
+            Greeting = content.Greeting ?? "",
+            Apology = content.Apology ?? "",
+            WelcomeBack = content.WelcomeBack ?? "",
+            Language = content.Language ?? "",
+            Providers = [.. content.Providers ?? []],
+            Voices = new(content.Voices ?? new Dictionary<string, string>()),
+            AllTools = content.Tools is null,
+            Tools = [.. content.Tools ?? []],
+            MaxCallMinutes = content.Limits?.MaxCallMinutes,
+            MaxSilenceSeconds = content.Limits?.MaxSilenceSeconds,
+        };
+        draft._saved = Json(draft.ToContent());
+        return draft;
+    }
+
+    public AssistantContent ToContent() => new(
+        Name.Trim(),
+        Instructions.Trim(),
+        OrNull(Greeting),
+        OrNull(Apology),
+        OrNull(WelcomeBack),
+        OrNull(Language),
+        Providers.Count > 0 ? [.. Providers] : null,
+        Voices.Any(Named) ? new SortedDictionary<string, string>(Voices.Where(Named).ToDictionary(voice => voice.Key, voice => voice.Value.Trim()), StringComparer.Ordinal) : null,
+        AllTools ? null : [.. Tools.Order(StringComparer.Ordinal)],
+        MaxCallMinutes is null && MaxSilenceSeconds is null ? null : new AssistantLimits(MaxCallMinutes, MaxSilenceSeconds));
+
+    /// <summary>One step towards the front (-1) or the end (+1).</summary>
+    public void Move(string provider, int by)
+    {
+        int from = Providers.IndexOf(provider);
+        int to = from + by;
+        if (from >= 0 && to >= 0 && to < Providers.Count)
+        {
+            (Providers[from], Providers[to]) = (Providers[to], Providers[from]);
+        }
+    }
+
+    public void Allow(string tool, bool allowed)
+    {
+        if (allowed)
+        {
+            Tools.Add(tool);
+        }
+        else
+        {
+            Tools.Remove(tool);
+        }
+    }
+
+    private static bool Named(KeyValuePair<string, string> voice) => !string.IsNullOrWhiteSpace(voice.Value);
+
+    private static string? OrNull(string text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+
+    private static string Json(AssistantContent content) => JsonSerializer.Serialize(content, ContractsJson.Default.AssistantContent);
+}

@@ -1,0 +1,57 @@
+using System.Globalization;
+using Kraliki.Contracts;
+
+namespace Kraliki.Voice.Calls;
+
+/// <summary>When the assistant says goodbye by itself. Null is never.</summary>
+/// <param name="Call">Of the conversation, breaks of the line included.</param>
+/// <param name="Silence">Of nobody saying anything.</param>
+public sealed record CallLimits(TimeSpan? Call, TimeSpan? Silence);
+
+/// <content>Notices that a conversation lasts too long, or is none any more.</content>
+public sealed partial class CallLoop
+{
+    private CallLimits? _limits;
+    private Goodbye? _goodbyeToNobody;
+    private double? _quietSince;
+
+    private void KeepLimits(double now)
+    {
+        if (_limits is null)
+        {
+            return;
+        }
+
+        if (_goodbyeToNobody is not null && _goodbye == _goodbyeToNobody && _turns.Count > 0)
+        {
+            // There is somebody after all.
+            _goodbye = _goodbyeToNobody = null;
+        }
+
+        bool quiet = _chain?.Connection is not null && NobodySpeaks && !_player.Paused && !_player.Speaking(now);
+        _quietSince = quiet ? _quietSince ?? now : null;
+        if (_goodbye is not null)
+        {
+            return;
+        }
+
+        if (_limits.Call is { } longest && _mediaMs >= longest.TotalMilliseconds)
+        {
+            _goodbye = new(
+                new EndAfterGoodbye(
+                    EndReason.AssistantEnded,
+                    string.Create(CultureInfo.InvariantCulture, $"The call has reached its limit of {longest.TotalMinutes:0.##} min."),
+                    "The call has reached the longest time that it may last. Tell the caller so in one short sentence, say goodbye and ask nothing more."),
+                now);
+        }
+        else if (_limits.Silence is { } silence && now - _quietSince >= silence.TotalMilliseconds)
+        {
+            _goodbye = _goodbyeToNobody = new(
+                new EndAfterGoodbye(
+                    EndReason.AssistantEnded,
+                    string.Create(CultureInfo.InvariantCulture, $"Nobody said anything for {silence.TotalSeconds:0} seconds."),
+                    "Nobody has said anything for a long time. Tell the caller in one short sentence that you hear nobody and end the call now, and say goodbye."),
+                now);
+        }
+    }
+}
