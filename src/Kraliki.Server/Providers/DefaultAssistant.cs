@@ -9,6 +9,10 @@ internal static class DefaultAssistant
     /// <inheritdoc cref="Apology"/>
     public const string Prompt = "I am back. Please go on.";
 
+    /// <summary>What it is told when the call has reached its limit of cost.</summary>
+    public const string Farewell =
+        "This call must end now. Answer nothing more, and in the language of the caller say: I am sorry, I have to end the call here. You are welcome to call us again. Goodbye!";
+
     public const string Instructions =
         """
         You are the telephone assistant of Kraliki Demo Travel, a small travel agency. You speak English, in a friendly and calm

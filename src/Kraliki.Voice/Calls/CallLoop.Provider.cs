@@ -365,6 +365,7 @@ public sealed partial class CallLoop
         }
 
         _bridge = Bridge.None;
+        _goodbye?.Answers += 1;
         var utterance = _player.Begin(turnId);
         if (_turns is [.., { StoppedMs: null } speaking])
         {
@@ -408,7 +409,7 @@ public sealed partial class CallLoop
 
         if (_hangUpAfterAnswer && _player.Current is null)
         {
-            Finish(EndReason.AssistantEnded, "The assistant said goodbye and ended the call.");
+            Finish(_goodbye?.Wish.Reason ?? EndReason.AssistantEnded, _goodbye?.Wish.Detail ?? "The assistant said goodbye and ended the call.");
         }
     }
 

@@ -133,6 +133,9 @@ public sealed partial class CallLoop : IMediaReceiver
                     break;
                 case var _ when _outcome is not null:
                     break;
+                case EndAfterGoodbye end:
+                    _goodbye ??= new(end, Now());
+                    break;
                 case InstructProvider instruct when _chain?.Connection is not null:
                     Instruct(instruct.Text);
                     break;
@@ -381,6 +384,7 @@ public sealed partial class CallLoop : IMediaReceiver
                     TellDigits(now);
                     PickUp(now);
                     Reassure(now);
+                    SayGoodbye(now);
                     ReportMeters(now);
                 }
 
@@ -555,6 +559,7 @@ public sealed partial class CallLoop : IMediaReceiver
 
         _turns.ForEach(GiveUp);
         _turns.Clear();
+        _chain?.TellUsage(Now(), all: true);
         Tell(MediaEndedFact());
 
         // That was the last fact; a provider that was not waited for may still report.
@@ -574,7 +579,7 @@ public sealed partial class CallLoop : IMediaReceiver
     }
 
     private MediaEnded MediaEndedFact()
-        => new(_outcome!.Reason, _outcome.Detail, _framesIn, _player.FramesSent, _chain?.Dropped ?? 0, [.. _firstAnswerMs], _chain?.Usage);
+        => new(_outcome!.Reason, _outcome.Detail, _framesIn, _player.FramesSent, _chain?.Dropped ?? 0, [.. _firstAnswerMs]);
 
     /// <summary>The call is over; only last words are awaited.</summary>
     internal bool Over => _outcome is not null;

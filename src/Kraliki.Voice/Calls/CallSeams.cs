@@ -33,6 +33,10 @@ public abstract record CallCommand;
 /// <summary>Ends the call: the carrier's socket is closed and the carrier goes on with what follows the stream.</summary>
 public sealed record EndCall(EndReason Reason, string Detail) : CallCommand;
 
+/// <summary>Ends the call without cutting anybody's word: when nobody is in the middle of a sentence, the assistant is told to say goodbye, and is heard out.</summary>
+/// <param name="Instruction">What the assistant is told.</param>
+public sealed record EndAfterGoodbye(EndReason Reason, string Detail, string Instruction) : CallCommand;
+
 /// <summary>The operator typed a line: the AI takes it as an instruction and answers.</summary>
 public sealed record InstructProvider(string Text) : CallCommand;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Kraliki.Contracts;
 
@@ -14,13 +15,18 @@ internal sealed record SessionChoices(IReadOnlyList<string> Providers, Func<stri
         wish.Strategy ?? VoiceStrategy.Realtime,
         wish.TelephonyProvider ?? TelephonyProviders[0],
         wish.PhoneNumber,
-        wish.Metadata ?? new Dictionary<string, string>());
+        wish.Metadata ?? new Dictionary<string, string>(),
+        CostCap: wish.CostCap);
 }
 
 /// <summary>Checks what people send; each complaint names the field and what would be right.</summary>
 internal static partial class SessionInput
 {
     public const int LongestNote = 500;
+
+    /// <summary>US dollars; less ends a call before it has begun.</summary>
+    public const decimal LeastCostCap = 0.01m;
+    public const decimal MostCostCap = 10_000;
 
     /// <summary>How the sentence goes on after the name of the field.</summary>
     public const string ClientIdRule = "must have 1 to 64 letters, digits, -, _ or .";
@@ -36,6 +42,11 @@ internal static partial class SessionInput
         OneOf(errors, "telephony_provider", body.TelephonyProvider, choices.TelephonyProviders);
         CheckNumber(errors, body.PhoneNumber);
         CheckMetadata(errors, body.Metadata);
+        if (body.CostCap is < LeastCostCap or > MostCostCap)
+        {
+            errors["cost_cap"] = [string.Create(CultureInfo.InvariantCulture, $"cost_cap must be US dollars from {LeastCostCap} to {MostCostCap:0}.")];
+        }
+
         return errors;
     }
 

@@ -2,6 +2,7 @@ using Kraliki.Contracts;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Costs;
 using Kraliki.Server.Providers.Tools;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
@@ -34,6 +35,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly DatabaseWatch _database;
     private readonly Failover _failover;
     private readonly ServerTools _tools;
+    private readonly CallCost _cost;
     private readonly SessionLimits _limits;
     private readonly ConversationMood _mood = new();
     private readonly TimeProvider _time;
@@ -72,6 +74,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         DatabaseWatch database,
         Failover failover,
         ServerTools tools,
+        PriceTable prices,
         SessionLimits limits,
         TimeProvider time,
         ILogger<LiveCall> log)
@@ -96,6 +99,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         _database = database;
         _failover = failover;
         _tools = tools;
+        _cost = new(prices, attachment.Spent, attachment.CostCap);
         _limits = limits;
         _time = time;
         _log = log;
@@ -214,7 +218,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             CarrierCall = connected.CallSid;
         }
 
-        Follow(fact);
+        fact = Follow(fact);
         if (_lost)
         {
             return;
@@ -238,6 +242,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             case FactRoom.None when !_completed:
                 Interlocked.Increment(ref _missing);
                 break;
+        }
+
+        if (fact is ProviderUsed && _cost.Crossed() is { } warning)
+        {
+            WarnOfCost(warning);
         }
     }
 

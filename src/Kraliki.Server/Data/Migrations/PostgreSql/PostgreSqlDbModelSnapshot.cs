@@ -981,6 +981,10 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<decimal?>("CostCap")
+                        .HasColumnType("numeric")
+                        .HasColumnName("cost_cap");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
@@ -1113,6 +1117,11 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("updated_at");
+
+                    b.Property<string>("Usage")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("usage");
 
                     b.Property<long>("Version")
                         .HasColumnType("bigint")

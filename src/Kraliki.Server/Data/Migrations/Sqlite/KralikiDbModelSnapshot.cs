@@ -931,6 +931,10 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<decimal?>("CostCap")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cost_cap");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -1052,6 +1056,11 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("updated_at");
+
+                    b.Property<string>("Usage")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("usage");
 
                     b.Property<long>("Version")
                         .HasColumnType("INTEGER")

@@ -289,7 +289,9 @@ public partial class Initial : Migration
                 requests = table.Column<string>(type: "text", nullable: false, collation: "C"),
                 failover_enabled = table.Column<bool>(type: "boolean", nullable: true),
                 failover_order = table.Column<string>(type: "text", nullable: true, collation: "C"),
-                failover_stall_seconds = table.Column<int>(type: "integer", nullable: true)
+                failover_stall_seconds = table.Column<int>(type: "integer", nullable: true),
+                usage = table.Column<string>(type: "text", nullable: false),
+                cost_cap = table.Column<decimal>(type: "numeric", nullable: true)
             },
             constraints: table =>
             {
