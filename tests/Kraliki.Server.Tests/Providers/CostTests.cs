@@ -60,6 +60,9 @@ public sealed class CostTests
         Assert.Null(Table().Priced(Answers with { Model = "gpt-nobody-knows" }).Cost);
         Assert.Null(Table(("llm:mine:TextIn", "3")).Priced(new("llm", "mine") { TextInTokens = 1, TextOutTokens = 1 }).Cost);
         Assert.Null(Table().Priced(new("openai", "gpt-nobody-knows") { AudioInSeconds = 10 }).Cost);
+
+        // Who bills by tokens does not bill by time.
+        Assert.Equal(0, Table().Priced(new("openai", "gpt-realtime-2.1") { AudioInSeconds = 10 }).Cost);
     }
 
     [Fact]

@@ -83,7 +83,7 @@ internal sealed class PriceTable(IReadOnlyList<Price> configured)
     public ModelUsage Priced(ModelUsage use)
     {
         decimal cost = 0;
-        var (estimated, counted) = (false, false);
+        var estimated = false;
         foreach (var (unit, amount) in Amounts(use))
         {
             if (amount == 0)
@@ -93,7 +93,7 @@ internal sealed class PriceTable(IReadOnlyList<Price> configured)
 
             if (Find(use, unit) is not { } found)
             {
-                if (unit == PriceUnit.Minute && counted)
+                if (unit == PriceUnit.Minute && Enum.GetValues<PriceUnit>().Any(other => Find(use, other) is not null))
                 {
                     // Time is measured of every model; who bills by something else does not bill by it.
                     continue;
@@ -104,7 +104,6 @@ internal sealed class PriceTable(IReadOnlyList<Price> configured)
 
             cost += amount * found.Dollars;
             estimated |= found.Listed && found.Dollars > 0;
-            counted = true;
         }
 
         return use with { Cost = Math.Round(cost, 9), Estimated = estimated };

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Kraliki.Server.Data.Migrations.PostgreSql
 {
     [DbContext(typeof(PostgreSqlDb))]
-    [Migration("20261123070415_Initial")]
+    [Migration("20261123072750_Initial")]
     partial class Initial
     {
         /// <inheritdoc />

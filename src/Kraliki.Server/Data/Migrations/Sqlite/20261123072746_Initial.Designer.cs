@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Kraliki.Server.Data.Migrations.Sqlite
 {
     [DbContext(typeof(KralikiDb))]
-    [Migration("20261123070412_Initial")]
+    [Migration("20261123072746_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
