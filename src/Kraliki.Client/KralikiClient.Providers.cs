@@ -5,6 +5,10 @@ namespace Kraliki.Client;
 /// <content>Which AI provider has a session's conversation.</content>
 public sealed partial class KralikiClient
 {
+    /// <summary>What the session used of AI providers, and what that costs.</summary>
+    public Task<SessionUsage> GetSessionUsageAsync(Guid id, CancellationToken cancellationToken = default) =>
+        _api.GetAsync($"api/v1/sessions/{id}/usage", ContractsJson.Default.SessionUsage, cancellationToken);
+
     public Task<SessionProvider> GetSessionProviderAsync(Guid id, CancellationToken cancellationToken = default) =>
         _api.GetAsync($"api/v1/sessions/{id}/provider", ContractsJson.Default.SessionProvider, cancellationToken);
 

@@ -27,6 +27,8 @@ public sealed record SessionEvent(long Seq, DateTimeOffset At, SessionFact Data)
 [JsonDerivedType(typeof(CallbackRequested), "callback_requested")]
 [JsonDerivedType(typeof(OperatorText), "operator_text")]
 [JsonDerivedType(typeof(ProviderNotice), "provider_notice")]
+[JsonDerivedType(typeof(ProviderUsed), "provider_used")]
+[JsonDerivedType(typeof(CostWarning), "cost_warning")]
 [JsonDerivedType(typeof(SentimentMeasured), "sentiment_measured")]
 [JsonDerivedType(typeof(IntentDetected), "intent_detected")]
 [JsonDerivedType(typeof(SuggestionMade), "suggestion_made")]
@@ -44,6 +46,7 @@ public abstract record SessionFact;
 /// <param name="AssistantId">Who leads the conversation; null for the server's own.</param>
 /// <param name="AssistantVersion">In this version, to the end.</param>
 /// <param name="Failover">Who takes over from whom, as the assistant has it; null leaves it to the installation.</param>
+/// <param name="CostCap">US dollars for AI providers; null: no limit.</param>
 public sealed record SessionCreated(
     string Provider,
     VoiceStrategy Strategy,
@@ -54,7 +57,8 @@ public sealed record SessionCreated(
     string? TraceParent = null,
     Guid? AssistantId = null,
     int? AssistantVersion = null,
-    FailoverPolicy? Failover = null) : SessionFact;
+    FailoverPolicy? Failover = null,
+    decimal? CostCap = null) : SessionFact;
 
 public sealed record SessionUpdated(string? PhoneNumber, IReadOnlyDictionary<string, string>? Metadata) : SessionFact;
 
@@ -170,6 +174,13 @@ public sealed record OperatorText(string Text, string By) : SessionFact;
 /// <summary>Something the provider reported that did not end the call, in plain words.</summary>
 public sealed record ProviderNotice(string Provider, string Code, string Message) : SessionFact;
 
+/// <summary>What was used of AI providers since the last such fact; all of them together are the session's use.</summary>
+public sealed record ProviderUsed(IReadOnlyList<ModelUsage> Used) : SessionFact;
+
+/// <summary>What the session's AI providers cost has come close to the limit, or has reached it: then the assistant is told to say goodbye, and the call ends.</summary>
+/// <param name="Cost">So far, US dollars.</param>
+public sealed record CostWarning(decimal Cost, decimal Cap) : SessionFact;
+
 /// <summary>Media stopped on this node. Counters cover the whole stream.</summary>
 /// <param name="FramesIn">Frames of 20 ms received from the carrier.</param>
 /// <param name="FramesDropped">Caller frames dropped by a full queue toward the provider.</param>
@@ -180,8 +191,7 @@ public sealed record MediaEnded(
     long FramesIn,
     long FramesOut,
     long FramesDropped,
-    IReadOnlyList<int> FirstAnswerMs,
-    ProviderUsage? Usage) : SessionFact;
+    IReadOnlyList<int> FirstAnswerMs) : SessionFact;
 
 /// <summary>The call's media is gone, but nobody has ended the call: the caller is being brought back.</summary>
 /// <param name="Reason">What vanished: <see cref="EndReason.TalkCarrierLost"/>, <see cref="EndReason.TalkServerLost"/>, <see cref="EndReason.TalkServerStopping"/>.</param>
@@ -203,6 +213,3 @@ public sealed record MicrophoneReleased(string User, string ClientId, string By)
 
 /// <param name="Since">Null inside facts, which have their own time.</param>
 public sealed record MicrophoneHolder(string User, string ClientId, DateTimeOffset? Since = null);
-
-/// <summary>What the provider says it used; tokens are 0 for providers that do not count them.</summary>
-public sealed record ProviderUsage(long InputTokens, long OutputTokens, long CachedTokens, double AudioInSeconds, double AudioOutSeconds);

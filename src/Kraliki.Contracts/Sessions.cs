@@ -63,6 +63,7 @@ public enum EndReason
     OperatorEnded,
     AssistantEnded,
     CancelledBeforeConnect,
+    CostCapReached,
 
     // Stage connect: media never flowed.
     ConnectCarrierRefused,
@@ -90,13 +91,15 @@ public enum EndReason
 /// <param name="PhoneNumber">The customer's number, E.164.</param>
 /// <param name="Metadata">At most 16 pairs, key ≤ 64 and value ≤ 500 characters.</param>
 /// <param name="Assistant">Id of the assistant that leads the conversation, in its newest version; null takes the organisation's default.</param>
+/// <param name="CostCap">US dollars that the session's AI providers may cost, 0.01 to 10,000: close to it there is a warning, at it the assistant says goodbye.</param>
 public sealed record CreateSession(
     string? Provider = null,
     VoiceStrategy? Strategy = null,
     string? TelephonyProvider = null,
     string? PhoneNumber = null,
     IReadOnlyDictionary<string, string>? Metadata = null,
-    Guid? Assistant = null);
+    Guid? Assistant = null,
+    decimal? CostCap = null);
 
 /// <summary>Keys of a session's metadata that the server itself reads.</summary>
 public static class SessionMetadata
@@ -126,6 +129,7 @@ public sealed record TakeMicrophone(string ClientId, bool TakeOver = false);
 /// <param name="Microphone">Who holds the operator's microphone; null when it is free.</param>
 /// <param name="Assistant">Id of the assistant that leads the conversation; null for the server's own.</param>
 /// <param name="AssistantVersion">The assistant's version that the session was created with, and keeps.</param>
+/// <param name="Usage">What was used of AI providers so far, one entry for each provider and model.</param>
 public sealed record SessionView(
     Guid Id,
     SessionState State,
@@ -145,7 +149,9 @@ public sealed record SessionView(
     long Version = 0,
     MicrophoneHolder? Microphone = null,
     Guid? Assistant = null,
-    int? AssistantVersion = null);
+    int? AssistantVersion = null,
+    IReadOnlyList<ModelUsage>? Usage = null,
+    SessionCost? Cost = null);
 
 /// <summary>Everything a browser needs to join a session, in one call.</summary>
 /// <param name="Features">What the organisation has switched on and this server can do: <see cref="SessionFeatures"/>.</param>

@@ -111,6 +111,8 @@ public sealed record Problem(
 [JsonSerializable(typeof(ForceFailover))]
 [JsonSerializable(typeof(FailoverPolicy))]
 [JsonSerializable(typeof(SessionProvider))]
+[JsonSerializable(typeof(SessionUsage))]
+[JsonSerializable(typeof(ModelUsage[]))]
 [JsonSerializable(typeof(SwitchHistory))]
 [JsonSerializable(typeof(IReadOnlyList<SessionProviderHealth>))]
 [JsonSerializable(typeof(MicrophoneHolder))]

@@ -78,7 +78,7 @@ public sealed class ConcurrentOperatorsTests(ConsoleFixture console)
         await microphone.GetByRole(AriaRole.Button, new() { Name = "Take over here" }).ClickAsync();
         await Expect(microphone).ToContainTextAsync("You hold the microphone in this tab.");
 
-        line.Fact(new MediaEnded(EndReason.CallerHungUp, "The caller hung up.", 1, 1, 0, [], null));
+        line.Fact(new MediaEnded(EndReason.CallerHungUp, "The caller hung up.", 1, 1, 0, []));
         await supervisor.EndSessionAsync(session, cancellationToken: Cancelled);
         await Expect(microphone).Not.ToContainTextAsync("You hold");
         await page.CloseAsync();

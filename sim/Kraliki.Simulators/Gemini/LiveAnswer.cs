@@ -25,6 +25,7 @@ internal sealed class LiveAnswer(LiveSession session)
     private MindCall? _call;
     private string? _pendingCall;
     private MemoryLine? _line;
+    private (int Text, int Audio) _context;
     private Agenda.Entry? _next;
     private TimeSpan? _firstAudioAt;
     private double _audioMs;
@@ -59,6 +60,7 @@ internal sealed class LiveAnswer(LiveSession session)
             // What it thinks was played: from the moment when it was sent, in real time.
             var played = (session.Agenda.Now - since).TotalMilliseconds;
             _line.Text = string.Concat(_spoken.Where(phrase => phrase.StartMs < played).Select(phrase => phrase.Words));
+            _line.AudioMs = Math.Min(_line.AudioMs, played);
         }
 
         session.EmitContent("interrupted", true);
@@ -80,6 +82,7 @@ internal sealed class LiveAnswer(LiveSession session)
     // Step 1.
     private void Think()
     {
+        _context = session.Context();
         var input = LiveMemory.Understand(session.Instructions, session.Memory, [.. session.Tools.Select(declared => declared.Tool)]);
         session.Offload(() => session.Mind(input), Answer);
     }
@@ -149,6 +152,7 @@ internal sealed class LiveAnswer(LiveSession session)
         _firstAudioAt ??= session.Agenda.Now;
         var ms = chunk.Length / 48.0;
         _audioMs += ms;
+        _line!.AudioMs = _audioMs;
         After(TimeSpan.FromMilliseconds(ms / session.Options.OutputSpeed), SendAudio);
     }
 
@@ -188,9 +192,8 @@ internal sealed class LiveAnswer(LiveSession session)
 
     private JsonObject Usage()
     {
-        // About 25 tokens for a second of audio and 4 characters of text.
-        var heard = (int)(session.HeardMs / 40);
-        var prompt = heard + session.Memory.Sum(line => Tokens.OfText(line.Text)) + Tokens.OfText(session.Instructions);
+        var (text, heard) = _context;
+        var prompt = text + heard;
         var response = (int)(_audioMs / 40) + ((_words + 3) / 4);
         return new()
         {

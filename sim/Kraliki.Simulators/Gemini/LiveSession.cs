@@ -29,6 +29,7 @@ internal sealed class LiveSession : ISocketSession, IDisposable
     private bool _answerWhenFree;
     private bool _turnToAnswer;
     private bool _closed;
+    private double _rememberedMs;
 
     public LiveSession(string id, GeminiSimulatorOptions options, Mind mind, Voice voice, IEar ear, SimulatedSocket socket, ResumableSessions resumable)
     {
@@ -54,7 +55,18 @@ internal sealed class LiveSession : ISocketSession, IDisposable
 
     public List<MemoryLine> Memory { get; } = [];
 
-    public double HeardMs => _input?.HeardMs ?? 0;
+    /// <summary>Tokens of everything that an answer is made from.</summary>
+    public (int Text, int Audio) Context()
+    {
+        if (Setup?.Window is { } window && Memory.Sum(line => line.Weight) > window.Trigger)
+        {
+            while (Memory.Count > 1 && Memory.Sum(line => line.Weight) > window.Target)
+                Memory.RemoveAt(0);
+        }
+
+        var audio = Memory.Sum(line => line.AudioTokens);
+        return (Memory.Sum(line => line.Weight) - audio + Tokens.OfText(Instructions), audio);
+    }
 
     /// <param name="refusal">Why nobody is served here; the connection closes with it.</param>
     public void Open((int Code, string Reason)? refusal)
@@ -204,7 +216,7 @@ internal sealed class LiveSession : ISocketSession, IDisposable
         {
             if (_resumable.Find(handle) is not { } memory)
                 return "Invalid session resumption handle.";
-            Memory.AddRange(memory.Select(line => new MemoryLine(line.Role, line.Text)));
+            Memory.AddRange(memory.Select(line => line.Copy()));
         }
 
         (Setup, Instructions, Tools) = (setup, setup.Instructions, setup.Tools);
@@ -378,7 +390,8 @@ internal sealed class LiveSession : ISocketSession, IDisposable
         _turn.Clear();
         if (words.Length > 0)
         {
-            Memory.Add(new(MindRole.User, words));
+            Memory.Add(new(MindRole.User, words) { AudioMs = _input!.HeardMs - _rememberedMs });
+            _rememberedMs = _input.HeardMs;
             Answer();
         }
         else if (_answer is null)
@@ -407,7 +420,7 @@ internal sealed class LiveSession : ISocketSession, IDisposable
 
     private void EmitHandle() => Emit("sessionResumptionUpdate", new JsonObject
     {
-        ["newHandle"] = _resumable.Keep([.. Memory.Select(line => new MemoryLine(line.Role, line.Text))]),
+        ["newHandle"] = _resumable.Keep([.. Memory.Select(line => line.Copy())]),
         ["resumable"] = true,
     });
 

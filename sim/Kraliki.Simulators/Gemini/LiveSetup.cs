@@ -26,6 +26,9 @@ internal sealed record LiveSetup
 
     public string? Handle { get; init; }
 
+    /// <summary>When the context has reached so many tokens, the oldest of it goes until there are no more than the second number.</summary>
+    public (int Trigger, int Target)? Window { get; init; }
+
     public bool TranscribesInput { get; init; }
 
     public bool TranscribesOutput { get; init; }
@@ -58,10 +61,20 @@ internal sealed record LiveSetup
             Interrupts = handling != "NO_INTERRUPTION",
             Resumable = setup["sessionResumption"] is not null,
             Handle = WireFields.Text(setup["sessionResumption"]?["handle"]),
+            Window = setup["contextWindowCompression"] is { } compression ? Tokens(compression) : null,
             TranscribesInput = setup["inputAudioTranscription"] is not null,
             TranscribesOutput = setup["outputAudioTranscription"] is not null,
         }, null);
     }
+
+    // 64-bit numbers are strings in proto JSON. The target's default is half of the trigger, which is 80 % of 128k by default.
+    private static (int Trigger, int Target) Tokens(JsonNode compression)
+    {
+        var trigger = Number(compression["triggerTokens"]) ?? 104_857;
+        return (trigger, Number(compression["slidingWindow"]?["targetTokens"]) ?? trigger / 2);
+    }
+
+    private static int? Number(JsonNode? node) => int.TryParse(WireFields.Text(node), out var number) ? number : WireFields.Number(node);
 
     public static (IReadOnlyList<DeclaredTool> Tools, string? Problem) ReadTools(JsonNode? tools)
     {

@@ -42,7 +42,29 @@ internal sealed class Conversation
     }
 
     public void Remove(Item item) => _items.Remove(item);
+
+    /// <summary>Leaves the oldest items out of the context once all together weigh more than the limit.</summary>
+    /// <returns>Whether there were any.</returns>
+    public bool Trim(ContextLimit limit)
+    {
+        var known = _items.FindAll(item => !item.Forgotten);
+        var tokens = known.Sum(item => item.Weight().Text + item.Weight().Audio);
+        if (tokens <= limit.Tokens)
+            return false;
+        foreach (var item in known.SkipLast(1).TakeWhile(_ => tokens > limit.Tokens * limit.Keep))
+        {
+            item.Forgotten = true;
+            tokens -= item.Weight().Text + item.Weight().Audio;
+        }
+
+        return true;
+    }
 }
+
+/// <summary>How much of a conversation goes into a response.</summary>
+/// <param name="Tokens">Beside the instructions.</param>
+/// <param name="Keep">The share of them that is left when it was more.</param>
+internal sealed record ContextLimit(int Tokens, double Keep);
 
 /// <summary>One item: its form on the wire, and what the mind remembers of it.</summary>
 internal sealed class Item
@@ -63,6 +85,9 @@ internal sealed class Item
     /// <summary>The words of it that the mind remembers; null while they are not known.</summary>
     public string? Memory { get; set; }
 
+    /// <summary>Not in any context any more: the conversation had outgrown its limit.</summary>
+    public bool Forgotten { get; set; }
+
     /// <summary>The ear is still at work on it.</summary>
     public bool IsBeingHeard { get; set; }
 
@@ -78,6 +103,14 @@ internal sealed class Item
     public string? PreviousId { get; set; }
 
     public int AudioMs => AudioFormat is null ? 0 : Audio.Count / AudioFormat.BytesPerMs;
+
+    /// <summary>Tokens that it adds to a response's input.</summary>
+    public (int Text, int Audio) Weight() => (AudioFormat, Role) switch
+    {
+        (null, _) => (Tokens.OfText(Memory ?? SessionSettings.Text(Wire["arguments"])), 0),
+        (_, "assistant") => (Tokens.OfText(Memory), Tokens.OfOutputAudio(AudioMs)),
+        _ => (0, Tokens.OfInputAudio(AudioMs)),
+    };
 
     public string Status
     {

@@ -54,6 +54,9 @@ internal sealed class ResponseRun(RealtimeSession session, ResponseParameters pa
     // Step 2.
     private void Think()
     {
+        // What follows an item that went is read anew.
+        if (session.Settings.Limit is { } limit && session.Conversation.Trim(limit))
+            session.CachedTokens = Tokens.OfText(parameters.Instructions);
         var input = new MindInput(
             parameters.Instructions, parameters.HasOwnInstructions, [.. Context().Select(Remember).OfType<MindTurn>()],
             parameters.Tools, parameters.RequiredTool);
@@ -61,7 +64,7 @@ internal sealed class ResponseRun(RealtimeSession session, ResponseParameters pa
     }
 
     private IEnumerable<Item> Context() => parameters.Input is not { } own
-        ? session.Conversation.Items
+        ? session.Conversation.Items.Where(item => !item.Forgotten)
         : own.OfType<JsonObject>().Select(item => SessionSettings.Text(item["type"]) == "item_reference"
             ? session.Conversation.Find(SessionSettings.Text(item["id"]))!
             : Item.FromClient(item));
@@ -262,14 +265,7 @@ internal sealed class ResponseRun(RealtimeSession session, ResponseParameters pa
     {
         int text = Tokens.OfText(parameters.Instructions), audio = 0;
         foreach (var item in Context().Where(item => _output.TrueForAll(own => own != item.Wire)))
-        {
-            if (item.AudioFormat is null)
-                text += Tokens.OfText(item.Memory ?? SessionSettings.Text(item.Wire["arguments"]));
-            else if (item.Role == "assistant")
-                (text, audio) = (text + Tokens.OfText(item.Memory), audio + Tokens.OfOutputAudio(item.AudioMs));
-            else
-                audio += Tokens.OfInputAudio(item.AudioMs);
-        }
+            (text, audio) = (text + item.Weight().Text, audio + item.Weight().Audio);
 
         var usage = Tokens.Usage(text, audio, session.CachedTokens, _outputText, Tokens.OfOutputAudio(_audioMs));
         session.CachedTokens = text + audio;

@@ -35,6 +35,9 @@ internal sealed class SessionSettings
     // Values of these have a shape of their own that belongs together, so an update replaces them whole.
     private static readonly HashSet<string> ReplacedWhole = ["format", "voice", "tool_choice", "truncation", "tracing", "prompt", "max_output_tokens"];
 
+    // Of the smaller models: 32,768 tokens, of which an answer may take 4,096.
+    private const int LargestContext = 28_672;
+
     private SessionSettings(JsonObject wire) => Wire = wire;
 
     /// <summary>The object as it goes into <c>session.created</c> and <c>session.updated</c>.</summary>
@@ -57,6 +60,14 @@ internal sealed class SessionSettings
     public JsonNode? ToolChoice => Wire["tool_choice"];
 
     public JsonNode? MaxOutputTokens => Wire["max_output_tokens"];
+
+    /// <summary>Null when the client wants no truncation.</summary>
+    public ContextLimit? Limit => Wire["truncation"] switch
+    {
+        JsonObject ratio => new((int)(Number(ratio["token_limits"]?["post_instructions"]) ?? LargestContext), Number(ratio["retention_ratio"]) ?? 1),
+        var word when Text(word) == "disabled" => null,
+        _ => new(LargestContext, 1),
+    };
 
     /// <summary>The transcription model, or null when the client wants no transcripts of its input.</summary>
     public string? TranscriptionModel => Text(Wire["audio"]?["input"]?["transcription"]?["model"]);
@@ -164,6 +175,8 @@ internal sealed class SessionSettings
         _ = TokenLimit(merged["max_output_tokens"], out var limitIsValid);
         if (!limitIsValid)
             return RealtimeError.InvalidValue("Expected an integer between 1 and 4096, or 'inf'.", "session.max_output_tokens");
+        if (merged["truncation"] is JsonObject truncation && Number(truncation["retention_ratio"]) is not (>= 0 and <= 1))
+            return RealtimeError.InvalidValue("Expected a number between 0 and 1.", "session.truncation.retention_ratio");
         if (CheckTools(merged["tools"], "session.tools") is { } toolError)
             return toolError;
         if (merged["audio"] is not JsonObject audio || audio["input"] is not JsonObject input)

@@ -25,7 +25,8 @@ internal static class Tokens
 
     public static JsonObject Transcription(string model, int audioMs, string words)
     {
-        if (model == "whisper-1")
+        // The newer models are billed by the minute.
+        if (model is "whisper-1" or "gpt-transcribe" or "gpt-live-transcribe" or "gpt-realtime-whisper")
             return new() { ["type"] = "duration", ["seconds"] = Math.Ceiling(audioMs / 1000.0) };
         var (heard, written) = (OfInputAudio(audioMs), OfText(words));
         return new()

@@ -33,6 +33,9 @@ public static class Moments
         MicrophoneTaken fact => Quiet(entry, atMs, Glyphs.Microphone, $"{fact.User} took the microphone over from {fact.From.User}"),
         MicrophoneReleased { By: "server" } fact => Quiet(entry, atMs, Glyphs.Microphone, $"{fact.User} was gone; the microphone is free"),
         MicrophoneReleased fact => Quiet(entry, atMs, Glyphs.Microphone, $"{fact.User} gave the microphone back"),
+        CostWarning fact => new($"e{entry.Seq}", atMs, MomentTone.Attention, Glyphs.Warning, fact.Cost >= fact.Cap
+            ? $"The call has reached its limit of {CallWords.Dollars(fact.Cap)}; the assistant says goodbye"
+            : $"The call has cost {CallWords.Dollars(fact.Cost)} of at most {CallWords.Dollars(fact.Cap)}"),
         StateChanged { To: SessionState.OnHold } => Quiet(entry, atMs, Glyphs.Clock, "The caller was put on hold"),
         StateChanged { From: SessionState.OnHold, To: SessionState.Active } => Quiet(entry, atMs, Glyphs.Clock, "The caller is back from hold"),
         StateChanged { To: SessionState.Failed } fact => new($"e{entry.Seq}", atMs, MomentTone.Fault, Glyphs.Warning, Ending(fact)),

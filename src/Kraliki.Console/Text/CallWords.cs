@@ -50,6 +50,7 @@ public static class CallWords
         EndReason.OperatorEnded => "An operator ended the call.",
         EndReason.AssistantEnded => "The assistant ended the call.",
         EndReason.CancelledBeforeConnect => "The call was cancelled before it connected.",
+        EndReason.CostCapReached => "The call reached its cost limit.",
         EndReason.ConnectCarrierRefused => "The telephone carrier refused the call.",
         EndReason.ConnectCarrierTimeout => "The telephone carrier did not connect the call in time.",
         EndReason.ConnectProviderRefused => "The AI provider refused the connection.",
@@ -70,7 +71,7 @@ public static class CallWords
 
     /// <summary>An ending that nobody wanted.</summary>
     public static bool IsFault(EndReason reason) =>
-        reason is not (EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect);
+        reason is not (EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect or EndReason.CostCapReached);
 
     public static string Carrier(string name) => name switch
     {
@@ -102,6 +103,8 @@ public static class CallWords
     /// <summary>The machine-readable form for a <c>time</c> element.</summary>
     public static string IsoDuration(TimeSpan span) =>
         string.Create(CultureInfo.InvariantCulture, $"PT{Math.Max(0, (long)span.TotalSeconds)}S");
+
+    public static string Dollars(decimal amount) => amount.ToString(amount < 1 ? "$0.00##" : "$0.00", CultureInfo.InvariantCulture);
 
     public static string Seconds(long milliseconds) => (milliseconds / 1000.0).ToString("0.0", CultureInfo.InvariantCulture);
 

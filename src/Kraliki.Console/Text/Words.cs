@@ -158,6 +158,9 @@ public sealed partial record Words
     public string EndedBecause { get; init; } = "Ended because";
     public string CallId { get; init; } = "Call id";
     public string AudioFrames { get; init; } = "Audio lost";
+    public string ProviderCost { get; init; } = "AI cost";
+    public string ProviderCostEstimated { get; init; } = "about {0}";
+    public string ProviderCostWithout { get; init; } = "{0} without {1}, which has no price";
     public string FramesLost { get; init; } = "{0} of {1} frames";
 
     // Transcript page

@@ -13,6 +13,10 @@ internal static class DefaultAssistant
     /// <inheritdoc cref="Apology"/>
     public const string WelcomeBack = "I am back. Please go on.";
 
+    /// <summary>What every assistant is told when the call has reached its limit of cost.</summary>
+    public const string Farewell =
+        "This call must end now. Answer nothing more, and in the language of the caller say: I am sorry, I have to end the call here. You are welcome to call us again. Goodbye!";
+
     /// <remarks>Also that of sessions that have none.</remarks>
     public static AssistantContent Content { get; } = new(
         "Travel desk",

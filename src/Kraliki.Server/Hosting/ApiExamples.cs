@@ -20,6 +20,15 @@ internal static class ApiExamples
     private static readonly UserView User = new(UserId, "jana@company.example", "Jana Nová", UserRole.Agent, OrganisationId, "Company", 1);
     private static readonly SocketTicket Ticket = new("Vd0m1yq3mC2n6m0jYw5fS0Q1lq8u3o3b9o1l5e2k9c0", At.AddSeconds(30));
 
+    private static readonly ModelUsage[] Usage =
+    [
+        new("openai", "gpt-realtime-2.1")
+        {
+            TextInTokens = 240, TextCachedTokens = 1_920, AudioInTokens = 310, AudioCachedTokens = 640, TextOutTokens = 60, AudioOutTokens = 420,
+            AudioInSeconds = 41.2, AudioOutSeconds = 21, Cost = 0.040224m, Estimated = true,
+        },
+    ];
+
     private static readonly SessionView Session = new(
         SessionId,
         SessionState.Active,
@@ -36,7 +45,9 @@ internal static class ApiExamples
         null,
         5,
         $"wss://kraliki.company.example/ws/sessions/{SessionId}",
-        3);
+        3,
+        Usage: Usage,
+        Cost: SessionCost.Of(Usage, 2));
 
     private static readonly TranscriptLine Line = new(5, "item_2", LegRole.Caller, "I would like to move my booking.", 2_400, 4_100, 0.94, false);
 
@@ -86,7 +97,7 @@ internal static class ApiExamples
         new AssistantSummary(OtherId, Content.Name, 3, true, At, At.AddDays(2), "jana@company.example", null),
         new AssistantVersionView(3, At.AddDays(2), "jana@company.example", "Opening hours of the new branch.", null, Content),
         new AssistantToolView("end_call", "Hangs up. Call it after saying goodbye, when the caller has nothing more to ask."),
-        new CreateSession("openai", VoiceStrategy.Realtime, "twilio", Number, new Dictionary<string, string> { ["order"] = "A-17" }),
+        new CreateSession("openai", VoiceStrategy.Realtime, "twilio", Number, new Dictionary<string, string> { ["order"] = "A-17" }, CostCap: 2),
         new UpdateSession(SessionState.OnHold),
         new EndSession("The caller was helped."),
         new TakeMicrophone("tab-5f0c41d2"),
@@ -95,6 +106,7 @@ internal static class ApiExamples
         new FailoverPolicy(true, ["openai", "local"], 6),
         new SessionProvider("openai", "OpenAI Realtime", "gpt-realtime", At.AddSeconds(2), 240, true, 1),
         new SwitchHistory([new SessionEvent(9, At.AddSeconds(40), new ProviderSwitched("openai", "local", SwitchCause.Requested, "The voice breaks up.", "jana@company.example", 310, 0, 6, 1))]),
+        new SessionUsage(SessionId, Usage, SessionCost.Of(Usage, 2)),
         new SessionProviderHealth("openai", "OpenAI Realtime", true, true, null, 1, "The connection was lost.", At.AddSeconds(30), 240),
         Session,
         new SessionBootstrap(Session, Session.SocketUrl, Ticket, [], ["listen", "audio"]),

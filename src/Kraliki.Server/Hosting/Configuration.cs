@@ -7,7 +7,9 @@ using Kraliki.Server.HotTier;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Costs;
 using Kraliki.Server.Sessions.Api;
+using Kraliki.Voice.Providers.OpenAI;
 using SocketError = System.Net.Sockets.SocketError;
 
 namespace Kraliki.Server.Hosting;
@@ -53,7 +55,11 @@ public static class Configuration
             Gemini = Vendor(reader, "Gemini"),
             Deepgram = Vendor(reader, "Deepgram"),
             Llm = Vendor(reader, "Llm", speaks: false),
+            OpenAITurnDetection = reader.Word<OpenAiTurnDetection>("Providers:OpenAI:TurnDetection") ?? OpenAiTurnDetection.ServerVad,
+            OpenAIEagerness = reader.Word<OpenAiEagerness>("Providers:OpenAI:Eagerness") ?? OpenAiEagerness.Auto,
         };
+        var prices = PriceTable.Read(reader);
+        var costCap = reader.Dollars("Calls:CostCap", SessionInput.LeastCostCap, SessionInput.MostCostCap);
         var breaker = BreakerRules.Read(reader);
         var failover = new FailoverPolicy(
             reader.Flag("Providers:Failover:Enabled") ?? true,
@@ -128,6 +134,7 @@ public static class Configuration
         {
             Breaker = breaker,
             Cluster = cluster,
+            CostCap = costCap,
             Database = database,
             Drain = drain ?? ClusterOptions.DefaultDrain,
             Edges = edges,
@@ -135,6 +142,7 @@ public static class Configuration
             HumanNumber = human,
             Identity = identity,
             Mail = mail,
+            Prices = prices,
             Redis = redis is null ? null : new(redis),
         };
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kraliki.Contracts;
 
 namespace Kraliki.Server.Hosting;
 
@@ -77,6 +78,41 @@ internal sealed class ConfigurationReader(IConfigurationSection section)
 
         Complain(key, value, $"must be a whole number {(unit is null ? "" : $"of {unit} ")}from {from} to {to}");
         return null;
+    }
+
+    /// <summary>An amount of money.</summary>
+    public decimal? Dollars(string key, decimal from, decimal to)
+    {
+        var value = Text(key);
+        if (value is null)
+        {
+            return null;
+        }
+
+        if (decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var dollars) && dollars >= from && dollars <= to)
+        {
+            return dollars;
+        }
+
+        Complain(key, value, string.Create(CultureInfo.InvariantCulture, $"must be US dollars from {from} to {to}, such as 0.75"));
+        return null;
+    }
+
+    /// <summary>What stands directly under a key.</summary>
+    public IReadOnlyList<string> Names(string key) => [.. section.GetSection(key).GetChildren().Select(child => child.Key)];
+
+    /// <summary>One of the words that an enum has on the wire, in snake case.</summary>
+    public T? Word<T>(string key)
+        where T : struct, Enum
+    {
+        var value = Text(key);
+        var known = value is null ? null : WireWord.Find<T>(value.ToLowerInvariant());
+        if (value is not null && known is null)
+        {
+            Complain(key, value, $"must be one of {string.Join(", ", WireWord.All<T>())}");
+        }
+
+        return known;
     }
 
     /// <summary>One of the names of an enum, written in lower case.</summary>

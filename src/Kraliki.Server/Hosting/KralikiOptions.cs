@@ -4,6 +4,8 @@ using Kraliki.Server.Data;
 using Kraliki.Server.Identity;
 using Kraliki.Server.Mail;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Costs;
+using Kraliki.Voice.Providers.OpenAI;
 
 namespace Kraliki.Server.Hosting;
 
@@ -28,6 +30,9 @@ public sealed record KralikiOptions(
     /// <summary>Null: this node is the whole installation.</summary>
     public ClusterOptions? Cluster { get; init; }
 
+    /// <summary>US dollars that the AI providers of a session may cost that names no limit of its own; null: no limit.</summary>
+    public decimal? CostCap { get; init; }
+
     public DatabaseOptions Database { get; init; } = new(DatabaseProvider.Sqlite, null);
 
     /// <summary>How long a node that was asked to stop may take to hand its calls over.</summary>
@@ -46,6 +51,8 @@ public sealed record KralikiOptions(
     /// <summary>Null: there is no mail server; a demo shows its mails in the console, elsewhere they wait.</summary>
     public MailOptions? Mail { get; init; }
 
+    internal PriceTable Prices { get; init; } = new([]);
+
     /// <summary>As StackExchange.Redis writes it: <c>redis:6379,password=…</c>. Null: no hot tier but each node's memory.</summary>
     public Secret? Redis { get; init; }
 }
@@ -59,6 +66,11 @@ public sealed record ProviderKeys(VendorKeys OpenAI)
 
     /// <summary>The language model behind segmented providers: any server that speaks OpenAI's chat completions. One of your own (<see cref="VendorKeys.BaseUrl"/>) may want no key.</summary>
     public VendorKeys Llm { get; init; } = new();
+
+    /// <summary>How OpenAI finds the end of a caller's turn.</summary>
+    public OpenAiTurnDetection OpenAITurnDetection { get; init; } = OpenAiTurnDetection.ServerVad;
+
+    public OpenAiEagerness OpenAIEagerness { get; init; } = OpenAiEagerness.Auto;
 
     public bool HasAny => OpenAI.ApiKey is not null || Gemini.ApiKey is not null || Deepgram.ApiKey is not null || Llm.ApiKey is not null;
 }

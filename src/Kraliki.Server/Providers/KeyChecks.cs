@@ -36,24 +36,26 @@ internal sealed class KeyChecks(KralikiOptions options, TimeProvider time) : IDi
     {
         var keys = options.Providers;
         KeyView[] views = await Task.WhenAll(
-            CheckAsync("Providers:OpenAI:ApiKey", "OpenAI", keys.OpenAI.ApiKey, key => LikeOpenAIAsync(keys.OpenAI.BaseUrl ?? OpenAI, key, keys.OpenAI.Model ?? new OpenAiOptions { ApiKey = "" }.Model, cancellationToken)),
-            CheckAsync("Providers:Gemini:ApiKey", "Gemini", keys.Gemini.ApiKey, key => GeminiAsync(keys.Gemini, key, cancellationToken)),
-            CheckAsync("Providers:Deepgram:ApiKey", "Deepgram", keys.Deepgram.ApiKey, key => DeepgramAsync(keys.Deepgram, key, cancellationToken)),
+            CheckAsync("Providers:OpenAI:ApiKey", "OpenAI", keys.OpenAI.ApiKey, keys.OpenAI.Model, key => LikeOpenAIAsync(keys.OpenAI.BaseUrl ?? OpenAI, key, keys.OpenAI.Model ?? new OpenAiOptions { ApiKey = "" }.Model, cancellationToken)),
+            CheckAsync("Providers:Gemini:ApiKey", "Gemini", keys.Gemini.ApiKey, keys.Gemini.Model, key => GeminiAsync(keys.Gemini, key, cancellationToken)),
+            CheckAsync("Providers:Deepgram:ApiKey", "Deepgram", keys.Deepgram.ApiKey, keys.Deepgram.Model, key => DeepgramAsync(keys.Deepgram, key, cancellationToken)),
             CheckAsync(
                 "Providers:Llm:ApiKey",
                 "Language model",
                 keys.Llm.ApiKey ?? (keys.Llm.BaseUrl is null ? null : new Secret("")),
+                keys.Llm.Model,
                 key => LikeOpenAIAsync(keys.Llm.BaseUrl ?? OpenAI, key, keys.Llm.Model, cancellationToken)),
-            CheckAsync("Carriers:Twilio:AuthToken", "Twilio", options.Carriers.Twilio.AuthToken, token => TwilioAsync(options.Carriers.Twilio, token, cancellationToken)));
+            CheckAsync("Carriers:Twilio:AuthToken", "Twilio", options.Carriers.Twilio.AuthToken, null, token => TwilioAsync(options.Carriers.Twilio, token, cancellationToken)));
         return new(views.All(view => view.Verdict is KeyVerdict.Valid or KeyVerdict.Untested), views);
     }
 
     public void Dispose() => _http.Dispose();
 
-    private static async Task<KeyView> CheckAsync(string setting, string title, Secret? key, Func<string, Task<(KeyVerdict Verdict, string Detail)>> check)
+    private async Task<KeyView> CheckAsync(string setting, string title, Secret? key, string? model, Func<string, Task<(KeyVerdict Verdict, string Detail)>> check)
     {
         var (verdict, detail) = key is null ? (KeyVerdict.Untested, "It is not configured.") : await check(key.Reveal());
-        return new($"Kraliki:{setting}", title, verdict, detail);
+        var ends = key is null || model is null ? null : ModelEnds.Of($"Kraliki:{setting[..setting.LastIndexOf(':')]}:Model", model, DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime));
+        return new($"Kraliki:{setting}", title, verdict, ends is null ? detail : $"{detail} {ends}");
     }
 
     /// <summary>platform.openai.com/docs/api-reference/models/retrieve, which compatible servers have as well; some know only the list.</summary>

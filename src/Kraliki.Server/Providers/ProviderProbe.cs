@@ -195,7 +195,7 @@ internal sealed class ProviderProbe : IProviderEvents
     {
     }
 
-    void IProviderEvents.Usage(ProviderUsage usage)
+    void IProviderEvents.Used(IReadOnlyList<ModelUsage> usage)
     {
     }
 

@@ -22,6 +22,7 @@ public static class ProvidersSetup
         builder.Services.AddSingleton<HealthMonitor>();
         builder.Services.AddHostedService(services => services.GetRequiredService<HealthMonitor>());
         builder.Services.AddSingleton<KeyChecks>();
+        builder.Services.AddHostedService<ModelNotices>();
     }
 
     public static void MapProviders(this IEndpointRouteBuilder routes) => routes.MapProvidersApi();

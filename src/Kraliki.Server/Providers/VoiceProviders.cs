@@ -22,7 +22,7 @@ internal sealed class VoiceProviders
     // In the order in which calls prefer them that name none.
     private static readonly KnownProvider[] Known =
     [
-        new("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], keys => MissingKey(keys.OpenAI, "OpenAI"), (keys, _, time) => OpenAI(keys.OpenAI, time)),
+        new("openai", "OpenAI Realtime", [VoiceStrategy.Realtime], keys => MissingKey(keys.OpenAI, "OpenAI"), (keys, _, time) => OpenAI(keys, time)),
         new("gemini", "Gemini Live", [VoiceStrategy.Realtime], keys => MissingKey(keys.Gemini, "Gemini"), (keys, _, time) => Gemini(keys.Gemini, time)),
         new("deepgram", "Deepgram", [VoiceStrategy.Segmented], MissingPart, (keys, _, time) => Deepgram(keys, time)),
         new("deepgram_agent", "Deepgram Voice Agent", [VoiceStrategy.Realtime], keys => MissingKey(keys.Deepgram, "Deepgram"), (keys, _, time) => Agent(keys.Deepgram, time)),
@@ -93,8 +93,9 @@ internal sealed class VoiceProviders
     private static string? MissingPart(ProviderKeys keys) => MissingKey(keys.Deepgram, "Deepgram")
         ?? (keys.Llm is { ApiKey: null, BaseUrl: null } ? "No language model is configured: set Kraliki:Providers:Llm:ApiKey, or :BaseUrl of a server of your own." : null);
 
-    private static OpenAiProvider OpenAI(VendorKeys keys, TimeProvider time)
+    private static OpenAiProvider OpenAI(ProviderKeys all, TimeProvider time)
     {
+        var keys = all.OpenAI;
         var settings = new OpenAiOptions { ApiKey = keys.ApiKey!.Reveal() };
         return new OpenAiProvider(
             settings with
@@ -102,6 +103,8 @@ internal sealed class VoiceProviders
                 BaseUrl = keys.BaseUrl ?? settings.BaseUrl,
                 Model = keys.Model ?? settings.Model,
                 Voice = keys.Voice ?? settings.Voice,
+                TurnDetection = all.OpenAITurnDetection,
+                Eagerness = all.OpenAIEagerness,
             },
             time);
     }

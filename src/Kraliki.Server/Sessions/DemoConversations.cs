@@ -74,7 +74,7 @@ internal sealed class DemoConversations(KralikiOptions options, StartTurn turns,
             facts.Add((turn, 1100 + turn.EndMs));
         }
 
-        facts.Add((new MediaEnded(reason, detail, ms / 20, ms / 40, 0, [], null), 1100 + ms));
+        facts.Add((new MediaEnded(reason, detail, ms / 20, ms / 40, 0, []), 1100 + ms));
         facts.Add((new StateChanged(SessionState.Active, good ? SessionState.WrapUp : SessionState.Failed, "call", reason, detail), 1100 + ms));
         if (good)
         {

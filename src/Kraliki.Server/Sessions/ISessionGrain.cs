@@ -178,6 +178,12 @@ internal sealed record Attachment(Guid Organisation, long Epoch, string Provider
 
     /// <summary>Where the session takes place, as its metadata names it; null when they do not.</summary>
     [Id(4)] public string? TimeZone { get; init; }
+
+    /// <summary>What the session's AI providers have cost before this call, US dollars.</summary>
+    [Id(5)] public decimal Spent { get; init; }
+
+    /// <summary>What they may cost; null: no limit.</summary>
+    [Id(6)] public decimal? CostCap { get; init; }
 }
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>

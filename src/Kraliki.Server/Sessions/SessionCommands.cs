@@ -11,11 +11,14 @@ public sealed class SessionCommands
 {
     private readonly IGrainFactory _grains;
     private readonly NodeLink _node;
+    private readonly decimal? _costCap;
     private readonly TimeProvider _time;
 
-    internal SessionCommands(IGrainFactory grains, NodeLink node, TimeProvider time)
+    /// <param name="costCap">Of sessions that name none; null: no limit.</param>
+    internal SessionCommands(IGrainFactory grains, NodeLink node, decimal? costCap, TimeProvider time)
     {
         _grains = grains;
+        _costCap = costCap;
         _node = node;
         _time = time;
     }
@@ -25,7 +28,7 @@ public sealed class SessionCommands
 
     /// <summary>For who knows the session's id beforehand. A session that exists already is returned as it is.</summary>
     internal Task<SessionRow> CreateAsync(Guid session, Guid organisation, SessionCreated facts, CancellationToken cancellationToken) =>
-        GrainCalls.RepeatAsync(() => Grain(session).CreateAsync(organisation, Traced(facts)), _time, cancellationToken);
+        GrainCalls.RepeatAsync(() => Grain(session).CreateAsync(organisation, Traced(facts) with { CostCap = facts.CostCap ?? _costCap }), _time, cancellationToken);
 
     internal Task<ChangeOutcome> UpdateAsync(Guid session, UpdateSession change, string by, long? ifVersion, CancellationToken cancellationToken) =>
         RepeatAsync(request => Grain(session).UpdateAsync(change, by, ifVersion, request), cancellationToken);

@@ -234,8 +234,10 @@ internal sealed partial class SessionGrain
             Moved = row.Epoch == _moved,
             Unfollowed = [.. unfollowed.Select(line => line.Text)],
             AtMs = SessionRules.AtMs(conversation, time.GetUtcNow()),
+            CostCap = row.CostCap,
             Failover = row.Failover,
             Assistant = assistant,
+            Spent = row.Cost.Amount,
             TimeZone = row.Metadata.GetValueOrDefault(SessionMetadata.TimeZone),
         };
     }

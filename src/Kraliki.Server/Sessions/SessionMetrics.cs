@@ -15,6 +15,9 @@ internal sealed class SessionMetrics
     private readonly Counter<long> _started;
     private readonly Counter<long> _ended;
     private readonly Counter<long> _bargeIns;
+    private readonly Counter<long> _tokens;
+    private readonly Counter<double> _cost;
+    private readonly Counter<long> _costWarnings;
     private readonly Histogram<double> _connects;
     private readonly Histogram<double> _firstAnswers;
 
@@ -25,6 +28,9 @@ internal sealed class SessionMetrics
         _started = _meter.CreateCounter<long>("kraliki.session.started", "{session}", "Conversations that began.");
         _ended = _meter.CreateCounter<long>("kraliki.session.ended", "{session}", "Sessions that ended, by reason.");
         _bargeIns = _meter.CreateCounter<long>("kraliki.session.barge_ins", "{interruption}", "Times that a caller interrupted the assistant.");
+        _tokens = _meter.CreateCounter<long>("kraliki.provider.tokens", "{token}", "Tokens that AI providers billed, by provider and model.");
+        _cost = _meter.CreateCounter<double>("kraliki.provider.cost", "USD", "What AI providers cost, as far as prices are known, by provider and model.");
+        _costWarnings = _meter.CreateCounter<long>("kraliki.session.cost_warnings", "{warning}", "Sessions that came close to their limit of cost, and those that reached it.");
         _connects = _meter.CreateHistogram<double>("kraliki.provider.connect.duration", "s", "Time to connect an AI voice provider; its count is the number of connections.");
         _firstAnswers = _meter.CreateHistogram<double>("kraliki.session.first_answer.duration", "s", "Caller stopped speaking → first audio of the answer sent to the carrier. Told at the call's end.");
     }
@@ -61,6 +67,18 @@ internal sealed class SessionMetrics
                 break;
             case BargeIn:
                 _bargeIns.Add(1);
+                break;
+            case ProviderUsed used:
+                foreach (var use in used.Used)
+                {
+                    KeyValuePair<string, object?> provider = new("provider", use.Provider), model = new("model", use.Model);
+                    _tokens.Add(use.TextInTokens + use.TextCachedTokens + use.AudioInTokens + use.AudioCachedTokens + use.TextOutTokens + use.AudioOutTokens, provider, model);
+                    _cost.Add((double)(use.Cost ?? 0), provider, model);
+                }
+
+                break;
+            case CostWarning warning:
+                _costWarnings.Add(1, new KeyValuePair<string, object?>("reached", warning.Cost >= warning.Cap));
                 break;
             case ProviderConnected connected:
                 _connects.Record(connected.ConnectMs / 1000.0, new KeyValuePair<string, object?>("provider", connected.Provider));

@@ -8,7 +8,7 @@ internal static class SessionRules
 {
     /// <summary>Endings that somebody wanted; all others are faults.</summary>
     public static bool IsWanted(EndReason reason) => reason
-        is EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect;
+        is EndReason.CallerHungUp or EndReason.OperatorEnded or EndReason.AssistantEnded or EndReason.CancelledBeforeConnect or EndReason.CostCapReached;
 
     /// <summary>There is nothing left to steer: the conversation has ended, or is about to.</summary>
     public static bool IsOver(SessionState state) => state == SessionState.WrapUp || SessionStates.IsTerminal(state);

@@ -58,12 +58,14 @@ public static class SessionsSetup
             provider.GetRequiredService<DatabaseWatch>(),
             provider.GetRequiredService<Failover>(),
             provider.GetRequiredService<ServerTools>(),
+            options.Prices,
             provider.GetRequiredService<SessionLimits>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LiveCall>>()));
         services.AddSingleton(provider => new SessionCommands(
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<NodeLink>(),
+            options.CostCap,
             provider.GetRequiredService<TimeProvider>()));
 
         // Warnings that say nothing here: the watchdog takes the machine's uptime for a stall when the process starts, and

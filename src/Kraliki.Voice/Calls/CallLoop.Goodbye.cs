@@ -14,6 +14,20 @@ public sealed partial class CallLoop
 
     private Goodbye? _goodbye;
 
+    private void EndAfter(EndAfterGoodbye wish)
+    {
+        if (_goodbye is null)
+        {
+            _goodbye = new(wish, Now());
+        }
+        else if (_goodbye == _goodbyeToNobody)
+        {
+            // It may be on its way already, but now nobody who speaks up calls it off.
+            _goodbye.Wish = wish;
+            _goodbyeToNobody = null;
+        }
+    }
+
     private void SayGoodbye(double now)
     {
         if (_goodbye is not { } goodbye || _outcome is not null)
@@ -39,7 +53,7 @@ public sealed partial class CallLoop
 
     private sealed class Goodbye(EndAfterGoodbye wish, double since)
     {
-        public EndAfterGoodbye Wish { get; } = wish;
+        public EndAfterGoodbye Wish { get; set; } = wish;
 
         public double Since { get; } = since;
 

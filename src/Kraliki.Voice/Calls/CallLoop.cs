@@ -135,7 +135,7 @@ public sealed partial class CallLoop : IMediaReceiver
                 case var _ when _outcome is not null:
                     break;
                 case EndAfterGoodbye end:
-                    _goodbye ??= new(end, Now());
+                    EndAfter(end);
                     break;
                 case InstructProvider instruct when _chain?.Connection is not null:
                     Instruct(instruct.Text);
@@ -570,6 +570,7 @@ public sealed partial class CallLoop : IMediaReceiver
 
         _turns.ForEach(GiveUp);
         _turns.Clear();
+        _chain?.TellUsage(Now(), all: true);
         Tell(MediaEndedFact());
 
         // That was the last fact; a provider that was not waited for may still report.
@@ -589,7 +590,7 @@ public sealed partial class CallLoop : IMediaReceiver
     }
 
     private MediaEnded MediaEndedFact()
-        => new(_outcome!.Reason, _outcome.Detail, _framesIn, _player.FramesSent, _chain?.Dropped ?? 0, [.. _firstAnswerMs], _chain?.Usage);
+        => new(_outcome!.Reason, _outcome.Detail, _framesIn, _player.FramesSent, _chain?.Dropped ?? 0, [.. _firstAnswerMs]);
 
     /// <summary>The call is over; only last words are awaited.</summary>
     internal bool Over => _outcome is not null;

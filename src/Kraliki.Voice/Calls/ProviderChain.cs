@@ -42,6 +42,9 @@ internal sealed class ProviderChain
     // Shorter sounds may be a cough, and a provider owes nothing for that.
     private const long SurelySpeechMs = 700;
 
+    // Each is an entry of the journal; what is told late is at most so much out of date when a node dies.
+    private static readonly TimeSpan UsageSpacing = TimeSpan.FromSeconds(5);
+
     // From the beginning of a sound to a provider's word that it is speech, at the most: detection and the way.
     private const int OnsetFrames = 25;
 
@@ -73,6 +76,8 @@ internal sealed class ProviderChain
     // Whatever the caller had begun to say by then, the provider had noticed.
     private long _noticedUpTo;
     private double? _recycleBy;
+    private double _usageToldAt = double.NegativeInfinity;
+    private bool _usageUntold;
     private double _recycleNotBefore;
 
     public ProviderChain(CallLoop call, ProviderOrder order, ProviderSetup setup, CallerTape tape, CallOptions options, Lock gate)
@@ -100,9 +105,6 @@ internal sealed class ProviderChain
 
     /// <summary>Frames that no provider ever heard.</summary>
     public long Dropped { get; private set; }
-
-    /// <summary>What all connections of this call used.</summary>
-    public ProviderUsage? Usage { get; private set; }
 
     /// <summary>Since when nobody has the call, because who had it failed; null while somebody has.</summary>
     public double? OutSince => _outage?.Since;
@@ -252,20 +254,41 @@ internal sealed class ProviderChain
         }
     }
 
-    public void OnUsage()
+    public void OnUsed()
     {
-        ProviderUsage? sum = null;
-        foreach (var leg in _legs)
+        _usageUntold = true;
+        TellUsage(_call.Now());
+    }
+
+    /// <summary>Tells the session what was used since the last time.</summary>
+    /// <param name="all">Now, though it was told a moment ago.</param>
+    public void TellUsage(double now, bool all = false)
+    {
+        if (!_usageUntold || (!all && now - _usageToldAt < UsageSpacing.TotalMilliseconds))
         {
-            if (leg.Usage is { } usage)
-            {
-                sum = sum is null ? usage : new(
-                    sum.InputTokens + usage.InputTokens, sum.OutputTokens + usage.OutputTokens, sum.CachedTokens + usage.CachedTokens,
-                    sum.AudioInSeconds + usage.AudioInSeconds, sum.AudioOutSeconds + usage.AudioOutSeconds);
-            }
+            return;
         }
 
-        Usage = sum;
+        (_usageUntold, _usageToldAt) = (false, now);
+        List<ModelUsage> news = [];
+        foreach (var leg in _legs)
+        {
+            foreach (var use in leg.Used)
+            {
+                var told = leg.UsedTold.FirstOrDefault(told => told.Provider == use.Provider && told.Model == use.Model) ?? new(use.Provider, use.Model);
+                if (use != told)
+                {
+                    news.Add(use.Since(told));
+                }
+            }
+
+            leg.UsedTold = leg.Used;
+        }
+
+        if (news.Count > 0)
+        {
+            _call.Tell(new ProviderUsed(ModelUsage.Sum(news)));
+        }
     }
 
     public void OnAnswerFailed(ProviderLeg leg, string code, string message)
@@ -309,6 +332,8 @@ internal sealed class ProviderChain
         }
 
         Watch(now);
+        TellUsage(now);
+        Recap();
         if (_standby is { Ready: true } ready && MayHandOver(ready, now))
         {
             HandOver(ready, now);
@@ -378,6 +403,19 @@ internal sealed class ProviderChain
         }
     }
 
+    /// <summary>What a provider with a short memory has forgotten, or soon will, in few words.</summary>
+    private void Recap()
+    {
+        if (Active is { Ready: true } leg && leg.Provider.Capabilities.RecapEvery is { } every && _conversation.Tokens - leg.RecappedAt >= every && AtBoundary())
+        {
+            leg.RecappedAt = _conversation.Tokens;
+            if (_conversation.Recap(every) is { } recap)
+            {
+                leg.Connection.Remember([recap]);
+            }
+        }
+    }
+
     private bool MayHandOver(ProviderLeg ready, double now)
     {
         // Words that have left the tape are known to nobody but the provider who heard them.
@@ -394,8 +432,14 @@ internal sealed class ProviderChain
 
     private ProviderLeg Connect(IVoiceProvider provider, double now)
     {
-        var leg = new ProviderLeg(this, _call, _gate, provider) { Told = _conversation.Count };
+        var leg = new ProviderLeg(this, _call, _gate, provider) { Told = _conversation.Count, RecappedAt = _conversation.Tokens };
         string? handle = Active is { Ready: true, Closed: false } active && active.Provider == provider ? active.Connection.ResumeHandle : null;
+        if (handle is not null)
+        {
+            // What the one before has forgotten, this one has too.
+            leg.RecappedAt = Active!.RecappedAt;
+        }
+
         leg.Connect(
             _setup with
             {

@@ -36,13 +36,20 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
     /// <summary>How much of the conversation it has been told, as <see cref="Conversation.Count"/>.</summary>
     public long Told { get; set; }
 
+    /// <summary>How long the conversation was when it was last told in short what came before, in tokens.</summary>
+    public long RecappedAt { get; set; }
+
     /// <summary>Since when it takes no audio; null when it does.</summary>
     public double? StalledSince { get; set; }
 
     /// <summary>It has answered something since it got the call.</summary>
     public bool Proven { get; set; }
 
-    public ProviderUsage? Usage { get; private set; }
+    /// <summary>What it has used so far, as it says.</summary>
+    public IReadOnlyList<ModelUsage> Used { get; private set; } = [];
+
+    /// <summary>How much of that the session was told.</summary>
+    public IReadOnlyList<ModelUsage> UsedTold { get; set; } = [];
 
     /// <summary>What it was last offered.</summary>
     public IReadOnlyList<CallTool> Tools { get; private set; } = [];
@@ -128,10 +135,10 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
 
     void IProviderEvents.ToolCancelled(string callId) => WhenActive(() => call.OnToolCancelled(callId));
 
-    void IProviderEvents.Usage(ProviderUsage usage) => Enter(() =>
+    void IProviderEvents.Used(IReadOnlyList<ModelUsage> usage) => Enter(() =>
     {
-        Usage = usage;
-        chain.OnUsage();
+        Used = usage;
+        chain.OnUsed();
     });
 
     void IProviderEvents.AnswerFailed(string code, string message) => WhenActive(() => chain.OnAnswerFailed(this, code, message));

@@ -27,6 +27,9 @@ internal sealed class Conversation
 
     // A turn costs some tokens for who speaks, whatever its length.
     private const int TokensPerItem = 6;
+    // However long they are: the result that the assistant waits for, and what was asked before it.
+    private const int AlwaysTold = 6;
+
     private const int SummaryLine = 90;
     private const int MaxSummary = 4_000;
 
@@ -35,6 +38,9 @@ internal sealed class Conversation
 
     /// <summary>Facts ever added: what somebody was told of is told by this number.</summary>
     public long Count => _forgotten + _items.Count;
+
+    /// <summary>Tokens ever added.</summary>
+    public long Tokens { get; private set; }
 
     public int Turns { get; private set; }
 
@@ -46,6 +52,7 @@ internal sealed class Conversation
         if (fact is TurnFinished { Text.Length: > 0 } or ToolCalled or OperatorText)
         {
             _items.Add(fact);
+            Tokens += TokensOf(fact);
             Turns += fact is TurnFinished ? 1 : 0;
             ToolCalls += fact is ToolCalled ? 1 : 0;
             if (_items.Count > MaxItems)
@@ -59,19 +66,35 @@ internal sealed class Conversation
     public IReadOnlyList<SessionFact> Since(long count) => [.. _items.Skip((int)Math.Max(0, count - _forgotten))];
 
     /// <summary>What fits into a provider's share, newest first in line; the rest in short.</summary>
-    public ConversationContext Within(int tokens)
+    public ConversationContext Within(int tokens) => From(FirstWithin(tokens));
+
+    /// <summary>Everything from a fact on, by its number; what came before in short.</summary>
+    public ConversationContext From(long first)
+    {
+        int kept = (int)Math.Clamp(first - _forgotten, 0, _items.Count);
+        return new([.. _items.Skip(kept)], kept == 0 ? null : Summarize(kept));
+    }
+
+    /// <summary>For a provider that forgets by itself what is old: all but the newest of it, in short. Null when there is nothing old.</summary>
+    /// <param name="every">Tokens of text after which it is told so again.</param>
+    public OperatorText? Recap(int every) => Within(every / 3).Summary is { } summary
+        ? new($"For your memory, in short, what was said in this call before. There is nothing to answer to it.\n{summary}", "server")
+        : null;
+
+    /// <summary>The number of the oldest fact of those that fit.</summary>
+    public long FirstWithin(int tokens)
     {
         int first = _items.Count;
         int left = tokens;
-        while (first > 0 && (left -= Tokens(_items[first - 1])) >= 0)
+        while (first > 0 && ((left -= TokensOf(_items[first - 1])) >= 0 || _items.Count - first < AlwaysTold))
         {
             first--;
         }
 
-        return new([.. _items.Skip(first)], first == 0 ? null : Summarize(first));
+        return _forgotten + first;
     }
 
-    internal static int Tokens(SessionFact fact) => TokensPerItem + (fact switch
+    internal static int TokensOf(SessionFact fact) => TokensPerItem + (fact switch
     {
         TurnFinished turn => turn.Text.Length,
         ToolCalled tool => tool.Name.Length + tool.Arguments.Length + (tool.Result?.Length ?? 0),
@@ -81,19 +104,28 @@ internal sealed class Conversation
 
     private string Summarize(int count)
     {
-        // Newest first until it is full: what was said last is most likely to matter.
-        var lines = new List<string>();
+        // Half of it for what a caller would not like to say twice: numbers, names of mailboxes, what tools gave. Otherwise
+        // newest first until it is full: what was said last is most likely to matter.
+        var lines = new SortedDictionary<int, string>();
         int length = 0;
-        for (int i = count - 1; i >= 0 && length < MaxSummary; i--)
-        {
-            string line = Line(_items[i]);
-            lines.Add(line);
-            length += line.Length;
-        }
+        Take(i => _items[i] is ToolCalled { Result: not null } || (_items[i] is TurnFinished turn && IsHard(turn.Text)), MaxSummary / 2);
+        Take(_ => true, MaxSummary);
+        return string.Join('\n', lines.Values);
 
-        lines.Reverse();
-        return string.Join('\n', lines);
+        void Take(Func<int, bool> wanted, int until)
+        {
+            for (int i = count - 1; i >= 0 && length < until; i--)
+            {
+                if (!lines.ContainsKey(i) && wanted(i))
+                {
+                    lines[i] = Line(_items[i]);
+                    length += lines[i].Length;
+                }
+            }
+        }
     }
+
+    private static bool IsHard(string text) => text.Contains('@', StringComparison.Ordinal) || text.Count(char.IsAsciiDigit) >= 3;
 
     private static string Line(SessionFact fact) => fact switch
     {

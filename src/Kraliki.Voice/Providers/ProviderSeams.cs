@@ -30,6 +30,9 @@ public sealed record ProviderCapabilities(
     /// <summary>How long one connection may live; the chain moves the call to a fresh one before. Null: for ever.</summary>
     public TimeSpan? Lifetime { get; init; }
 
+    /// <summary>It forgets the oldest part of a long conversation: each time that so many tokens of text were said it is told in short what came before. Null: it does not, or sees to it itself.</summary>
+    public int? RecapEvery { get; init; }
+
     /// <summary>How much of an earlier conversation it is given, in tokens; what is older is given in short.</summary>
     public int ContextTokens { get; init; } = 8_000;
 }
@@ -185,8 +188,8 @@ public interface IProviderEvents
     /// <summary>It wants a tool's result no more: the caller has interrupted.</summary>
     void ToolCancelled(string callId);
 
-    /// <summary>What the whole connection has used so far.</summary>
-    void Usage(ProviderUsage usage);
+    /// <summary>What the whole connection has used so far, one entry for each model, without costs.</summary>
+    void Used(IReadOnlyList<ModelUsage> usage);
 
     /// <summary>An answer that is due will not come, though the connection lives: rate limit, refused content, an error of the model.</summary>
     void AnswerFailed(string code, string message);

@@ -56,6 +56,13 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Identity:Argon2:Passes", "1", "Kraliki:Identity:Argon2:Passes is \"1\" but must be a whole number of passes from 2 to 100.")]
     [InlineData("Mail:From", "kraliki@example.org", "Kraliki:Mail:Host is \"\" but must be set together with the other settings of Mail.")]
     [InlineData("Mail:Host", "mail.example.org", "Kraliki:Mail:From is \"\" but must be the address that mails come from, such as kraliki@example.org.")]
+    [InlineData("Calls:CostCap", "free", "Kraliki:Calls:CostCap is \"free\" but must be US dollars from 0.01 to 10000, such as 0.75.")]
+    [InlineData("Prices:openai:gpt-x:AudioIn", "-1", "Kraliki:Prices:openai:gpt-x:AudioIn is \"-1\" but must be US dollars from 0 to 1000000, such as 0.75.")]
+    [InlineData("Prices:openai:gpt-x:Audio", "1", "Kraliki:Prices:openai:gpt-x:Audio is \"\" but Audio is no unit; it must be one of TextIn, TextCached, AudioIn, AudioCached, TextOut, AudioOut, Minute, Characters.")]
+    [InlineData("Prices:closedai:gpt-x:AudioIn", "1", "Kraliki:Prices:closedai is \"\" but must be the prices of one of openai, gemini, deepgram, deepgram_agent, llm, local.")]
+    [InlineData("Prices:openai:gpt-*-x:AudioIn", "1", "Kraliki:Prices:openai:gpt-*-x is \"\" but must be a model's name, or its beginning and *, or * for all models.")]
+    [InlineData("Providers:OpenAI:TurnDetection", "guess", "Kraliki:Providers:OpenAI:TurnDetection is \"guess\" but must be one of server_vad, semantic_vad.")]
+    [InlineData("Providers:OpenAI:Eagerness", "very", "Kraliki:Providers:OpenAI:Eagerness is \"very\" but must be one of low, medium, high, auto.")]
     [InlineData("DataDirectory", "/proc/kraliki", "Kraliki:DataDirectory is \"/proc/kraliki\" but ")]
     public void A_wrong_value_is_told_with_its_key_and_the_remedy(string key, string value, string sentence)
     {

@@ -45,7 +45,7 @@ public sealed class HotSessionsTests : IAsyncLifetime
         Assert.Equal([1, 2], (await there.Sessions.EventsAsync(row.Id, 0, 2, lastResort: true))!.Select(happened => happened.Seq));
         var read = await there.Sessions.RowAsync(row.Id);
         Assert.Equal(row.Metadata, read!.Metadata);
-        Assert.Equal(row, read with { Metadata = row.Metadata });
+        Assert.Equal(row, read with { Metadata = row.Metadata, Usage = row.Usage });
         Assert.Null(await there.Sessions.RowAsync(Guid.NewGuid()));
     }
 

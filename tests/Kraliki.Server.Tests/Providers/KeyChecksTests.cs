@@ -50,6 +50,15 @@ public sealed class KeyChecksTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _vendor.DisposeAsync();
 
     [Fact]
+    public async Task A_model_that_will_be_switched_off_is_told_beside_the_verdict()
+    {
+        await using var openAI = await ScriptedOpenAI.StartAsync(Cancel);
+        var found = await FoundAsync(new(new(new Secret(ScriptedOpenAI.Key), openAI.Simulator.BaseUrl, "gpt-realtime")));
+        Assert.Equal(KeyVerdict.Valid, found.Verdict);
+        Assert.Contains("2027-01-20: set Kraliki:Providers:OpenAI:Model to gpt-realtime-2.1", found.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task OpenAI_tells_a_good_key_a_wrong_key_and_a_wrong_model()
     {
         await using var openAI = await ScriptedOpenAI.StartAsync(Cancel);
@@ -125,12 +134,14 @@ public sealed class KeyChecksTests : IAsyncLifetime
     private static IResult Json(string body, int status) => Results.Text(body, "application/json", statusCode: status);
 
     /// <returns>Of the one key that is configured.</returns>
-    private static async Task<KeyVerdict> VerdictAsync(ProviderKeys keys, TwilioKeys? twilio = null)
+    private static async Task<KeyVerdict> VerdictAsync(ProviderKeys keys, TwilioKeys? twilio = null) => (await FoundAsync(keys, twilio)).Verdict;
+
+    private static async Task<KeyView> FoundAsync(ProviderKeys keys, TwilioKeys? twilio = null)
     {
         using var checks = new KeyChecks(new KralikiOptions(null, "/", true, keys, new(twilio ?? new(null, null, null))), TimeProvider.System);
         var report = await checks.RunAsync(Cancel);
         var found = Assert.Single(report.Keys, key => key.Detail != "It is not configured.");
         Assert.Equal(found.Verdict is KeyVerdict.Valid or KeyVerdict.Untested, report.Usable);
-        return found.Verdict;
+        return found;
     }
 }

@@ -54,6 +54,9 @@ public sealed class PracticeCallTests(ServerFixture fixture)
         var session = await api.GetSessionAsync(rehearsal.SessionId!.Value, Cancelled);
         Assert.Equal((SessionState.Completed, rehearsal.Id.ToString()), (session.State, session.Metadata["rehearsal"]));
         Assert.Contains((await api.GetEventsAsync(session.Id, cancellationToken: Cancelled)).Items, happened => happened.Data is BargeIn);
+        Assert.Equal(provider, session.Usage![0].Provider);
+        Assert.InRange(session.Usage[0].AudioInSeconds, 1, 60);
+        Assert.Equal((provider != "local", 0), (session.Cost is { Amount: > 0, Estimated: true }, session.Cost!.Unpriced.Count));
     }
 
     [Theory]

@@ -36,7 +36,7 @@ public sealed class GrainMessageTests(SharedSessionServer shared)
         var row = SessionRow.Born(Guid.CreateVersion7(), Guid.CreateVersion7(), created, DateTimeOffset.UnixEpoch) with { EndReason = EndReason.TalkServerLost };
         var outcome = RoundTrip(new ChangeOutcome(ChangeResult.VersionConflict, row));
         Assert.Equal(row.Metadata, outcome.Row!.Metadata);
-        Assert.Equal(row, outcome.Row with { Metadata = row.Metadata });
+        Assert.Equal(row, outcome.Row with { Metadata = row.Metadata, Usage = row.Usage });
 
         var turn = new TurnFinished("t", LegRole.Ai, "Hello.", 1, 2);
         var assistant = new AssistantContent("Desk", "Be brief.", Tools: ["end_call"], Limits: new(MaxSilenceSeconds: 30));

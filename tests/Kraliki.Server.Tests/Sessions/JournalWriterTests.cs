@@ -24,7 +24,7 @@ public sealed class JournalWriterTests(SharedSessionServer shared)
         {
             var row = await _server.RowAsync(write.After.Id, Cancelled);
             Assert.Equal(write.After.Metadata, row.Metadata);
-            Assert.Equal(write.After, row with { Metadata = write.After.Metadata });
+            Assert.Equal(write.After, row with { Metadata = write.After.Metadata, Usage = write.After.Usage });
         }
     }
 

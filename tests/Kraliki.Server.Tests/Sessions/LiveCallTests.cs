@@ -73,7 +73,69 @@ public sealed class LiveCallTests(SharedSessionServer shared)
             SessionRow.Born(row.Id, row.OrganisationId, (SessionCreated)events[0].Data, row.CreatedAt), (sum, happened) => sum.Apply(happened));
         Assert.Equal("280", folded.Metadata["i"]);
         Assert.Equal(row.Metadata, folded.Metadata);
-        Assert.Equal(row, folded with { Metadata = row.Metadata, UpdatedAt = row.UpdatedAt, Epoch = row.Epoch, OwnerFacts = row.OwnerFacts, Requests = row.Requests });
+        Assert.Equal(row.Usage, folded.Usage);
+        Assert.Equal(row, folded with { Metadata = row.Metadata, Usage = row.Usage, UpdatedAt = row.UpdatedAt, Epoch = row.Epoch, OwnerFacts = row.OwnerFacts, Requests = row.Requests });
+    }
+
+    [Fact]
+    public async Task What_a_session_used_and_costs_adds_up_through_interruptions_and_is_served()
+    {
+        var first = await _server.StartCallAsync(Cancelled);
+        first.Sink.Fact(new ProviderUsed([new("openai", "gpt-realtime-2.1") { AudioInTokens = 1_000, AudioOutTokens = 2_000 }, new("local", null) { AudioInSeconds = 30 }]));
+        await first.EndAsync(EndReason.TalkCarrierLost);
+        var second = await _server.AttachAsync(first.Id, Cancelled);
+        second.Sink.Fact(new ProviderUsed([new("openai", "gpt-realtime-2.1") { AudioOutTokens = 500 }, new("openai", "gpt-nobody-knows") { TextInTokens = 9 }]));
+        await second.EndAsync(EndReason.CallerHungUp);
+
+        var row = await _server.RowAsync(first.Id, Cancelled);
+        Assert.Equal(
+            [
+                new ModelUsage("openai", "gpt-realtime-2.1") { AudioInTokens = 1_000, AudioOutTokens = 2_500, Cost = 0.192m, Estimated = true },
+                new ModelUsage("local", null) { AudioInSeconds = 30, Cost = 0 },
+                new ModelUsage("openai", "gpt-nobody-knows") { TextInTokens = 9 },
+            ],
+            row.Usage);
+        Assert.Equal((0.192m, "USD", true, null), (row.Cost.Amount, row.Cost.Currency, row.Cost.Estimated, row.Cost.Cap));
+        Assert.Equal(["openai/gpt-nobody-knows"], row.Cost.Unpriced);
+    }
+
+    [Fact]
+    public async Task A_call_that_comes_close_to_its_limit_is_warned_of_and_one_that_reaches_it_says_goodbye()
+    {
+        var call = await _server.StartCallAsync(Cancelled, costCap: 1);
+        ProviderUsed quarter = new([new("openai", "gpt-realtime-2.1") { AudioInTokens = 7_812, AudioOutSeconds = 1 }]);
+        call.Sink.Fact(quarter);
+        call.Sink.Fact(quarter);
+        call.Sink.Fact(quarter);
+        await _server.UntilFactAsync<ProviderUsed>(call.Id, _ => true, "The use was not written", Cancelled);
+        Assert.DoesNotContain(await EventsAsync(call.Id), happened => happened.Data is CostWarning);
+
+        call.Sink.Fact(quarter);
+        var close = await _server.UntilFactAsync<CostWarning>(call.Id, _ => true, "There was no warning", Cancelled);
+        Assert.Equal((0.999936m, 1m), (close.Cost, close.Cap));
+        call.Sink.Fact(quarter);
+        var end = Assert.IsType<EndAfterGoodbye>(await call.CommandAsync(Cancelled));
+        Assert.Equal(EndReason.CostCapReached, end.Reason);
+        call.Sink.Fact(quarter);
+        await call.EndAsync(end.Reason, end.Detail);
+
+        var row = await _server.RowAsync(call.Id, Cancelled);
+        Assert.Equal((SessionState.Completed, EndReason.CostCapReached), (row.State, row.EndReason!.Value));
+        Assert.Equal("The call reached its limit of 1.00 US dollars for AI providers.", row.EndDetail);
+        Assert.Equal([0.999936m, 1.24992m], (await EventsAsync(call.Id)).Select(happened => happened.Data).OfType<CostWarning>().Select(warning => warning.Cost));
+    }
+
+    [Fact]
+    public async Task A_call_that_comes_back_knows_what_it_has_cost_before()
+    {
+        var first = await _server.StartCallAsync(Cancelled, costCap: 1);
+        ProviderUsed half = new([new("openai", "gpt-realtime-2.1") { AudioInTokens = 15_625 }]);
+        first.Sink.Fact(half);
+        await first.EndAsync(EndReason.TalkCarrierLost);
+        var second = await _server.AttachAsync(first.Id, Cancelled);
+        second.Sink.Fact(half);
+        Assert.IsType<EndAfterGoodbye>(await second.CommandAsync(Cancelled));
+        await second.EndAsync(EndReason.CostCapReached);
     }
 
     [Fact]

@@ -88,16 +88,16 @@ public sealed class SessionServer : IAsyncDisposable
     public T Get<T>()
         where T : notnull => _server.Services.GetRequiredService<T>();
 
-    internal Task<SessionRow> CreateAsync(CancellationToken cancellationToken, string provider = "local", string? phoneNumber = null, Guid? organisation = null) =>
+    internal Task<SessionRow> CreateAsync(CancellationToken cancellationToken, string provider = "local", string? phoneNumber = null, Guid? organisation = null, decimal? costCap = null) =>
         Commands.CreateAsync(
             organisation ?? Organisation,
-            new SessionCreated(provider, VoiceStrategy.Realtime, "twilio", phoneNumber, new Dictionary<string, string>()),
+            new SessionCreated(provider, VoiceStrategy.Realtime, "twilio", phoneNumber, new Dictionary<string, string>(), CostCap: costCap),
             cancellationToken);
 
     /// <summary>A new session with a call that talks.</summary>
-    internal async Task<TestCall> StartCallAsync(CancellationToken cancellationToken)
+    internal async Task<TestCall> StartCallAsync(CancellationToken cancellationToken, decimal? costCap = null)
     {
-        var row = await CreateAsync(cancellationToken);
+        var row = await CreateAsync(cancellationToken, costCap: costCap);
         var call = await AttachAsync(row.Id, cancellationToken);
         call.Connect();
         await UntilAsync(row.Id, now => now.State == SessionState.Active, "the session did not become active", cancellationToken);
@@ -214,7 +214,7 @@ internal sealed class TestCall
     /// <summary>The loop's end.</summary>
     public async Task EndAsync(EndReason reason, string detail = "Test.")
     {
-        Sink.Fact(new MediaEnded(reason, detail, 10, 10, 0, [], null));
+        Sink.Fact(new MediaEnded(reason, detail, 10, 10, 0, []));
         await Live.CompleteAsync(new CallOutcome(reason, detail));
         await Live.DisposeAsync();
     }

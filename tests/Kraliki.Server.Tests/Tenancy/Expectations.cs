@@ -83,6 +83,7 @@ internal static class Expectations
         new("POST /api/v1/sessions/{id}/microphone", Permissions.SessionsManage, 200, Session, """{"client_id":"tab-1"}"""),
         new("DELETE /api/v1/sessions/{id}/microphone", Permissions.SessionsManage, 200, Session),
         new("GET /api/v1/sessions/{id}/provider", Permissions.SessionsRead, 200, Session),
+        new("GET /api/v1/sessions/{id}/usage", Permissions.SessionsRead, 200, Session),
         new("GET /api/v1/sessions/{id}/provider-health", Permissions.SessionsRead, 200, Session),
         new("GET /api/v1/sessions/{id}/switch-history", Permissions.SessionsRead, 200, Session),
         new("POST /api/v1/sessions/{id}/switch-provider", Permissions.SessionsManage, 409, Session, """{"provider":"local","reason":"Better."}"""),

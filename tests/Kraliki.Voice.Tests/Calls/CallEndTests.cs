@@ -59,6 +59,67 @@ public sealed class CallEndTests
     }
 
     [Fact]
+    public void A_call_that_must_end_is_heard_out_and_says_goodbye()
+    {
+        var call = TestCall.Answered().AgentSays("a1", "We are open from nine to five.", 2_000).After(500);
+        call.Loop.Post(Goodbye);
+        call.After(200);
+        Assert.Equal("instruct Say goodbye.", call.Provider.Asked[^1]);
+        call.After(2_500);
+        Assert.False(call.Outcome.IsCompleted);
+
+        call.AgentSays("a2", "I have to end the call. Goodbye!", 1_500).After(1_000);
+        Assert.DoesNotContain("close 1000", call.Carrier.Received);
+        call.After(1_000);
+        Assert.Contains("close 1000", call.Carrier.Received);
+        Assert.Equal(3_500 * 8, call.Carrier.BytesPlayed);
+        call.Provider.Events.Closed(ProviderEnd.Requested, "closed");
+        Assert.Equal((EndReason.CostCapReached, "Too dear."), (call.Sink.Ended.Reason, call.Sink.Ended.Detail));
+    }
+
+    [Fact]
+    public void A_caller_in_the_middle_of_a_sentence_is_answered_before_the_goodbye()
+    {
+        var call = TestCall.Answered().AgentSays("a1", "Hello.", 500).After(1_000).CallerStarts("c1").After(500);
+        call.Loop.Post(Goodbye);
+        call.After(1_000);
+        Assert.DoesNotContain("instruct Say goodbye.", call.Provider.Asked);
+        call.CallerStops("c1", "When are you open?").After(200);
+        Assert.DoesNotContain("instruct Say goodbye.", call.Provider.Asked);
+        call.AgentSays("a2", "From nine to five.", 1_000).After(100);
+        Assert.Equal("instruct Say goodbye.", call.Provider.Asked[^1]);
+        call.AgentSays("a3", "Goodbye!", 500).After(2_000);
+        Assert.Contains("close 1000", call.Carrier.Received);
+    }
+
+    [Fact]
+    public void A_caller_who_interrupts_the_goodbye_is_answered_once_more()
+    {
+        var call = TestCall.Answered().AgentSays("a1", "Hello.", 500).After(1_000);
+        call.Loop.Post(Goodbye);
+        call.After(100).AgentSays("a2", "I have to end the call here.", 3_000).After(1_000).CallerStarts("c1").After(1_500);
+        call.CallerStops("c1", "But what does it cost?").After(200);
+        Assert.DoesNotContain("close 1000", call.Carrier.Received);
+        call.AgentSays("a3", "Ten euros. Goodbye!", 1_000).After(800);
+        Assert.DoesNotContain("close 1000", call.Carrier.Received);
+        call.After(1_000);
+        Assert.Contains("close 1000", call.Carrier.Received);
+    }
+
+    [Fact]
+    public void A_caller_who_talks_without_end_does_not_keep_the_call()
+    {
+        var call = TestCall.Answered().AgentSays("a1", "Hello.", 500).After(1_000).CallerStarts("c1").CallerSpeaks(500);
+        call.Loop.Post(Goodbye);
+        call.CallerSpeaks(59_000);
+        Assert.DoesNotContain("close 1000", call.Carrier.Received);
+        call.CallerSpeaks(1_500);
+        Assert.Contains("close 1000", call.Carrier.Received);
+    }
+
+    private static EndAfterGoodbye Goodbye => new(EndReason.CostCapReached, "Too dear.", "Say goodbye.");
+
+    [Fact]
     public void Who_hangs_up_in_the_middle_of_a_sentence_is_still_understood()
     {
         var call = TestCall.Answered().CallerStarts("c1").After(500);

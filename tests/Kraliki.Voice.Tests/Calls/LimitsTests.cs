@@ -38,6 +38,18 @@ public sealed class LimitsTests
     }
 
     [Fact]
+    public async Task A_caller_who_speaks_up_does_not_call_off_an_end_that_was_decided_meanwhile()
+    {
+        var call = TestCall.Answered(limits: Silence).AgentSays("a1", "Hello.", 1_000).After(21_500);
+        Assert.StartsWith("instruct Nobody", call.Provider.Asked[^1], StringComparison.Ordinal);
+        call.Loop.Post(new EndAfterGoodbye(EndReason.CostCapReached, "Too dear.", "Say goodbye."));
+
+        call.CallerStarts("c1").After(1_000).CallerStops("c1", "I am here.").After(200).AgentSays("a2", "I have to end the call. Goodbye.", 1_000).After(2_500);
+
+        await EndsAsync(call, "Too dear.", EndReason.CostCapReached);
+    }
+
+    [Fact]
     public void Silence_is_counted_from_the_last_word_of_either()
     {
         var call = TestCall.Answered(limits: Silence).AgentSays("a1", "Hello.", 1_000).After(15_000);
@@ -95,12 +107,12 @@ public sealed class LimitsTests
         Assert.Equal(("low", "Welcome."), (other.Setup!.Voice, other.Setup.Greeting));
     }
 
-    private static async Task EndsAsync(TestCall call, string detail)
+    private static async Task EndsAsync(TestCall call, string detail, EndReason reason = EndReason.AssistantEnded)
     {
         call.Carrier.HangUp();
         call.Provider.Events.Closed(ProviderEnd.Requested, "");
         call.After(200);
         var outcome = await call.Outcome.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
-        Assert.Equal((EndReason.AssistantEnded, detail), (outcome.Reason, outcome.Detail));
+        Assert.Equal((reason, detail), (outcome.Reason, outcome.Detail));
     }
 }

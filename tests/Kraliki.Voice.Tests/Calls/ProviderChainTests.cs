@@ -545,13 +545,60 @@ public sealed class ProviderChainTests
         Assert.Equal(["greet"], _second.Asked);
     }
 
-    private TestCall Answered(bool only = false, bool greeted = true)
+    private TestCall Answered(bool only = false, bool greeted = true, int? recapEvery = null)
     {
-        var call = new TestCall(history: greeted ? [new("h1", LegRole.Ai, "Good morning.", 0, 900)] : [], providers: first => new ProviderOrder(only ? [first] : [first, _second, _third], _breakers, TimeSpan.FromSeconds(5)));
+        var call = new TestCall(history: greeted ? [new("h1", LegRole.Ai, "Good morning.", 0, 900)] : [], providers: first =>
+        {
+            first.Capabilities = first.Capabilities with { RecapEvery = recapEvery };
+            return new ProviderOrder(only ? [first] : [first, _second, _third], _breakers, TimeSpan.FromSeconds(5));
+        });
         call.Carrier.Start();
         call.Provider.Events.Connected("s1", "model-1");
         return call;
     }
+
+    [Fact]
+    public void A_provider_with_a_short_memory_is_told_now_and_then_what_it_has_forgotten()
+    {
+        var call = Answered(recapEvery: 300);
+        for (int turn = 0; turn < 12; turn++)
+        {
+            // Some fifty tokens.
+            call.CallerStarts($"c{turn}").After(500).CallerStops($"c{turn}", "I would like to know what a weekend in Vienna costs, with breakfast and with a view.")
+                .AgentSays($"a{turn}", "From three hundred euros for two, as of today, and children go for free.", 500).After(1_000);
+            Assert.True(turn > 4 || call.Provider.Asked.Count == 0, "it was told of what it cannot have forgotten");
+        }
+
+        Assert.Equal(["remember OperatorText", "remember OperatorText"], call.Provider.Asked);
+
+        // It was not said to anybody.
+        Assert.Empty(call.Sink.Facts.OfType<OperatorText>());
+    }
+
+    [Fact]
+    public void What_all_providers_of_a_call_used_is_told_in_pieces_that_add_up()
+    {
+        var call = Answered();
+        call.Provider.Events.Used([Used("m", 10), new("scripted", "idle")]);
+        call.Provider.Events.Used([Used("m", 25), new("scripted", "idle")]);
+        Assert.Equal([Used("m", 10)], Assert.Single(call.Sink.Facts.OfType<ProviderUsed>()).Used);
+        call.After(5_100);
+        Assert.Equal([Used("m", 15)], call.Sink.Facts.OfType<ProviderUsed>().Last().Used);
+
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        _second.Events.Used([Used("n", 7)]);
+        call.Provider.Events.Used([Used("m", 26)]);
+        call.Carrier.HangUp();
+        _second.Events.Used([Used("n", 8)]);
+        _second.Events.Closed(ProviderEnd.Requested, "closed");
+        Assert.Equal(
+            [Used("m", 26), Used("n", 8)],
+            ModelUsage.Sum(call.Sink.Facts.OfType<ProviderUsed>().SelectMany(fact => fact.Used)).OrderBy(use => use.Model));
+        Assert.IsType<MediaEnded>(call.Sink.Facts[^1]);
+    }
+
+    private static ModelUsage Used(string model, long tokens) => new("scripted", model) { AudioInTokens = tokens };
 
     private sealed class Breakers : IProviderHealth
     {

@@ -166,7 +166,7 @@ internal sealed class ScriptedProvider : IVoiceProvider, IProviderConnection
 
     public string Name { get; init; } = "scripted";
 
-    public ProviderCapabilities Capabilities { get; } = new([VoiceStrategy.Realtime], DetectsTurns: true, Truncates: true, SpeaksFirst: true, "model-1");
+    public ProviderCapabilities Capabilities { get; set; } = new([VoiceStrategy.Realtime], DetectsTurns: true, Truncates: true, SpeaksFirst: true, "model-1");
 
     public IProviderConnection Connect(ProviderSetup setup, IProviderEvents events)
     {

@@ -120,9 +120,10 @@ internal sealed class ProviderRecorder : IProviderEvents
 
     public void Expiring(TimeSpan left) => Write($"expiring {left.TotalSeconds}");
 
-    public void Usage(ProviderUsage usage)
-    {
-    }
+    /// <summary>As last reported.</summary>
+    public IReadOnlyList<ModelUsage> Usage { get; private set; } = [];
+
+    public void Used(IReadOnlyList<ModelUsage> usage) => Usage = usage;
 
     public void Notice(string code, string message) => Write($"notice {code} {message}");
 

@@ -36,7 +36,7 @@ internal sealed class QuietEvents : IProviderEvents
 
     public void Expiring(TimeSpan left) => Others++;
 
-    public void Usage(ProviderUsage usage) => Others++;
+    public void Used(IReadOnlyList<ModelUsage> usage) => Others++;
 
     public void Notice(string code, string message) => Others++;
 

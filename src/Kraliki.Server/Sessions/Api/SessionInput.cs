@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Kraliki.Contracts;
 using Kraliki.Server.Assistants;
@@ -22,7 +23,8 @@ internal sealed class SessionChoices(VoiceProviders voices, Failover failover)
             wish.Strategy ?? VoiceStrategy.Realtime,
             wish.TelephonyProvider ?? TelephonyProviders[0],
             wish.PhoneNumber,
-            wish.Metadata ?? new Dictionary<string, string>());
+            wish.Metadata ?? new Dictionary<string, string>(),
+            CostCap: wish.CostCap);
         return assistant?.Lead(facts, failover) ?? facts;
     }
 }
@@ -31,6 +33,10 @@ internal sealed class SessionChoices(VoiceProviders voices, Failover failover)
 internal static partial class SessionInput
 {
     public const int LongestNote = 500;
+
+    /// <summary>US dollars; less ends a call before it has begun.</summary>
+    public const decimal LeastCostCap = 0.01m;
+    public const decimal MostCostCap = 10_000;
 
     /// <summary>How the sentence goes on after the name of the field.</summary>
     public const string ClientIdRule = "must have 1 to 64 letters, digits, -, _ or .";
@@ -46,6 +52,11 @@ internal static partial class SessionInput
         OneOf(errors, "telephony_provider", body.TelephonyProvider, choices.TelephonyProviders);
         CheckNumber(errors, body.PhoneNumber);
         CheckMetadata(errors, body.Metadata);
+        if (body.CostCap is < LeastCostCap or > MostCostCap)
+        {
+            errors["cost_cap"] = [string.Create(CultureInfo.InvariantCulture, $"cost_cap must be US dollars from {LeastCostCap} to {MostCostCap:0}.")];
+        }
+
         return errors;
     }
 

@@ -43,6 +43,9 @@ internal static partial class SessionsApi
             .Produces<SessionView>().Produces<SessionView>(StatusCodes.Status202Accepted).ProducesProblem(StatusCodes.Status404NotFound);
         MapMicrophone(manage);
         MapProviderCommands(read, manage);
+        read.MapGet("/{id:guid}/usage", UsageAsync).WithName("GetSessionUsage").WithSummary("What the session used of AI providers, and what that costs")
+            .WithDescription("Counted while the call runs, every few seconds. Costs are by configured prices, else by the vendors' list prices; a cost of null means that there is no price for the model.")
+            .Produces<SessionUsage>().ProducesProblem(StatusCodes.Status404NotFound);
         read.MapPost("/{id:guid}/ticket", IssueTicketAsync).WithName("IssueSocketTicket").WithSummary("A single-use ticket for the session's socket")
             .Produces<SocketTicket>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status404NotFound);
         read.MapGet("/{id:guid}/events", EventsAsync).WithName("ListSessionEvents").WithSummary("The session's journal after a sequence number")
@@ -264,6 +267,9 @@ internal static partial class SessionsApi
         var lastSeq = Math.Max(row.LastSeq, events.LastOrDefault()?.Seq ?? 0);
         return TypedResults.Ok(new SessionEventPage(events, lastSeq, (events.LastOrDefault()?.Seq ?? afterSeq) < lastSeq));
     }
+
+    private static async Task<IResult> UsageAsync(Guid id, CurrentUser user, JournalReader journal, CancellationToken cancellationToken) =>
+        await journal.FindAsync(user.OrganisationId, id, cancellationToken) is { } row ? TypedResults.Ok(new SessionUsage(id, row.Usage, row.Cost)) : NotFound(id);
 
     private static async Task<IResult> TranscriptAsync(
         Guid id,

@@ -1,4 +1,6 @@
+using System.Globalization;
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Voice.Calls;
 
 namespace Kraliki.Server.Sessions.Calls;
@@ -33,10 +35,13 @@ public sealed partial class LiveCall
     }
 
     /// <summary>Follows what the loop tells. Inside its gate: what takes time is begun here and goes on elsewhere.</summary>
-    private void Follow(SessionFact fact)
+    /// <returns>The fact as the session is to have it.</returns>
+    private SessionFact Follow(SessionFact fact)
     {
         switch (fact)
         {
+            case ProviderUsed used:
+                return _cost.Add(used);
             case ProviderConnected first when !_connected:
                 (_connected, Provider) = (true, first.Provider);
                 break;
@@ -46,6 +51,21 @@ public sealed partial class LiveCall
             case ToolCalled { Result: null, Refused: false } call:
                 _ = RunToolAsync(call);
                 break;
+        }
+
+        return fact;
+    }
+
+    private void WarnOfCost(CostWarning warning)
+    {
+        Record(warning);
+        if (warning.Cost >= warning.Cap)
+        {
+            // Never back into the loop from inside its gate.
+            _ = Task.Run(() => Post(new EndAfterGoodbye(
+                EndReason.CostCapReached,
+                string.Create(CultureInfo.InvariantCulture, $"The call reached its limit of {warning.Cap:0.00##} US dollars for AI providers."),
+                DefaultAssistant.Farewell)));
         }
     }
 

@@ -3,6 +3,7 @@ using Kraliki.Server.Assistants;
 using Kraliki.Server.Hosting;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Costs;
 using Kraliki.Server.Providers.Tools;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
@@ -35,6 +36,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private readonly DatabaseWatch _database;
     private readonly Failover _failover;
     private readonly ServerTools _tools;
+    private readonly CallCost _cost;
     private readonly SessionLimits _limits;
     private readonly ConversationMood _mood = new();
     private readonly TimeProvider _time;
@@ -73,6 +75,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         DatabaseWatch database,
         Failover failover,
         ServerTools tools,
+        PriceTable prices,
         SessionLimits limits,
         TimeProvider time,
         ILogger<LiveCall> log)
@@ -98,6 +101,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         _database = database;
         _failover = failover;
         _tools = tools;
+        _cost = new(prices, attachment.Spent, attachment.CostCap);
         _limits = limits;
         _time = time;
         _log = log;
@@ -219,7 +223,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             CarrierCall = connected.CallSid;
         }
 
-        Follow(fact);
+        fact = Follow(fact);
         if (_lost)
         {
             return;
@@ -243,6 +247,11 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
             case FactRoom.None when !_completed:
                 Interlocked.Increment(ref _missing);
                 break;
+        }
+
+        if (fact is ProviderUsed && _cost.Crossed() is { } warning)
+        {
+            WarnOfCost(warning);
         }
     }
 

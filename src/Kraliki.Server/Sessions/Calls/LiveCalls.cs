@@ -4,6 +4,7 @@ using Kraliki.Server.Cluster;
 using Kraliki.Server.Insights;
 using Kraliki.Server.Operations.Flags;
 using Kraliki.Server.Providers;
+using Kraliki.Server.Providers.Costs;
 using Kraliki.Server.Providers.Tools;
 using Kraliki.Server.Sessions.Journal;
 using Kraliki.Server.Sessions.Live;
@@ -26,6 +27,7 @@ public sealed class LiveCalls
     private readonly DatabaseWatch _database;
     private readonly Failover _failover;
     private readonly ServerTools _tools;
+    private readonly PriceTable _prices;
     private readonly SessionLimits _limits;
     private readonly TimeProvider _time;
     private readonly ILogger<LiveCall> _log;
@@ -42,6 +44,7 @@ public sealed class LiveCalls
         DatabaseWatch database,
         Failover failover,
         ServerTools tools,
+        PriceTable prices,
         SessionLimits limits,
         TimeProvider time,
         ILogger<LiveCall> log)
@@ -56,6 +59,7 @@ public sealed class LiveCalls
         _database = database;
         _failover = failover;
         _tools = tools;
+        _prices = prices;
         _limits = limits;
         _time = time;
         _log = log;
@@ -97,7 +101,7 @@ public sealed class LiveCalls
 
         // What the call will say to the grain belongs to that request, whichever socket brought it here.
         attachment.Trace?.Enter();
-        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _budget, _database, _failover, _tools, _limits, _time, _log);
+        var call = new LiveCall(sessionId, attachment, grain, this, _feeds, _insights, _budget, _database, _failover, _tools, _prices, _limits, _time, _log);
         var before = Find(sessionId);
         _calls[sessionId] = call;
 

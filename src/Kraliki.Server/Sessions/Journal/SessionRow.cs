@@ -106,6 +106,14 @@ public sealed record SessionRow : IOwned
 
     [Id(30)] public int? FailoverStallSeconds { get; init; }
 
+    /// <summary>Of AI providers, one entry for each model.</summary>
+    [Id(31)] public ModelUsage[] Usage { get; init; } = [];
+
+    /// <summary>US dollars that AI providers may cost; null: no limit.</summary>
+    [Id(32)] public decimal? CostCap { get; init; }
+
+    public SessionCost Cost => SessionCost.Of(Usage, CostCap);
+
     /// <summary>Who leads the conversation, to its end in <see cref="AssistantVersion"/>; null: the server's own.</summary>
     [Id(33)] public Guid? AssistantId { get; init; }
 
@@ -158,6 +166,7 @@ public sealed record SessionRow : IOwned
             // Later connections are made ready beside the one that has the call.
             ProviderConnected first when !Media.HasFlag(MediaSides.Provider) => this with { Media = Media | MediaSides.Provider, Provider = first.Provider },
             ProviderSwitched change => this with { Provider = change.To },
+            ProviderUsed used => this with { Usage = ModelUsage.Sum(Usage.Concat(used.Used)) },
             FailoverPolicyChanged change => Ruled(change.Policy) with { Version = Version + 1 },
             MicrophoneTaken taken => Held(taken.User, taken.ClientId, happened.At),
             MicrophoneReleased => Held(null, null, null),
@@ -186,12 +195,13 @@ public sealed record SessionRow : IOwned
         TraceParent = facts.TraceParent,
         AssistantId = facts.AssistantId,
         AssistantVersion = facts.AssistantVersion,
+        CostCap = facts.CostCap,
     }.Ruled(facts.Failover);
 
     public SessionView ToView(string socketUrl) => new(
         Id, State, Provider, Strategy, TelephonyProvider, PhoneNumber, Metadata, CreatedAt, UpdatedAt, StartedAt, EndedAt,
         EndReason, EndDetail,
-        LastSeq, socketUrl, Version, Microphone, AssistantId, AssistantVersion);
+        LastSeq, socketUrl, Version, Microphone, AssistantId, AssistantVersion, Usage, Cost);
 
     private SessionRow Ruled(FailoverPolicy? policy) => policy is null ? this : this with
     {
@@ -268,6 +278,11 @@ internal sealed class SessionRowTable : IEntityTypeConfiguration<SessionRow>
                 (a, b) => ReferenceEquals(a, b),
                 map => map.Count));
 
+        builder.Property(row => row.Usage).HasConversion(
+            usage => JsonSerializer.Serialize(usage, ContractsJson.Default.ModelUsageArray),
+            json => JsonSerializer.Deserialize(json, ContractsJson.Default.ModelUsageArray)!,
+            new ValueComparer<ModelUsage[]>((a, b) => ReferenceEquals(a, b), usage => usage.Length));
+
         // Ids are UUIDv7: their order is the order of creation.
         builder.HasIndex(row => new { row.OrganisationId, row.Id });
         builder.HasIndex(row => new { row.OrganisationId, row.UpdatedAt, row.Id });
@@ -277,6 +292,7 @@ internal sealed class SessionRowTable : IEntityTypeConfiguration<SessionRow>
         builder.HasIndex(row => row.MicrophoneUser).HasFilter("microphone_user IS NOT NULL");
         builder.Ignore(row => row.Microphone);
         builder.Ignore(row => row.Failover);
+        builder.Ignore(row => row.Cost);
     }
 }
 

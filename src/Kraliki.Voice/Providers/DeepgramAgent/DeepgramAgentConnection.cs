@@ -207,6 +207,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
 
         _watch?.Dispose();
         _socket.Close();
+        ReportUse();
         _events.Closed(_end.End, _end.Detail);
     }
 
@@ -482,8 +483,11 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         _holdingBack = false;
         _heldAudio.SetLength(0);
         _events.AnswerDone(answer, _said.ToString(), cancelled);
-        _events.Usage(new ProviderUsage(0, 0, 0, Seconds(_bytesIn), Seconds(_bytesOut)));
+        ReportUse();
     }
+
+    /// <summary>The agent tells nothing of it: it is billed by the time that it is connected, in which audio flows all the time.</summary>
+    private void ReportUse() => _events.Used([new ModelUsage("deepgram_agent", _options.ThinkModel) { AudioInSeconds = Seconds(_bytesIn), AudioOutSeconds = Seconds(_bytesOut) }]);
 
     private void Ask(string task) => Inject($"For this answer only: {task}");
 

@@ -22,7 +22,7 @@ internal sealed partial class GeminiConnection
     private bool _spokeThisTurn;
     private long? _interruptedAt;
     private bool _goingAway;
-    private ProviderUsage _usage = new(0, 0, 0, 0, 0);
+    private ModelUsage? _used;
     private long _answerBytes;
 
     private bool Interrupted => _interruptedAt is { } at && _time.GetElapsedTime(at) < Residue;
@@ -364,14 +364,31 @@ internal sealed partial class GeminiConnection
             told = _speech.FramesTold;
         }
 
-        _usage = new(
-            _usage.InputTokens + usage.PromptTokenCount + usage.ToolUsePromptTokenCount,
-            _usage.OutputTokens + usage.ResponseTokenCount + usage.ThoughtsTokenCount,
-            _usage.CachedTokens + usage.CachedContentTokenCount,
-            told * 0.02,
-            _answerBytes / 8000.0);
-        _events.Usage(_usage);
+        // Billed for each turn anew, with all that it was answered from. What is in no detail (a few tokens always are)
+        // counts as audio, the dearer one.
+        long prompt = Sane(usage.PromptTokenCount);
+        long text = Math.Min(prompt, TextOf(usage.PromptTokensDetails));
+        long cached = Math.Min(prompt, Sane(usage.CachedContentTokenCount));
+        long cachedText = Math.Min(text, cached);
+        long response = Sane(usage.ResponseTokenCount);
+        long written = Math.Min(response, TextOf(usage.ResponseTokensDetails));
+        var turn = new ModelUsage("gemini", _options.Model)
+        {
+            TextInTokens = text - cachedText + Sane(usage.ToolUsePromptTokenCount),
+            TextCachedTokens = cachedText,
+            AudioInTokens = prompt - text - (cached - cachedText),
+            AudioCachedTokens = cached - cachedText,
+            TextOutTokens = written + Sane(usage.ThoughtsTokenCount),
+            AudioOutTokens = response - written,
+        };
+        _used = (_used?.Plus(turn) ?? turn) with { AudioInSeconds = Math.Round(told * 0.02, 2), AudioOutSeconds = Math.Round(_answerBytes / 8000.0, 2) };
+        _events.Used([_used]);
     }
+
+    private static long TextOf(IReadOnlyList<ModalityTokens?>? details) => details?.Sum(detail => detail?.Modality == "TEXT" ? Sane(detail.TokenCount) : 0) ?? 0;
+
+    /// <summary>A server's mistake must not overflow a sum.</summary>
+    private static long Sane(long tokens) => Math.Clamp(tokens, 0, 1_000_000_000);
 
     /// <summary>There are no error messages: why it ended is in the close frame's reason, cut to 123 bytes (docs/protocols/gemini-live.md).</summary>
     private void Closed(SocketEnd end, ushort code, string reason)

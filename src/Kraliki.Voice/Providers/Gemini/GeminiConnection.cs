@@ -36,9 +36,10 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
     // Answers that may still be cut: the player holds one or two.
     private const int RememberedAnswers = 4;
 
-    // The window is cut to half of it whenever it is full; at 25 tokens per second of audio it holds a quarter of an hour.
-    private const string CompressionTrigger = "25600";
-    private const string CompressionTarget = "12800";
+    // Each turn is billed with all that it is answered from: at 25 tokens per second of audio this holds eight minutes of speech.
+    // When it is full, a fifth is forgotten.
+    private const string CompressionTrigger = "12000";
+    private const string CompressionTarget = "9600";
 
     private const string Brackets = "\n\nText in square brackets is never from the caller: it tells you what happens on the line or what to do. Follow it and never read it out.";
 

@@ -40,8 +40,18 @@ internal sealed record GoAway(string? TimeLeft);
 
 internal sealed record SessionResumptionUpdate(string? NewHandle, bool Resumable);
 
+/// <param name="PromptTokenCount">All that the turn was answered from, the cached part of it included.</param>
 internal sealed record UsageMetadata(
-    long PromptTokenCount, long CachedContentTokenCount, long ResponseTokenCount, long ToolUsePromptTokenCount, long ThoughtsTokenCount);
+    long PromptTokenCount,
+    long CachedContentTokenCount,
+    long ResponseTokenCount,
+    long ToolUsePromptTokenCount,
+    long ThoughtsTokenCount,
+    IReadOnlyList<ModalityTokens?>? PromptTokensDetails,
+    IReadOnlyList<ModalityTokens?>? ResponseTokensDetails);
+
+/// <param name="Modality"><c>TEXT</c>, <c>AUDIO</c>, …</param>
+internal sealed record ModalityTokens(string? Modality, long TokenCount);
 
 internal sealed record SetupMessage(LiveSetup Setup);
 

@@ -30,7 +30,8 @@ public sealed class GeminiProvider(GeminiOptions options, TimeProvider time) : I
         {
             // docs/protocols/gemini-live.md: about 10 minutes are promised; goAway tells when it is less.
             Lifetime = TimeSpan.FromMinutes(10),
-            ContextTokens = 16_000,
+            ContextTokens = 4_000,
+            RecapEvery = 1_500,
         };
 
     public IProviderConnection Connect(ProviderSetup setup, IProviderEvents events)

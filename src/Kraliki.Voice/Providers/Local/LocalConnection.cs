@@ -336,7 +336,7 @@ internal sealed class LocalConnection : IProviderConnection
     {
         answer.Text = answer.Said;
         _events.AnswerDone(answer.TurnId, answer.Said, answer.Cancelled);
-        _events.Usage(new ProviderUsage(0, 0, 0, Seconds(_samplesIn), Seconds(_samplesOut)));
+        _events.Used([new ModelUsage("local", null) { AudioInSeconds = Seconds(_samplesIn), AudioOutSeconds = Seconds(_samplesOut) }]);
         if (answer.Wish == TalkWish.EndCall && !answer.Cancelled && _tools.Contains(CallTool.EndCall))
         {
             _events.ToolCall($"{answer.TurnId}-end", CallTool.EndCall.Name, "{}");

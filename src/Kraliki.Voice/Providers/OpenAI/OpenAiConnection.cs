@@ -11,7 +11,8 @@ namespace Kraliki.Voice.Providers.OpenAI;
 /// <summary>One Realtime session: translates both ways and keeps only what the protocol needs remembered.</summary>
 /// <remarks>
 /// <para>The loop's calls write to the socket and read or set the small state under <see cref="_gate"/>, which is never held
-/// while an event is raised: the loop's own gate is always the outer one.</para>
+/// while an event is raised: the loop's own gate is always the outer one. Messages and the clock are kept apart by
+/// <see cref="_raising"/>, which the loop's calls never take; a socket's end may come inside one of them.</para>
 /// <para>Turn taking is the loop's: <c>interrupt_response</c> is off, and <c>create_response</c> is switched off while an
 /// interruption is being judged (docs/adr/0006).</para>
 /// </remarks>
@@ -20,10 +21,14 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     // One second of audio waiting in the socket means that the provider does not read; frames then wait in the loop's backlog.
     private const int SocketHighWater = 50 * 280;
 
+    // A session ends for good at its time, told when it begins; so long before it another one has to be found.
+    private static readonly TimeSpan ExpiryNotice = TimeSpan.FromSeconds(90);
+
     private static readonly byte[] AppendHead = "{\"type\":\"input_audio_buffer.append\",\"audio\":\""u8.ToArray();
     private static readonly byte[] AppendTail = "\"}"u8.ToArray();
 
     private readonly Lock _gate = new();
+    private readonly Lock _raising = new();
     private readonly CancellationTokenSource _connecting = new();
     private readonly StringBuilder _callerText = new();
     private readonly StringBuilder _answerText = new();
@@ -49,15 +54,14 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     private string? _lateWords;
     private ProviderEnd? _knownEnd;
     private string? _knownDetail;
+    private ITimer? _expiry;
     private string? _sessionId;
     private string? _model;
     private string? _callerItem;
     private string? _answerItem;
     private byte[] _answerItemUtf8 = [];
     private bool _answerOpen;
-    private long _inputTokens;
-    private long _outputTokens;
-    private long _cachedTokens;
+    private readonly RealtimeMeter _meter = new("openai", options.Model, options.TranscriptionModel);
     private long _framesIn;
     private long _answerBytesTotal;
 
@@ -234,6 +238,14 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     public void OnMessage(ReadOnlySpan<byte> message)
     {
+        lock (_raising)
+        {
+            Read(message);
+        }
+    }
+
+    private void Read(ReadOnlySpan<byte> message)
+    {
         if (TryReadAudio(message, out var payload))
         {
             _answerBytesTotal += payload.Length / 4 * 3;
@@ -327,6 +339,11 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 _sessionId = e.Session?.Id;
                 _model = e.Session?.Model ?? options.Model;
                 Configure();
+                if (e.Session?.ExpiresAt is { } expiresAt)
+                {
+                    Expect(expiresAt);
+                }
+
                 break;
 
             case "session.updated":
@@ -367,6 +384,12 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 break;
 
             case "conversation.item.input_audio_transcription.completed" when e.ItemId is not null:
+                if (e.Usage is { } usage)
+                {
+                    _meter.Transcribed(usage);
+                    ReportUse();
+                }
+
                 OnTranscript(e.ItemId, e.Transcript ?? "");
                 break;
 
@@ -427,6 +450,30 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                 OnError(e.Error);
                 break;
         }
+    }
+
+    /// <summary>The end of the session is told before it comes.</summary>
+    /// <param name="expiresAt">Unix seconds, by the server's clock.</param>
+    private void Expect(long expiresAt)
+    {
+        var left = TimeSpan.FromSeconds(Math.Clamp(expiresAt - time.GetUtcNow().ToUnixTimeSeconds(), 0, 86_400));
+        if (left < 2 * ExpiryNotice)
+        {
+            // Rather one of the two clocks is wrong than a session so short: moving on would never end.
+            return;
+        }
+
+        _expiry ??= time.CreateTimer(
+            _ =>
+            {
+                lock (_raising)
+                {
+                    events.Expiring(ExpiryNotice);
+                }
+            },
+            null,
+            left - ExpiryNotice,
+            Timeout.InfiniteTimeSpan);
     }
 
     private void OnCommitted(string itemId)
@@ -532,10 +579,8 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
         if (response?.Usage is { } usage)
         {
-            _inputTokens += usage.InputTokens;
-            _outputTokens += usage.OutputTokens;
-            _cachedTokens += usage.InputTokenDetails?.CachedTokens ?? 0;
-            events.Usage(new ProviderUsage(_inputTokens, _outputTokens, _cachedTokens, _framesIn * 0.02, _answerBytesTotal / 8000.0));
+            _meter.Answered(usage);
+            ReportUse();
         }
 
         if (response?.Status == "failed")
@@ -604,7 +649,8 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
                         new AudioOutput(pcmu, setup.Voice ?? options.Voice)),
                     _instructions,
                     ["audio"],
-                    Settings(_tools))),
+                    Settings(_tools),
+                    new Truncation(0.8, new TokenLimits(options.ContextTokens)))),
                 OpenAiJson.Default.SessionUpdate);
         }
 
@@ -642,7 +688,11 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
     private static IReadOnlyList<ToolSettings> Settings(IReadOnlyList<CallTool> tools) =>
         [.. tools.Select(tool => new ToolSettings("function", tool.Name, tool.Description, tool.Schema))];
 
-    private TurnDetection Detection(bool createResponse) => new("server_vad", options.SilenceMs, createResponse, InterruptResponse: false);
+    private void ReportUse() => events.Used(_meter.Read(_framesIn * 0.02, _answerBytesTotal / 8000.0));
+
+    private TurnDetection Detection(bool createResponse) => options.TurnDetection == OpenAiTurnDetection.SemanticVad
+        ? new("semantic_vad", null, WireWord.Of(options.Eagerness), createResponse, InterruptResponse: false)
+        : new("server_vad", options.SilenceMs, null, createResponse, InterruptResponse: false);
 
     private void SendTurnDetection(bool createResponse)
         => Send(new SessionUpdate(new SessionSettings(new AudioSettings(new AudioInput(Detection(createResponse))))), OpenAiJson.Default.SessionUpdate);
@@ -733,6 +783,7 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             _closed = true;
         }
 
+        _expiry?.Dispose();
         events.Closed(end, detail);
     }
 }

@@ -14,9 +14,11 @@ internal sealed record ServerEvent(
     RealtimeSession? Session,
     RealtimeItem? Item,
     RealtimeResponse? Response,
+    RealtimeUsage? Usage,
     RealtimeError? Error);
 
-internal sealed record RealtimeSession(string? Id, string? Model, EchoedAudio? Audio);
+/// <param name="ExpiresAt">Unix seconds.</param>
+internal sealed record RealtimeSession(string? Id, string? Model, long? ExpiresAt, EchoedAudio? Audio);
 
 /// <summary>The server's echo of what is in force. Only <c>create_response</c> is of interest; other servers may leave all of it out.</summary>
 internal sealed record EchoedAudio(EchoedInput? Input);
@@ -41,9 +43,11 @@ internal sealed record RealtimeResponse(string? Id, string? Status, RealtimeStat
 
 internal sealed record RealtimeStatusDetails(string? Type, string? Reason, RealtimeError? Error);
 
-internal sealed record RealtimeUsage(long InputTokens, long OutputTokens, RealtimeInputDetails? InputTokenDetails);
+/// <param name="Seconds">Of transcriptions that are billed by time, and then alone.</param>
+internal sealed record RealtimeUsage(long InputTokens, long OutputTokens, RealtimeTokens? InputTokenDetails, RealtimeTokens? OutputTokenDetails, double? Seconds);
 
-internal sealed record RealtimeInputDetails(long CachedTokens);
+/// <param name="CachedTokens">Of the others.</param>
+internal sealed record RealtimeTokens(long TextTokens, long AudioTokens, long CachedTokens, RealtimeTokens? CachedTokensDetails);
 
 internal sealed record RealtimeError(string? Type, string? Code, string? Message, string? Param);
 
@@ -56,10 +60,20 @@ internal sealed record SessionSettings(
     AudioSettings? Audio = null,
     string? Instructions = null,
     IReadOnlyList<string>? OutputModalities = null,
-    IReadOnlyList<ToolSettings>? Tools = null)
+    IReadOnlyList<ToolSettings>? Tools = null,
+    Truncation? Truncation = null)
 {
     public string Type => "realtime";
 }
+
+/// <param name="RetentionRatio">What is left of the limit when the conversation has outgrown it.</param>
+internal sealed record Truncation(double RetentionRatio, TokenLimits TokenLimits)
+{
+    public string Type => "retention_ratio";
+}
+
+/// <param name="PostInstructions">Of the conversation, beside the instructions.</param>
+internal sealed record TokenLimits(int PostInstructions);
 
 internal sealed record AudioSettings(AudioInput Input, AudioOutput? Output = null);
 
@@ -72,7 +86,9 @@ internal sealed record AudioFormat(string Type);
 /// <param name="Language">ISO 639-1.</param>
 internal sealed record Transcription(string Model, string? Language = null);
 
-internal sealed record TurnDetection(string Type, int SilenceDurationMs, bool CreateResponse, bool InterruptResponse);
+/// <param name="SilenceDurationMs">Of <c>server_vad</c>.</param>
+/// <param name="Eagerness">Of <c>semantic_vad</c>.</param>
+internal sealed record TurnDetection(string Type, int? SilenceDurationMs, string? Eagerness, bool CreateResponse, bool InterruptResponse);
 
 internal sealed record ToolSettings(string Type, string Name, string Description, JsonElement Parameters);
 

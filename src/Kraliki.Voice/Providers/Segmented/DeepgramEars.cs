@@ -50,6 +50,8 @@ internal sealed class DeepgramEars(
     /// <summary>The caller is in the middle of a turn.</summary>
     public bool CallerSpeaking => _open;
 
+    public string Model => options.ListenModel;
+
     public double SecondsHeard => Interlocked.Read(ref _bytes) / (G711.BytesPerMs * 1000.0);
 
     public void Start()

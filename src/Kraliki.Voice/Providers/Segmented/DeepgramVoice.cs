@@ -43,12 +43,14 @@ internal sealed class DeepgramVoice(
     private int _clearing;
     private bool _strayFlush;
 
-    public void Start()
-    {
-        // An assistant's voice may be another provider's, who had the call before.
-        string model = setup.Voice is { } wanted && wanted.StartsWith("aura-", StringComparison.Ordinal) ? wanted : options.Voice;
-        Connect(options.BaseUrl, options.ApiKey, $"v1/speak?model={Uri.EscapeDataString(model)}&encoding=mulaw&sample_rate=8000", setup);
-    }
+    /// <summary>A model is a voice. An assistant's may be another provider's, who had the call before.</summary>
+    public string Model { get; } = setup.Voice is { } wanted && wanted.StartsWith("aura-", StringComparison.Ordinal) ? wanted : options.Voice;
+
+    /// <summary>All that was to be spoken, heard or not: what is billed.</summary>
+    public long Characters { get; private set; }
+
+    public void Start() =>
+        Connect(options.BaseUrl, options.ApiKey, $"v1/speak?model={Uri.EscapeDataString(Model)}&encoding=mulaw&sample_rate=8000", setup);
 
     /// <summary>The next phrase of the answer.</summary>
     public void Say(string phrase)
@@ -192,6 +194,7 @@ internal sealed class DeepgramVoice(
             for (int start = 0; start < phrase.Length; start += LongestText)
             {
                 string text = phrase[start..Math.Min(phrase.Length, start + LongestText)];
+                Characters += text.Length + 1;
                 Socket?.Send(JsonSerializer.SerializeToUtf8Bytes(new SpeakText(text + " "), DeepgramJson.Default.SpeakText));
             }
         }

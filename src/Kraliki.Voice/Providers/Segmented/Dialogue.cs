@@ -17,6 +17,10 @@ internal sealed class Dialogue
     private readonly int _tokens;
     private readonly List<SessionFact> _facts = [];
 
+    // What is told word for word begins here. It moves on in leaps: what stands before the newest turns then stays the same for
+    // long, and comes from the model's cache at a fraction of the price.
+    private long _first;
+
     /// <param name="tokens">How much of the conversation the model is given.</param>
     public Dialogue(ProviderSetup setup, int tokens)
     {
@@ -36,6 +40,7 @@ internal sealed class Dialogue
             if (_facts.Count > MaxFacts)
             {
                 _facts.RemoveAt(0);
+                _first = Math.Max(0, _first - 1);
             }
         }
     }
@@ -63,7 +68,12 @@ internal sealed class Dialogue
     {
         var conversation = new Conversation();
         _facts.ForEach(conversation.Add);
-        var told = conversation.Within(_tokens);
+        if (conversation.FirstWithin(_tokens) > _first)
+        {
+            _first = conversation.FirstWithin(_tokens * 4 / 5);
+        }
+
+        var told = conversation.From(_first);
         List<ChatMessage> messages = [new(ChatRole.System, told.Instruct(_instructions))];
         foreach (var fact in told.Recent)
         {

@@ -13,8 +13,11 @@ internal sealed record MindFailure(string Code, string Message, bool Unauthorize
 internal sealed record MindOutcome(IReadOnlyList<ToolCalled> Wishes, UsageDetails? Usage, MindFailure? Failure);
 
 /// <summary>Thinks with a language model, which writes while it is already being spoken. Stateless; safe from any thread.</summary>
-internal sealed class Mind(IChatClient model)
+internal sealed class Mind(IChatClient model, string name)
 {
+    /// <summary>The language model's name.</summary>
+    public string Model => name;
+
     /// <param name="phrase">Called with each phrase as soon as it is complete.</param>
     /// <exception cref="OperationCanceledException"/>
     public async Task<MindOutcome> ThinkAsync(

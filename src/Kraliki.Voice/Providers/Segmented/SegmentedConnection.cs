@@ -55,15 +55,14 @@ internal sealed class SegmentedConnection : IProviderConnection
     private string _kept = "";
     private bool _answerOwed;
 
-    private long _inputTokens;
-    private long _outputTokens;
-    private long _cachedTokens;
+    private ModelUsage _thought;
     private long _bytesOut;
 
     public SegmentedConnection(
         DeepgramOptions options, Mind mind, ProviderCapabilities capabilities, ProviderSetup setup, IProviderEvents events, TimeProvider time)
     {
         (_mind, _events, _model, _tools, _greeting) = (mind, events, capabilities.Model, setup.Tools, setup.Greeting);
+        _thought = new ModelUsage("llm", mind.Model);
         _speech = new SpeechPieces(base64 => _events.AnswerAudio(_answer!.TurnId, base64));
         _dialogue = new Dialogue(setup, capabilities.ContextTokens);
         var reports = new DeepgramReports(end => End(end.End, end.Detail), events.Notice, OnFault);
@@ -155,6 +154,7 @@ internal sealed class SegmentedConnection : IProviderConnection
         _answer?.GiveUp();
         _ears.Close();
         _voice.Close();
+        ReportUse();
         _events.Closed(_end.End, _end.Detail);
     }
 
@@ -275,9 +275,13 @@ internal sealed class SegmentedConnection : IProviderConnection
 
     private void OnThought(SegmentedAnswer answer, MindOutcome outcome)
     {
-        _inputTokens += outcome.Usage?.InputTokenCount ?? 0;
-        _outputTokens += outcome.Usage?.OutputTokenCount ?? 0;
-        _cachedTokens += outcome.Usage?.CachedInputTokenCount ?? 0;
+        if (outcome.Usage is { } usage)
+        {
+            long input = Math.Max(0, usage.InputTokenCount ?? 0);
+            long cached = Math.Clamp(usage.CachedInputTokenCount ?? 0, 0, input);
+            _thought = _thought.Plus(new(_thought.Provider, _thought.Model) { TextInTokens = input - cached, TextCachedTokens = cached, TextOutTokens = Math.Max(0, usage.OutputTokenCount ?? 0) });
+        }
+
         if (answer != _answer)
         {
             return;
@@ -368,9 +372,16 @@ internal sealed class SegmentedConnection : IProviderConnection
 
         _answered.Add((answer.TurnId, said, (int)(answer.Bytes / G711.BytesPerMs)));
         _events.AnswerDone(answer.TurnId, said, cancelled);
-        _events.Usage(new ProviderUsage(
-            _inputTokens, _outputTokens, _cachedTokens, Math.Round(_ears.SecondsHeard, 2), Math.Round(_bytesOut / (G711.BytesPerMs * 1000.0), 2)));
+        ReportUse();
     }
+
+    /// <summary>The three parts are billed apart: by what is heard, by tokens, by the letters that are spoken.</summary>
+    private void ReportUse() => _events.Used(
+    [
+        new("deepgram", _ears.Model) { AudioInSeconds = Math.Round(_ears.SecondsHeard, 2) },
+        _thought,
+        new("deepgram", _voice.Model) { Characters = _voice.Characters, AudioOutSeconds = Math.Round(_bytesOut / (G711.BytesPerMs * 1000.0), 2) },
+    ]);
 
     private void Next()
     {

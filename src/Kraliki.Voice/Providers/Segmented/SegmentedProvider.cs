@@ -62,12 +62,15 @@ public sealed class SegmentedProvider : IVoiceProvider
         var options = new OpenAIClientOptions { Endpoint = llm.BaseUrl, RetryPolicy = new ClientRetryPolicy(0), NetworkTimeout = ModelTimeout };
 
         // The client insists on a key, servers of one's own often want none.
-        _mind = new Mind(new ChatClient(llm.Model, new ApiKeyCredential(llm.ApiKey ?? "none"), options).AsIChatClient());
+        _mind = new Mind(new ChatClient(llm.Model, new ApiKeyCredential(llm.ApiKey ?? "none"), options).AsIChatClient(), llm.Model);
         Capabilities = new(
             [VoiceStrategy.Segmented], DetectsTurns: true, Truncates: true, SpeaksFirst: true, $"{deepgram.ListenModel}, {llm.Model}, {deepgram.Voice}")
         {
             // docs/protocols/deepgram.md: sockets of either kind end after 60 minutes.
             Lifetime = TimeSpan.FromMinutes(60),
+
+            // Some eight minutes of talk word for word; every answer is billed with all of it.
+            ContextTokens = 2_000,
         };
     }
 

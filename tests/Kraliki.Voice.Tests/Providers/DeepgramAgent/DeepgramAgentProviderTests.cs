@@ -42,6 +42,8 @@ public sealed class DeepgramAgentProviderTests : IAsyncLifetime
 
         connection.Close();
         await _events.Await("closed Requested");
+        var used = Assert.Single(_events.Usage);
+        Assert.True(used is { Provider: "deepgram_agent", Model: "gpt-4.1-mini", AudioInSeconds: > 1, AudioOutSeconds: > 1 }, used.ToString());
     }
 
     [Fact]

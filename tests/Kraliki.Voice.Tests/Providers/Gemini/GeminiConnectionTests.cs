@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
+using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
 using Kraliki.Voice.Audio;
 using Kraliki.Voice.Providers;
@@ -262,6 +263,17 @@ public sealed class GeminiConnectionTests
     }
 
     [Fact]
+    public void What_was_used_is_counted_by_kind_and_what_is_in_no_detail_as_audio()
+    {
+        // As a capture of the real service has it: 25 tokens are in no detail.
+        _transport.Receive("""{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":522,"responseTokenCount":42,"totalTokenCount":564,"promptTokensDetails":[{"modality":"TEXT","tokenCount":332},{"modality":"AUDIO","tokenCount":165}],"responseTokensDetails":[{"modality":"AUDIO","tokenCount":42}],"thoughtsTokenCount":136}}""");
+        _transport.Receive("""{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":100,"responseTokenCount":10}}""");
+        Assert.Equal(
+            new ModelUsage("gemini", "gemini-3.8-live") { TextInTokens = 332, AudioInTokens = 290, TextOutTokens = 136, AudioOutTokens = 52 },
+            Assert.Single(_events.Usage));
+    }
+
+    [Fact]
     public void Twenty_thousand_mutated_messages_crash_nothing()
     {
         var events = new QuietEvents();
@@ -275,7 +287,7 @@ public sealed class GeminiConnectionTests
             """{"serverContent":{"outputTranscription":{"text":"Hi"}}}""",
             """{"serverContent":{"generationComplete":true}}""",
             """{"serverContent":{"interrupted":true}}""",
-            """{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":3,"responseTokenCount":4,"totalTokenCount":7,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":3}]}}""",
+            """{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":3,"responseTokenCount":4,"totalTokenCount":7,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":3},null],"responseTokensDetails":[{"modality":"TEXT","tokenCount":9}]}}""",
             """{"toolCall":{"functionCalls":[{"id":"fc1","name":"lookup","args":{"q":1}},null]}}""",
             """{"toolCallCancellation":{"ids":["fc1",null]}}""",
             """{"goAway":{"timeLeft":"50s"}}""",

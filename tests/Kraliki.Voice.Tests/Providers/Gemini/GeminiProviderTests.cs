@@ -51,6 +51,10 @@ public sealed class GeminiProviderTests : IAsyncLifetime
 
         connection.Close();
         await _events.Await("closed Requested");
+
+        // Of the greeting at least: what a turn used comes with its end, which waits for the playback.
+        var used = Assert.Single(_events.Usage);
+        Assert.True(used is { Model: "gemini-3.8-live", TextInTokens: > 0, AudioOutTokens: > 50, AudioInSeconds: > 1, AudioOutSeconds: > 5 }, used.ToString());
     }
 
     [Fact]

@@ -31,6 +31,9 @@ public sealed class LocalProviderTests
 
         connection.Close();
         await _events.Await("closed Requested");
+        var used = Assert.Single(_events.Usage);
+        Assert.Equal(("local", null), (used.Provider, used.Model));
+        Assert.True(used is { AudioInSeconds: > 1, AudioOutSeconds: > 1 }, used.ToString());
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Kraliki.Contracts;
 using Kraliki.Voice.Net;
 using Kraliki.Voice.Providers;
 using Kraliki.Voice.Providers.OpenAI;
@@ -134,6 +135,62 @@ public sealed class OpenAiConnectionTests
     }
 
     [Fact]
+    public void What_was_used_is_counted_by_kind_and_each_token_once()
+    {
+        Done("""{"input_tokens":500,"output_tokens":60,"input_token_details":{"text_tokens":200,"audio_tokens":300,"cached_tokens":256,"cached_tokens_details":{"text_tokens":192,"audio_tokens":64}},"output_token_details":{"text_tokens":20,"audio_tokens":40}}""");
+        Done("""{"input_tokens":100,"output_tokens":10}""");
+        _transport.Receive("""{"type":"conversation.item.input_audio_transcription.completed","item_id":"item_c1","transcript":"hello","usage":{"type":"duration","seconds":2.5}}""");
+        _transport.Receive("""{"type":"conversation.item.input_audio_transcription.completed","item_id":"item_c2","transcript":"hello","usage":{"type":"tokens","input_tokens":30,"output_tokens":3,"input_token_details":{"text_tokens":5,"audio_tokens":25}}}""");
+
+        Assert.Equal(
+            [
+                new ModelUsage("openai", "gpt-realtime-2.1") { TextInTokens = 8, TextCachedTokens = 192, AudioInTokens = 336, AudioCachedTokens = 64, TextOutTokens = 20, AudioOutTokens = 50 },
+                new ModelUsage("openai", "gpt-transcribe") { TextInTokens = 5, AudioInTokens = 25, TextOutTokens = 3, AudioInSeconds = 2.5 },
+            ],
+            _events.Usage);
+    }
+
+    [Fact]
+    public void A_session_says_in_time_that_it_will_end()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(1_000_000));
+        var connection = New(_events, time: time);
+        connection.Attach(new SinkTransport(isServer: false, time).Socket);
+        connection.OnMessage("""{"type":"session.created","session":{"id":"sess_1","expires_at":1003600}}"""u8);
+        time.Advance(TimeSpan.FromMinutes(58));
+        Assert.DoesNotContain(Lines(), line => line.StartsWith("expiring", StringComparison.Ordinal));
+        time.Advance(TimeSpan.FromSeconds(31));
+        Assert.Equal("expiring 90", Lines()[^1]);
+    }
+
+    [Fact]
+    public void A_session_that_ends_at_once_by_its_own_clock_is_not_believed()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(1_000_000));
+        var connection = New(_events, time: time);
+        connection.Attach(new SinkTransport(isServer: false, time).Socket);
+        connection.OnMessage("""{"type":"session.created","session":{"id":"sess_1","expires_at":1000010}}"""u8);
+        time.Advance(TimeSpan.FromMinutes(5));
+        Assert.DoesNotContain(Lines(), line => line.StartsWith("expiring", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_turn_can_be_ended_by_its_words_and_is_still_answered_only_when_we_say_so()
+    {
+        var transport = new SinkTransport(isServer: false, new FakeTimeProvider()) { Sent = [] };
+        var connection = New(_events, new() { ApiKey = "k", TurnDetection = OpenAiTurnDetection.SemanticVad, Eagerness = OpenAiEagerness.High });
+        connection.Attach(transport.Socket);
+        transport.Receive("""{"type":"session.created","session":{"id":"sess_1"}}""");
+        connection.HoldAnswers();
+
+        var sent = transport.Sent.Where(sent => Type(sent) == "session.update").ToList();
+        Assert.Contains("\"turn_detection\":{\"type\":\"semantic_vad\",\"eagerness\":\"high\",\"create_response\":true,\"interrupt_response\":false}", sent[0], StringComparison.Ordinal);
+        Assert.Contains("\"turn_detection\":{\"type\":\"semantic_vad\",\"eagerness\":\"high\",\"create_response\":false,\"interrupt_response\":false}", sent[1], StringComparison.Ordinal);
+    }
+
+    private void Done(string usage) => _transport.Receive($$$"""{"type":"response.done","response":{"id":"r","status":"completed","output":[],"usage":{{{usage}}}}}""");
+
+    [Fact]
     public void Fifty_thousand_mutated_events_crash_nothing()
     {
         var events = new QuietEvents();
@@ -160,7 +217,7 @@ public sealed class OpenAiConnectionTests
 
     private static readonly string[] Seeds =
     [
-        """{"type":"session.created","event_id":"e","session":{"id":"sess_1","object":"realtime.session","model":"gpt-realtime-2.1","audio":{"input":{"turn_detection":{"type":"server_vad","create_response":true}}}}}""",
+        """{"type":"session.created","event_id":"e","session":{"id":"sess_1","object":"realtime.session","model":"gpt-realtime-2.1","expires_at":946688400,"audio":{"input":{"turn_detection":{"type":"server_vad","create_response":true}}}}}""",
         """{"type":"session.updated","event_id":"e","session":{"id":"sess_1","audio":{"input":{"turn_detection":null}}}}""",
         """{"type":"input_audio_buffer.speech_started","event_id":"e","audio_start_ms":100,"item_id":"item_c1"}""",
         """{"type":"input_audio_buffer.speech_stopped","event_id":"e","audio_end_ms":900,"item_id":"item_c1"}""",
@@ -171,7 +228,7 @@ public sealed class OpenAiConnectionTests
         """{"type":"response.created","event_id":"e","response":{"object":"realtime.response","id":"resp_1","status":"in_progress","output":[],"usage":null}}""",
         """{"type":"response.output_audio_transcript.delta","response_id":"resp_1","item_id":"item_a1","output_index":0,"content_index":0,"delta":"We are "}""",
         """{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_a1","output_index":0,"content_index":0,"delta":"//////////////////////////8="}""",
-        """{"type":"response.done","response":{"id":"resp_1","status":"completed","status_details":null,"output":[{"id":"item_a1","type":"message","role":"assistant","content":[{"type":"output_audio","transcript":"We are open."}]},{"id":"f","type":"function_call","call_id":"call_1","name":"end_call","arguments":"{}"}],"usage":{"total_tokens":3,"input_tokens":2,"output_tokens":1,"input_token_details":{"cached_tokens":1}}}}""",
+        """{"type":"response.done","response":{"id":"resp_1","status":"completed","status_details":null,"output":[{"id":"item_a1","type":"message","role":"assistant","content":[{"type":"output_audio","transcript":"We are open."}]},{"id":"f","type":"function_call","call_id":"call_1","name":"end_call","arguments":"{}"}],"usage":{"total_tokens":3,"input_tokens":2,"output_tokens":1,"input_token_details":{"text_tokens":1,"audio_tokens":1,"cached_tokens":1,"cached_tokens_details":{"text_tokens":1}},"output_token_details":{"text_tokens":0,"audio_tokens":1}}}}""",
         """{"type":"response.done","response":{"id":"resp_2","status":"failed","status_details":{"type":"failed","error":{"type":"t","code":"insufficient_quota","message":"m"}},"output":[]}}""",
         """{"type":"rate_limits.updated","rate_limits":[{"name":"tokens","limit":1,"remaining":1,"reset_seconds":0.1}]}""",
         """{"type":"error","event_id":"e","error":{"type":"invalid_request_error","code":"conversation_already_has_active_response","message":"m","param":null,"event_id":null}}""",
@@ -221,8 +278,8 @@ public sealed class OpenAiConnectionTests
 
     private static readonly string[] Values = ["null", "7", "-1e999", "true", "[]", "[null]", "{}", "\"\"", "\"\\ud800\"", "\"item_x\"", "99999999999999999999"];
 
-    private static OpenAiConnection New(IProviderEvents events)
-        => new(new OpenAiOptions { ApiKey = "k" }, new ProviderSetup(Guid.CreateVersion7(), "", ConversationContext.Empty, CallTool.All), events, new FakeTimeProvider());
+    private static OpenAiConnection New(IProviderEvents events, OpenAiOptions? options = null, FakeTimeProvider? time = null)
+        => new(options ?? new() { ApiKey = "k" }, new ProviderSetup(Guid.CreateVersion7(), "", ConversationContext.Empty, CallTool.All), events, time ?? new FakeTimeProvider());
 
     private static string Type(string message)
     {

@@ -39,6 +39,8 @@ public sealed class OpenAiProviderTests : IAsyncLifetime
 
         connection.Close();
         await _events.Await("closed Requested");
+        Assert.True(_events.Usage[0] is { Model: "gpt-realtime-2.1", TextInTokens: > 0, AudioInTokens: > 10, AudioOutTokens: > 100, AudioInSeconds: > 2 }, _events.Usage[0].ToString());
+        Assert.True(_events.Usage[1] is { Model: "gpt-transcribe", AudioInSeconds: > 1, AudioInTokens: 0 }, _events.Usage[1].ToString());
     }
 
     [Fact]

@@ -54,6 +54,10 @@ public sealed class SegmentedProviderTests : IAsyncLifetime
 
         connection.Close();
         await _events.Await("closed Requested");
+        Assert.Equal([("deepgram", "nova-3"), ("llm", "gpt-4.1-mini"), ("deepgram", "aura-2-thalia-en")], _events.Usage.Select(use => (use.Provider, use.Model!)));
+        Assert.True(_events.Usage[0] is { AudioInSeconds: > 2, Characters: 0 }, _events.Usage[0].ToString());
+        Assert.True(_events.Usage[1] is { TextInTokens: > 50, TextOutTokens: > 10 }, _events.Usage[1].ToString());
+        Assert.InRange(_events.Usage[2].Characters, SmallTalk.Greeting.Length + answer.Text.Length, SmallTalk.Greeting.Length + answer.Text.Length + 20);
     }
 
     [Fact]
