@@ -27,7 +27,7 @@ public sealed class PlacesTests
     }
 
     [Theory]
-    [InlineData(UserRole.Admin, "Live desk, Settings, Users, Features, Audit log")]
+    [InlineData(UserRole.Admin, "Live desk, Settings, Users, Features, AI providers, Audit log")]
     [InlineData(UserRole.Supervisor, "Live desk, Settings, Users, Features")]
     [InlineData(UserRole.Agent, "Live desk")]
     [InlineData(UserRole.Viewer, "Live desk")]
