@@ -56,7 +56,7 @@ public sealed partial record Words
     public string MoveDown { get; init; } = "Move {0} down";
     public string StallSeconds { get; init; } = "Seconds of silence";
     public string StallHint { get; init; } = "A provider whose turn it is and who says nothing for so long counts as failed: {0} to {1}.";
-    public string InEffect { get; init; } = "What then holds";
+    public string InEffect { get; init; } = "In effect then";
     public string InEffectNobody { get; init; } = "Only {0}. When it fails, the call ends.";
     public string AtPresentSkipped { get; init; } = "skipped at present";
     public string FailoverNow { get; init; } = "Somebody has set: {0}.";
@@ -68,7 +68,7 @@ public sealed partial record Words
     public string NoModel { get; init; } = "none of its own";
     public string Strategies { get; init; } = "Ways of working";
     public string StrategyRealtime { get; init; } = "speech to speech";
-    public string StrategySegmented { get; init; } = "speech, text, speech";
+    public string StrategySegmented { get; init; } = "by way of text";
     public string Health { get; init; } = "State";
     public string Since { get; init; } = "since";
     public string Connections { get; init; } = "Connections";
