@@ -18,37 +18,54 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_practice_call_is_switched_by_the_menu_heard_from_the_new_provider_and_switched_back()
+    public async Task A_practice_call_goes_through_every_provider_and_is_heard_from_each()
     {
         var page = await console.OpenAsync("/");
         await PlaceAsync(page, "Moves a booking to another day", "OpenAI");
         var provider = Menu(page);
-        await Expect(provider.Chip).ToContainTextAsync("OpenAI", new() { Timeout = 60_000 });
+        var answers = page.GetByRole(AriaRole.Log).Locator("[data-speaker=ai][data-final=true]");
+        await Expect(provider.Chip).ToContainTextAsync("OpenAI");
         await Expect(provider.Chip).ToContainTextAsync("Simulated");
         await page.GetByRole(AriaRole.Button, new() { Name = "Listen", Exact = true }).ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Log).Locator("[data-speaker=caller][data-final=true]").First).ToBeVisibleAsync();
+        await Expect(answers.First).ToBeVisibleAsync();
 
-        // By keyboard: the shortcut opens the menu, Tab goes into it.
+        // By keyboard, at the next pause: the shortcut opens the menu.
         await page.Keyboard.PressAsync("Control+Shift+F");
-        await Expect(provider.Panel).ToBeVisibleAsync();
-        await provider.Choice("Local").FocusAsync();
+        await provider.Choice("Gemini Live").FocusAsync();
         await page.Keyboard.PressAsync("Enter");
         await Expect(provider.Panel).ToBeHiddenAsync();
-        await Expect(provider.Notice).ToContainTextAsync(new Regex("Switched from OpenAI to Local assistant by operator@demo\\.example .+ carried over"));
-        await Expect(provider.Chip).ToContainTextAsync("Local assistant");
-        await Expect(page.GetByRole(AriaRole.Log)).ToContainTextAsync("Switched from OpenAI to Local assistant");
+        await Expect(provider.Notice).ToContainTextAsync("Switched from OpenAI to Gemini by operator@demo.example after");
+        await HeardAsync("Gemini");
 
-        // Heard: the levels are measured on the audio that is played here.
-        await page.WaitForFunctionAsync("() => Number(document.querySelector('[role=meter][aria-label=\"Assistant\"]')?.getAttribute('aria-valuenow')) > 20");
-        await provider.Notice.GetByRole(AriaRole.Button, new() { Name = "Switch back to OpenAI" }).ClickAsync();
-        await Expect(provider.Chip).ToContainTextAsync("OpenAI");
-        await Expect(page.GetByRole(AriaRole.Log)).ToContainTextAsync("Switched from Local assistant to OpenAI");
+        // The others at once, each in the middle of whatever is going on.
+        foreach (var (title, name) in new[] { ("Deepgram Voice Agent", "Deepgram Voice Agent"), ("Local (embedded)", "Local assistant"), ("Deepgram", "Deepgram") })
+        {
+            await provider.OpenAsync();
+            await provider.Panel.GetByText("At once").ClickAsync();
+            await provider.Choice(title).ClickAsync();
+            await Expect(provider.Notice).ToContainTextAsync($"to {name} by operator@demo.example after");
+            await HeardAsync(name);
+        }
 
+        await Expect(page.Locator(".verdict")).ToContainTextAsync("All expectations met");
+        await Expect(page.GetByRole(AriaRole.Log).GetByText("Switched from")).ToHaveCountAsync(4);
         var session = Guid.Parse(CallUrl().Match(page.Url).Groups[1].Value);
         var api = await console.ApiAsync(Cancelled);
-        Assert.Equal(2, (await api.GetSessionProviderAsync(session, Cancelled)).Switches);
-        await api.EndSessionAsync(session, cancellationToken: Cancelled);
+        var history = await api.GetSwitchHistoryAsync(session, Cancelled);
+        Assert.Equal(
+            ["openai → gemini", "gemini → deepgram_agent", "deepgram_agent → local", "local → deepgram"],
+            history.Items.Select(change => change.Data).OfType<ProviderSwitched>().Where(change => change.Cause == SwitchCause.Requested).Select(change => $"{change.From} → {change.To}"));
+        Assert.DoesNotContain(history.Items, change => change.Data is ProviderFailed or ProviderSwitchFailed);
         await page.CloseAsync();
+
+        // One more answer, and the level of it, which is measured on the audio that is played here.
+        async Task HeardAsync(string name)
+        {
+            var before = await answers.CountAsync();
+            await Expect(provider.Chip).ToContainTextAsync(name);
+            await page.WaitForFunctionAsync("() => Number(document.querySelector('[role=meter][aria-label=\"Assistant\"]')?.getAttribute('aria-valuenow')) > 20");
+            await Expect(answers).Not.ToHaveCountAsync(before);
+        }
     }
 
     [Fact]
@@ -63,7 +80,7 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
         await Expect(provider.Chip).ToContainTextAsync("Local assistant · 640 ms");
 
         await provider.OpenAsync();
-        await Expect(provider.Panel).ToContainTextAsync("answers after 640 ms");
+        await Expect(provider.Panel).ToContainTextAsync("answers 640 ms after the caller's turn");
         await Expect(provider.Choice("Local")).ToContainTextAsync("Has the call");
         await Expect(provider.Choice("Local")).ToHaveAttributeAsync("aria-disabled", "true");
         await Expect(provider.Choice("OpenAI")).ToContainTextAsync("Well");
@@ -86,8 +103,11 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
         await Expect(provider.Panel.Locator(".history li")).ToHaveCountAsync(3);
         await page.Keyboard.PressAsync("Escape");
         await Expect(provider.Chip).ToBeFocusedAsync();
+        await provider.Notice.GetByRole(AriaRole.Button, new() { Name = "Switch back to Local assistant" }).ClickAsync();
+        Assert.Equal(("local", false), await line.AskedAsync() is var regretted ? (regretted.Target.Name, regretted.AtOnce) : default);
+        line.Fact(new ProviderSwitchFailed("openai", "local", "Another switch was asked for meanwhile."));
 
-        // Back again, at once this time, by the menu.
+        // At once this time, by the menu.
         await provider.OpenAsync();
         await provider.Panel.GetByText("At once").ClickAsync();
         await provider.Choice("Local").ClickAsync();
@@ -258,7 +278,9 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
 
         public ILocator Notice => page.GetByRole(AriaRole.Group, new() { Name = "Change of AI provider" });
 
-        public ILocator Choice(string title) => Panel.GetByRole(AriaRole.Listitem).GetByRole(AriaRole.Button).Filter(new() { HasText = title });
+        /// <param name="title">As on the button, or what comes before its last word.</param>
+        public ILocator Choice(string title) =>
+            Panel.GetByRole(AriaRole.Listitem).GetByRole(AriaRole.Button).Filter(new() { Has = page.GetByText(new Regex($"^{Regex.Escape(title)}( \\(embedded\\)| Realtime)?$")) });
 
         public async Task OpenAsync()
         {

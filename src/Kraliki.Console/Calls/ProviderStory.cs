@@ -42,7 +42,7 @@ public sealed class ProviderStory
     /// <summary>As the provider names it; null before it is connected, and for providers without models.</summary>
     public string? Model => Current is not null ? _connections.GetValueOrDefault(Current)?.Model : null;
 
-    /// <summary>The last time the caller waited for this provider's answer: from his last word to the first sound of it, milliseconds. Null until it has answered him.</summary>
+    /// <summary>The last time the caller waited for this provider: from the end of his turn, as it was noticed, to the first sound of the answer, milliseconds. Null until it has answered him.</summary>
     public int? LastAnswerMs => _answers is [.., var last] ? last : null;
 
     /// <summary>The median of those times.</summary>

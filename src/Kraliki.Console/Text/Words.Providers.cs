@@ -11,8 +11,8 @@ public sealed partial record Words
     public string ProviderFailing { get; init; } = "{0} failed…";
     public string ProviderStandsIn { get; init; } = "{0} stands in";
     public string SwitchingTo { get; init; } = "{0} → {1}…";
-    public string AnswersAfter { get; init; } = "answers after {0}";
-    public string AnswersTypically { get; init; } = "answers after {0}, typically {1}";
+    public string AnswersAfter { get; init; } = "answers {0} after the caller's turn";
+    public string AnswersTypically { get; init; } = "answers {0} after the caller's turn, typically {1}";
     public string NoAnswerYet { get; init; } = "has not answered the caller yet";
     public string SwitchProvider { get; init; } = "Switch to";
     public string SwitchWhen { get; init; } = "When";
