@@ -28,6 +28,8 @@ public sealed class CallStory
 
     public SessionView? Session { get; private set; }
 
+    public ProviderStory Provider { get; } = new();
+
     public CallMeters? Meters { get; private set; }
 
     /// <summary>What has happened and is not in the database; null when all is.</summary>
@@ -87,6 +89,8 @@ public sealed class CallStory
 
         LastSeq = entry.Seq;
         _events.Add(entry);
+        var awaited = Provider.Phase == ProviderPhase.Connecting;
+        Provider.Apply(entry, isNews: Session is not null && entry.Seq > Session.LastSeq);
         InterruptedSince = entry.Data switch
         {
             CallInterrupted => entry.At,
@@ -132,6 +136,9 @@ public sealed class CallStory
                 break;
             case SuggestionDecided decided:
                 _suggestions.RemoveAll(made => made.SuggestionId == decided.SuggestionId);
+                break;
+            case ProviderConnected when !awaited:
+                // Made ready beside the one that has the call: what comes of it follows.
                 break;
             default:
                 if (Moments.Of(entry, SinceStart(entry.At)) is { } moment)
@@ -219,7 +226,8 @@ public sealed class CallStory
             },
             MicrophoneTaken taken => session with { Version = session.Version + 1, Microphone = new(taken.User, taken.ClientId, entry.At) },
             MicrophoneReleased => session with { Version = session.Version + 1, Microphone = null },
-            ProviderConnected connected => session with { Provider = connected.Provider },
+            FailoverPolicyChanged => session with { Version = session.Version + 1 },
+            ProviderConnected or ProviderSwitched => session with { Provider = Provider.Current ?? session.Provider },
             _ => session,
         };
         if (SessionStates.IsTerminal(Session.State))

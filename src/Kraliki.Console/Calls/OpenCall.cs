@@ -6,7 +6,7 @@ using Kraliki.OperatorConsole.Frame;
 namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>One call on the screen: its story, and while it lives the socket that continues it. One thread.</summary>
-public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachability) : IAsyncDisposable
+public sealed partial class OpenCall(Guid id, KralikiClient client, Reachability reachability) : IAsyncDisposable
 {
     // A call has some hundred events at most; the server's largest page saves round trips.
     private const int EventPage = 500;
@@ -190,6 +190,7 @@ public sealed class OpenCall(Guid id, KralikiClient client, Reachability reachab
                 break;
             case EventMessage entry:
                 Story.Apply(new SessionEvent(entry.Seq, entry.At, entry.Data));
+                Settle(entry.Data);
                 break;
             case FeaturesChanged changed:
                 _features = changed.Features;

@@ -17,6 +17,7 @@ public static class Glyphs
     public const string Headset = "M4 12v-2a6 6 0 0 1 12 0v2M4 11.5h2v4H5a1 1 0 0 1-1-1ZM16 11.5h-2v4h1a1 1 0 0 0 1-1Z";
     public const string Help = "M10 3.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM8 8a2 2 0 1 1 2.8 1.9c-.5.2-.8.6-.8 1.1v.3M10 13.4v.1";
     public const string Info = "M10 3.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM10 9.5v3.5M10 6.8v.1";
+    public const string Key = "M13 3.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7ZM10.4 9.6 4 16M6 14l2 2";
     public const string Keypad = "M5.5 5.5h.01M10 5.5h.01M14.5 5.5h.01M5.5 10h.01M10 10h.01M14.5 10h.01M5.5 14.5h.01M10 14.5h.01M14.5 14.5h.01";
     public const string List = "M4 6h12M4 10h12M4 14h8";
     public const string Lock = "M5 9.5h10v7H5ZM7 9.5V7a3 3 0 0 1 6 0v2.5";
@@ -31,6 +32,7 @@ public static class Glyphs
     public const string Person = "M10 10a2.8 2.8 0 1 0 0-5.6A2.8 2.8 0 0 0 10 10ZM4.5 16.2c.5-2.6 2.7-4 5.5-4s5 1.4 5.5 4";
     public const string Phone = "M6.2 3.5 8 7.2 6.5 8.7c.7 2 2.3 3.7 4.5 4.8l1.6-1.6 3.9 1.7v2.2c0 .5-.4.9-.9.9C9 16.5 3.5 10.8 3.5 4.4c0-.5.4-.9.9-.9Z";
     public const string Plug = "M7.5 3.5v3.5M12.5 3.5v3.5M5.5 7h9v2.5a4.5 4.5 0 0 1-9 0ZM10 14v2.5";
+    public const string Pulse = "M3 10.5h3l2-5.5 4 10 2-4.5h3";
     public const string Restart = "M15.5 6.5v-3M15.5 6.5h-3M15.3 6.3a6.5 6.5 0 1 0 1.2 4.2";
     public const string Seal = "M10 2.8 15.8 5v4.6c0 3.6-2.3 6.2-5.8 7.6-3.5-1.4-5.8-4-5.8-7.6V5ZM7.4 9.8l2 2 3.4-3.6";
     public const string Search = "M8.8 14.1a5.3 5.3 0 1 0 0-10.6 5.3 5.3 0 0 0 0 10.6ZM12.7 12.7l3.8 3.8";
@@ -39,6 +41,7 @@ public static class Glyphs
     public const string SignOut = "M12 4H5.5A1.5 1.5 0 0 0 4 5.5v9A1.5 1.5 0 0 0 5.5 16H12M9 10h7.5M14 7.5l2.5 2.5-2.5 2.5";
     public const string Sliders = "M3.5 6h6M13.5 6h3M3.5 14h3M10.5 14h6M11.5 8a2 2 0 1 0 0-4 2 2 0 0 0 0 4ZM8.5 16a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z";
     public const string Sun = "M10 13.2a3.2 3.2 0 1 0 0-6.4 3.2 3.2 0 0 0 0 6.4ZM10 2.5v1.5M10 16v1.5M2.5 10H4M16 10h1.5M4.7 4.7l1 1M14.3 14.3l1 1M15.3 4.7l-1 1M5.7 14.3l-1 1";
+    public const string Swap = "M4 7h11M12.2 4.2 15 7l-2.8 2.8M16 13H5M7.8 10.2 5 13l2.8 2.8";
     public const string Tool = "M12.5 4a3.8 3.8 0 0 0-4.3 5L3.8 13.4a1.6 1.6 0 0 0 2.3 2.3L10.5 11.3a3.8 3.8 0 0 0 5-4.3L13.3 9 11 8.5 10.5 6.2Z";
     public const string User = "M10 3.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM10 10.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4ZM6 15c.6-1.8 2.1-2.7 4-2.7s3.4.9 4 2.7";
     public const string Unsaved = "M4.5 6c0-1.4 2.5-2.5 5.5-2.5s5.5 1.1 5.5 2.5-2.5 2.5-5.5 2.5S4.5 7.4 4.5 6ZM4.5 6v4c0 1.4 2.5 2.5 5.5 2.5M4.5 10v4c0 1.4 2.5 2.5 5.5 2.5M15.5 6v4M15.5 13v2.5M15.5 17.5v.1";

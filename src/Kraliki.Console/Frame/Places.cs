@@ -33,6 +33,7 @@ public static class Places
     [
         new("/settings/users", words => words.Users, Glyphs.People, Permissions.UsersRead),
         new("/settings/features", words => words.Features, Glyphs.Sliders, Permissions.FlagsRead),
+        new("/settings/providers", words => words.Providers, Glyphs.Plug, Permissions.ProvidersManage),
         new("/settings/audit", words => words.AuditLog, Glyphs.Seal, Permissions.AuditRead),
     ];
 

@@ -8,6 +8,7 @@ public enum ShortcutAction
     Listen,
     End,
     Tell,
+    Provider,
     Practice,
     Next,
     Previous,
@@ -31,6 +32,7 @@ public sealed class Shortcuts(IJSRuntime js) : IAsyncDisposable
     [
         new(ShortcutAction.Listen, "KeyL", "Ctrl Shift L", words => words.ShortcutListen),
         new(ShortcutAction.Tell, "KeyS", "Ctrl Shift S", words => words.ShortcutTell),
+        new(ShortcutAction.Provider, "KeyF", "Ctrl Shift F", words => words.ShortcutProvider),
         new(ShortcutAction.End, "KeyE", "Ctrl Shift E", words => words.ShortcutEnd),
         new(ShortcutAction.Practice, "KeyD", "Ctrl Shift D", words => words.ShortcutPractice),
         new(ShortcutAction.Next, "ArrowDown", "Ctrl Shift ↓", words => words.ShortcutNext),

@@ -85,6 +85,7 @@ public static class CallWords
         "openai" => "OpenAI",
         "gemini" => "Gemini",
         "deepgram" => "Deepgram",
+        "deepgram_agent" => "Deepgram Voice Agent",
         "local" => "Local assistant",
         _ => name,
     };

@@ -42,7 +42,7 @@ public sealed partial record Words
     public string StatusActive { get; init; } = "Active";
     public string StatusUnverified { get; init; } = "E-mail not confirmed";
     public string StatusDeactivated { get; init; } = "Deactivated";
-    public string ExplainAdmin { get; init; } = "Everything a supervisor may, and: users, features, the audit log.";
+    public string ExplainAdmin { get; init; } = "Everything a supervisor may, and: users, features, AI providers, the audit log.";
     public string ExplainSupervisor { get; init; } = "Everything an operator may, writes assistants, and sees who works here and which features are on.";
     public string ExplainAgent { get; init; } = "Works on the live desk: follows calls, steers the assistant, places practice calls.";
     public string ExplainViewer { get; init; } = "Follows calls and reads transcripts, changes nothing.";

@@ -35,8 +35,8 @@ public sealed class NavigationTests(ConsoleFixture console)
         await Expect(nav.GetByRole(AriaRole.Link, new() { Name = "Live desk" })).Not.ToHaveAttributeAsync("aria-current", "page");
 
         var parts = page.GetByRole(AriaRole.Navigation, new() { Name = "Settings" });
-        await Expect(parts.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Users", "Features", "Audit log", "API reference"]);
-        foreach (var title in new[] { "Features", "Audit log", "Users" })
+        await Expect(parts.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Users", "Features", "AI providers", "Audit log", "API reference"]);
+        foreach (var title in new[] { "Features", "AI providers", "Audit log", "Users" })
         {
             await parts.GetByRole(AriaRole.Link, new() { Name = title }).ClickAsync();
             await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1, Name = title })).ToBeFocusedAsync();

@@ -27,7 +27,7 @@ public sealed class PlacesTests
     }
 
     [Theory]
-    [InlineData(UserRole.Admin, "Live desk, Assistants, Settings, Users, Features, Audit log")]
+    [InlineData(UserRole.Admin, "Live desk, Assistants, Settings, Users, Features, AI providers, Audit log")]
     [InlineData(UserRole.Supervisor, "Live desk, Assistants, Settings, Users, Features")]
     [InlineData(UserRole.Agent, "Live desk, Assistants")]
     [InlineData(UserRole.Viewer, "Live desk, Assistants")]

@@ -24,3 +24,8 @@ export function closeMenus() {
 export function focus(id) {
   document.getElementById(id)?.focus();
 }
+
+// As if it had been clicked: a button that opens a popover does so by itself.
+export function press(id) {
+  document.getElementById(id)?.click();
+}
