@@ -266,7 +266,7 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
                 {
                     if (generation != _generation)
                         return false;
-                    socket.SendAudio(_out!.Encode(pcm.AsSpan(start, Math.Min(PieceMs * 8, pcm.Length - start))));
+                    socket.SendAudio(socket.Degraded.Apply(_out!.Encode(pcm.AsSpan(start, Math.Min(PieceMs * 8, pcm.Length - start))), _out.Silence));
                 }
 
                 await Task.Delay(TimeSpan.FromMilliseconds(PieceMs / options.OutputSpeed), options.TimeProvider, socket.Over).ConfigureAwait(false);

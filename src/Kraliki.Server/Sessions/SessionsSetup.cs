@@ -30,7 +30,7 @@ public static class SessionsSetup
         services.AddSingleton(provider =>
         {
             var voices = provider.GetRequiredService<VoiceProviders>();
-            return new SessionChoices(voices.Names, () => voices.Default, ["twilio"]);
+            return new SessionChoices(VoiceProviders.Names, () => voices.Default, ["twilio"]);
         });
         services.AddSingleton<OfferedFeatures>();
         services.AddSingleton<SessionMetrics>();

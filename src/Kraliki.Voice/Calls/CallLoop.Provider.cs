@@ -245,7 +245,14 @@ public sealed partial class CallLoop
         }
 
         _refusals = 0;
-        _player.Enqueue(AnswerOf(turnId), base64Mulaw);
+        var utterance = AnswerOf(turnId);
+        if (AnswerSound.Fault(utterance, base64Mulaw, again: _player.Repeats(base64Mulaw)) is { } fault)
+        {
+            Unsay(utterance, fault);
+            return;
+        }
+
+        _player.Enqueue(utterance, base64Mulaw);
         PumpAnswers();
     }
 
@@ -277,9 +284,34 @@ public sealed partial class CallLoop
         if (!cancelled)
         {
             utterance.Text.Clear().Append(text);
+            if (AnswerSound.FaultOf(utterance) is { } fault)
+            {
+                Unsay(utterance, fault);
+                return;
+            }
         }
 
         PumpAnswers();
+    }
+
+    /// <summary>The caller cannot have understood it: it is not in the record, and another provider gives the answer.</summary>
+    private void Unsay(Utterance utterance, string fault)
+    {
+        double now = Now();
+        bool paused = _player.Paused;
+        if (!paused)
+        {
+            _player.Pause(now, _link, _carrier);
+        }
+
+        _player.Retract(utterance);
+        if (!paused)
+        {
+            _player.Resume(now);
+        }
+
+        _chain!.Owes();
+        _chain.Active!.GaveUp(fault);
     }
 
     internal void OnToolCall(string callId, string name, string argumentsJson)

@@ -417,6 +417,8 @@ internal sealed class ProviderChain
             from.Connection.CancelAnswer();
         }
 
+        // Two switches within its probation: whoever it was to stand in for is gone himself.
+        _former?.Abandon();
         from.Told = _conversation.Count;
         (_former, _standby, _switch, _recycleBy) = (from, null, null, null);
         _probationEndsAt = now + Probation.TotalMilliseconds;

@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Kraliki.LocalSpeech;
+using Kraliki.Simulators.Callers;
+
+namespace Kraliki.Server.Rehearsals.Matrix;
+
+/// <summary><c>rehearse --all</c>: every script with every provider, in peace and with each fault, several calls at a time.</summary>
+/// <remarks>
+/// Calls in peace come first: how well the caller was heard in them is what the others are compared with. Memory is bounded
+/// by the number of stages; of a call that is over only its result is kept.
+/// </remarks>
+internal static class MatrixCommand
+{
+    private const int Passed = 0;
+    private const int Failed = 1;
+    private const int WrongArgument = 2;
+
+    // 128 + SIGINT, as shells say it.
+    private const int Interrupted = 130;
+
+    // Callers speak for a quarter of their calls: more decoders would be idle, and each takes 158 MB.
+    private const int CallsPerDecoder = 2;
+
+    private static readonly string[] Providers = ["openai", "gemini", "deepgram", "deepgram_agent", "local"];
+
+    /// <inheritdoc cref="RehearseCommand.RunAsync"/>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, TextWriter output, TextWriter errors, CancellationToken cancellationToken)
+    {
+        if (!MatrixArguments.TryRead(args, out var arguments, out string? problem))
+        {
+            await errors.WriteLineAsync(problem);
+            return WrongArgument;
+        }
+
+        var cells = MatrixCell.All(CallerScripts.All, Providers).Where(cell => arguments.Takes(cell.Name)).ToList();
+        if (cells.Count == 0)
+        {
+            await errors.WriteLineAsync("No call has such a name; --list prints them.");
+            return WrongArgument;
+        }
+
+        if (arguments.List)
+        {
+            cells.ForEach(cell => output.WriteLine(cell.Name));
+            await output.WriteLineAsync($"{cells.Count} calls");
+            return Passed;
+        }
+
+        if (SpeechParts.Check() is { Count: > 0 } missing)
+        {
+            await errors.WriteLineAsync(string.Join(' ', missing.Select(part => part.Remedy)));
+            return Failed;
+        }
+
+        try
+        {
+            var results = await RunAsync(cells, arguments, output, cancellationToken);
+            if (arguments.Out is { } directory)
+            {
+                Directory.CreateDirectory(directory);
+                await File.WriteAllTextAsync(Path.Combine(directory, "rehearsals.xml"), MatrixReport.JUnit(results), CancellationToken.None);
+                await File.WriteAllTextAsync(Path.Combine(directory, "rehearsals.html"), MatrixReport.Page(results), CancellationToken.None);
+            }
+
+            int failed = results.Count(result => !result.Passed);
+            await output.WriteLineAsync(failed == 0 ? $"PASSED: {results.Count} calls" : $"FAILED: {failed} of {results.Count} calls");
+            return failed == 0 ? Passed : Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            // By the caller, or by the person at the terminal, whose signal the servers take.
+            await errors.WriteLineAsync("Interrupted.");
+            return Interrupted;
+        }
+    }
+
+    private static async Task<IReadOnlyList<CellResult>> RunAsync(List<MatrixCell> cells, MatrixArguments arguments, TextWriter output, CancellationToken cancellationToken)
+    {
+        int parallel = Math.Min(arguments.Parallel, cells.Count);
+        using var recognizers = new RecognizerPool(Math.Max(RecognizerPool.DefaultCapacity, parallel / CallsPerDecoder));
+        List<MatrixStage> stages = [];
+        try
+        {
+            // One after the other: each makes a database.
+            while (stages.Count < parallel)
+            {
+                stages.Add(await MatrixStage.StartAsync(recognizers, arguments.Server, cancellationToken));
+            }
+
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource([cancellationToken, .. stages.Select(stage => stage.Stopping)]);
+            var free = new ConcurrentBag<MatrixStage>(stages);
+            var results = new ConcurrentDictionary<string, CellResult>();
+            foreach (var part in cells.GroupBy(cell => cell is { Fault: null, Switch: null }).OrderByDescending(group => group.Key))
+            {
+                await Parallel.ForEachAsync(part, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = stop.Token }, async (cell, stopped) =>
+                {
+                    var stage = free.TryTake(out var taken) ? taken : throw new InvalidOperationException("There are as many stages as calls at a time.");
+                    var peace = results.GetValueOrDefault(new MatrixCell(cell.Script, cell.Provider).Name);
+                    var result = results[cell.Name] = await stage.RunAsync(cell, peace?.ErrorRate, stopped);
+                    free.Add(stage);
+                    Tell(output, result, results.Count, cells.Count);
+                });
+            }
+
+            return [.. cells.Select(cell => results[cell.Name])];
+        }
+        finally
+        {
+            foreach (var stage in stages)
+            {
+                await stage.DisposeAsync();
+            }
+        }
+    }
+
+    private static void Tell(TextWriter output, CellResult result, int done, int all)
+    {
+        string line = string.Create(
+            CultureInfo.InvariantCulture,
+            $"[{done,4}/{all}] {(result.Passed ? "ok    " : "FAILED")} {result.Cell.Name,-50} {result.Seconds,5:0} s  misheard {result.ErrorRate ?? 0,4:P0}  answer {result.AnswerMs ?? 0,5} ms  gap {(result.GapMs is { } gap ? $"{gap} ms" : "none")}");
+
+        // Several calls end at a time: a line stays a line.
+        lock (output)
+        {
+            output.WriteLine(line);
+            foreach (string finding in result.Findings)
+            {
+                output.WriteLine($"             {finding}");
+            }
+        }
+    }
+}
