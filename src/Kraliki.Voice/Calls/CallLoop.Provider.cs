@@ -133,7 +133,7 @@ public sealed partial class CallLoop
             _turns.RemoveAt(0);
         }
 
-        _turns.Add(new CallerTurn(turnId, _mediaMs, _chain!.TurnStart()));
+        _turns.Add(new CallerTurn(turnId, Math.Max(0, _mediaMs - _chain!.BeganAgoMs()), _chain.TurnStart()));
         _bridgeDueAt = null;
         if (_player.Paused)
         {
@@ -175,8 +175,8 @@ public sealed partial class CallLoop
         double now = Now();
         if (_turns.Find(turn => turn.Id == turnId) is { } turn)
         {
-            turn.StoppedMs = _mediaMs;
-            turn.TapeEnd = _chain!.TurnEnd();
+            turn.StoppedMs = Math.Max(turn.StartMs, _mediaMs - _chain!.EndedAgoMs());
+            turn.TapeEnd = _chain.TurnEnd();
         }
 
         _callerStoppedAt = now;

@@ -165,6 +165,15 @@ internal sealed class ProviderChain
 
     public long TurnEnd() => _tape.End;
 
+    /// <summary>How long ago the caller began the turn that the provider has just noticed, milliseconds: 0 but for what it was told again.</summary>
+    public long BeganAgoMs() =>
+        Active is { ReplayedFrom: { } from } ? Math.Max(0, _tape.End - from - OnsetFrames) * CallerTape.FrameMs : 0;
+
+    /// <summary>How long ago he ended it.</summary>
+    public long EndedAgoMs() =>
+        Active is { ReplayedFrom: not null } && _voice is { Speaking: false, StartedAt: >= 0 }
+            ? Math.Max(0, ((_tape.End - _voice.StartedAt) * CallerTape.FrameMs) - _voice.SpokeMs) : 0;
+
     /// <summary>Everything the caller said up to here is in the journal.</summary>
     public void Written(long position)
     {

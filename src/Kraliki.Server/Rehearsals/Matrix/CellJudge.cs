@@ -90,7 +90,7 @@ internal static class CellJudge
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"Of the caller's words {report.WordErrorRate:P0} were misheard; {(evidence.PeaceErrorRate is { } before ? $"with nothing happening {before:P0} are" : "more than half is too many")}.");
+                $"Of the caller's words {report.WordErrorRate:P0} were misheard; {(evidence.PeaceErrorRate is { } before ? $"with nothing happening up to {before:P0} are" : "more than half is too many")}.");
         }
     }
 

@@ -4,7 +4,7 @@ namespace Kraliki.Server.Rehearsals.Matrix;
 /// <param name="Findings">What must not be, one sentence each; empty is a pass.</param>
 /// <param name="Path">The providers that had the call, in order.</param>
 /// <param name="ErrorRate">Of the caller's words; null when nothing was said.</param>
-/// <param name="PeaceErrorRate">The same, of the same script and provider with nothing happening; null when that was not run.</param>
+/// <param name="PeaceErrorRate">The same, of the same script with nothing happening, the worst of all providers; null when that was not run.</param>
 /// <param name="AnswerMs">From the caller's last sound to the first sound of the answer, the median of the call.</param>
 /// <param name="GapMs">Longest time in which nobody had the call, from the moment when a failure was noticed; null without one.</param>
 /// <param name="ReplayedMs">How much was heard again by those who took over.</param>

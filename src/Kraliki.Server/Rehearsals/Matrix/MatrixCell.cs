@@ -5,6 +5,9 @@ namespace Kraliki.Server.Rehearsals.Matrix;
 /// <param name="AtOnce">In the middle of an answer; otherwise asked for while the caller speaks, and done when nobody does.</param>
 internal sealed record CellSwitch(string Target, bool AtOnce)
 {
+    /// <summary>Nothing happens to it.</summary>
+    public bool Peaceful => Fault is null && Switch is null;
+
     public CellMoment Moment => AtOnce ? CellMoment.InAnswer : CellMoment.InFirstLine;
 
     public string Name => $"switch_to_{Target}{(AtOnce ? "_at_once" : "")}";

@@ -91,13 +91,15 @@ internal static class MatrixCommand
             using var stop = CancellationTokenSource.CreateLinkedTokenSource([cancellationToken, .. stages.Select(stage => stage.Stopping)]);
             var free = new ConcurrentBag<MatrixStage>(stages);
             var results = new ConcurrentDictionary<string, CellResult>();
-            foreach (var part in cells.GroupBy(cell => cell is { Fault: null, Switch: null }).OrderByDescending(group => group.Key))
+            foreach (var part in cells.GroupBy(cell => cell.Peaceful).OrderByDescending(group => group.Key))
             {
                 await Parallel.ForEachAsync(part, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = stop.Token }, async (cell, stopped) =>
                 {
                     var stage = free.TryTake(out var taken) ? taken : throw new InvalidOperationException("There are as many stages as calls at a time.");
-                    var peace = results.GetValueOrDefault(new MatrixCell(cell.Script, cell.Provider).Name);
-                    var result = results[cell.Name] = await stage.RunAsync(cell, peace?.ErrorRate, stopped);
+
+                    // Whoever has the call first, another one may have it next: the worst of all providers counts.
+                    var peace = cell.Peaceful ? null : results.Values.Where(one => one.Cell.Peaceful && one.Cell.Script == cell.Script).Max(one => one.ErrorRate);
+                    var result = results[cell.Name] = await stage.RunAsync(cell, peace, stopped);
                     free.Add(stage);
                     Tell(output, result, results.Count, cells.Count);
                 });
