@@ -217,7 +217,7 @@ internal enum AfterStream
     /// <summary>The session goes on: a new stream.</summary>
     ComeBack,
 
-    /// <summary>The call closes and its end is not written yet.</summary>
+    /// <summary>The call closes and its end is not written yet, or the carrier was told this very moment to open a stream and could not.</summary>
     AskAgain,
 
     Apologise,

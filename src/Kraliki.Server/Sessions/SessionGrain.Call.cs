@@ -212,7 +212,7 @@ internal sealed partial class SessionGrain
         List<OperatorText> unfollowed = [.. Enumerable.Reverse(said).TakeWhile(fact => fact is not TurnFinished).OfType<OperatorText>().Reverse()];
         var before = _owner;
         Own(node);
-        (_endingBy, _endingSince, _moving) = (null, null, false);
+        (_endingBy, _endingSince, _moving, _comingBackSince) = (null, null, false, null);
         _takenOverAt = time.GetUtcNow();
         _redirectedAt = _redirectAnswered && _takenOverAt - RedirectTakes + StopFollows is var almostOver && _redirectedAt > almostOver ? almostOver : _redirectedAt;
         if (before is not null)

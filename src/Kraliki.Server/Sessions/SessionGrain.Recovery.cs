@@ -19,7 +19,10 @@ internal sealed partial class SessionGrain
     // So long a carrier that was told to open a stream may take for it; it is not told by REST to leave it for another.
     private static readonly TimeSpan StreamOpens = TimeSpan.FromSeconds(2);
 
-    // When the carrier was last told, by what follows a stream, to come back.
+    // A carrier that cannot open the stream asks at once what follows it. Asked too often in a row it gives the call up.
+    private static readonly TimeSpan BetweenStreams = TimeSpan.FromMilliseconds(300);
+
+    // When the carrier was told, by what follows a stream, to come back; null once it has.
     private DateTimeOffset? _comingBackSince;
 
     // The carrier was asked to leave its stream; it may have stopped one that it had just opened by itself. Once it has
@@ -40,7 +43,7 @@ internal sealed partial class SessionGrain
     {
         var row = await CurrentAsync();
         var next = SessionRules.AfterStream(row);
-        if (next == AfterStream.ComeBack && IsClosing(row!))
+        if (next == AfterStream.ComeBack && (IsClosing(row!) || time.GetUtcNow() - _comingBackSince < BetweenStreams))
         {
             return AfterStream.AskAgain;
         }

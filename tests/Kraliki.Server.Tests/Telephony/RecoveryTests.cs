@@ -200,7 +200,7 @@ public sealed class RecoveryTests
     }
 
     [Fact]
-    public async Task A_carrier_that_is_just_coming_back_by_itself_is_not_told_to()
+    public async Task A_carrier_that_is_just_coming_back_by_itself_is_neither_told_to_nor_hurried()
     {
         await using var server = await Sessions.SessionServer.StartAsync(Cancelled, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
         var row = await server.CreateAsync(Cancelled);
@@ -214,6 +214,9 @@ public sealed class RecoveryTests
 
         Assert.False(await grain.RedirectingAsync(epoch));
         Assert.True(await grain.IsAwayAsync(epoch));
+
+        // Nor does it go round in circles when it cannot open the stream: nobody answers its next question at once.
+        Assert.Equal(AfterStream.AskAgain, await grain.AfterStreamAsync());
     }
 
     [Fact]

@@ -5,9 +5,6 @@ namespace Kraliki.Server.Rehearsals.Matrix;
 /// <param name="AtOnce">In the middle of an answer; otherwise asked for while the caller speaks, and done when nobody does.</param>
 internal sealed record CellSwitch(string Target, bool AtOnce)
 {
-    /// <summary>Nothing happens to it.</summary>
-    public bool Peaceful => Fault is null && Switch is null;
-
     public CellMoment Moment => AtOnce ? CellMoment.InAnswer : CellMoment.InFirstLine;
 
     public string Name => $"switch_to_{Target}{(AtOnce ? "_at_once" : "")}";
@@ -20,6 +17,9 @@ internal sealed record MatrixCell(CallerScript Script, string Provider, CellFaul
 
     /// <summary><c>booking/openai/drop</c>.</summary>
     public string Name => $"{Script.Name}/{Provider}/{Event}";
+
+    /// <summary>Nothing happens to it.</summary>
+    public bool Peaceful => Fault is null && Switch is null;
 
     public CellMoment Moment => Fault?.Moment ?? Switch?.Moment ?? CellMoment.BeforeCall;
 

@@ -57,6 +57,12 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     private bool _held;
     private bool _holdingBack;
     private bool _doneWhileHeld;
+
+    // The caller said something while held, and the agent has not begun to answer it yet.
+    private bool _answerDue;
+
+    // That was no turn: whatever the agent says to it is overlooked to its end.
+    private bool _overlooking;
     private readonly MemoryStream _heldAudio = new();
 
     private long _bytesIn;
@@ -132,13 +138,14 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     {
     }
 
-    public void HoldAnswers() => _mailbox.Post(() => _held = true);
+    public void HoldAnswers() => _mailbox.Post(() => (_held, _answerDue) = (true, false));
 
     public void ResumeAnswers(bool answerNow) => _mailbox.Post(() =>
     {
         _held = false;
         if (!_holdingBack)
         {
+            _overlooking = !answerNow && _answerDue;
             return;
         }
 
@@ -235,11 +242,11 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
                 OnCaller(words.Trim());
                 break;
 
-            case "ConversationText" when message is { Role: "assistant", Content: { Length: > 0 } words } && !_dropping:
+            case "ConversationText" when message is { Role: "assistant", Content: { Length: > 0 } words } && !_dropping && !_overlooking:
                 OnWords(words.Trim());
                 break;
 
-            case "AgentStartedSpeaking":
+            case "AgentStartedSpeaking" when !_overlooking:
                 // An answer that was given up ends without a word where the caller interrupted: this is the next.
                 _dropping = false;
                 BeginAnswer();
@@ -280,7 +287,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         }
 
         // Whatever it was saying, it has stopped.
-        _dropping = false;
+        _dropping = _overlooking = false;
         (_turnOpen, _turnStopped) = (true, false);
         _turns++;
         _events.SpeechStarted(Turn);
@@ -310,7 +317,9 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     {
         if (_injected.TryPeek(out string? injected) && injected == words)
         {
+            // What is said from here on answers this.
             _injected.Dequeue();
+            _overlooking = false;
             return;
         }
 
@@ -326,6 +335,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     private void EndTurn(string words)
     {
         _turnOpen = false;
+        _answerDue |= _held && words.Length > 0;
         _events.CallerFinal(Turn, words, null);
     }
 
@@ -345,7 +355,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
             _answer = $"{_id}-a{++_answers}";
             _said.Clear();
             _speech.Drop();
-            (_holdingBack, _doneWhileHeld) = (_held, false);
+            (_holdingBack, _doneWhileHeld, _answerDue) = (_held, false, false);
         }
     }
 
@@ -363,7 +373,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     private void OnAudio(ReadOnlySpan<byte> mulaw)
     {
         // What the agent still sends of an answer that has ended here belongs to nobody.
-        if (_answer is null || _dropping)
+        if (_answer is null || _dropping || _overlooking)
         {
             return;
         }
@@ -381,12 +391,13 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
 
     private void OnAudioDone()
     {
-        _dropping = false;
+        bool overlooked = _overlooking;
+        _dropping = _overlooking = false;
         if (_holdingBack)
         {
             _doneWhileHeld = true;
         }
-        else if (_answer is not null)
+        else if (_answer is not null && !overlooked)
         {
             Finish(cancelled: false);
         }
