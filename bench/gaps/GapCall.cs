@@ -107,7 +107,7 @@ internal sealed class GapCall : IAsyncDisposable
     private void Frame()
     {
         _timestamp += 20;
-        bool voice = _speaks && _frames++ % 60 is > 10 and < 50;
+        bool voice = _speaks && _frames++ is >= 10 and < 50;
         Receive($$"""{"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1","timestamp":"{{_timestamp}}","payload":"{{(voice ? Sounds.Voice : Sounds.Noise)}}"},"streamSid":"MZ1"}""");
     }
 

@@ -71,8 +71,8 @@ internal sealed class Vendors : IAsyncDisposable
 
     private static short[] Beep(string text, string voice) => Tone;
 
-    // Long enough to be an answer.
-    private static readonly short[] Tone = [.. Enumerable.Range(0, 400 * 8).Select(at => (short)(6000 * Math.Sin(2 * Math.PI * 200 * at / 8000)))];
+    // Long enough to be an answer, and rising: one sound over and over is none.
+    private static readonly short[] Tone = [.. Enumerable.Range(0, 400 * 8).Select(at => (short)(6000 * Math.Sin(2 * Math.PI * at * (200 + (at / 40.0)) / 8000)))];
 
     /// <summary>Hears that there was something, and never what.</summary>
     private sealed class NoEar : IEar

@@ -10,7 +10,7 @@ internal static class AnswerSound
     private const int LongestSilenceMs = 3_000;
 
     // No speech, and no music on hold either, repeats itself to the bit.
-    private const int LongestRepetitionMs = 1_000;
+    private const int LongestRepetitionMs = 500;
 
     // −40 dB: line noise is quieter, a whisper is louder.
     private const double Audible = 0.01;

@@ -517,7 +517,7 @@ public sealed class ProviderChainTests
     {
         var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "When are you open?");
         call.Provider.Events.AnswerText("a1", "We are open from nine to five.");
-        var piece = TestCall.Speech(500);
+        var piece = TestCall.Speech(250);
         for (int i = 0; i < 3; i++)
         {
             Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());

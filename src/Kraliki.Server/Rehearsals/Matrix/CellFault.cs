@@ -32,7 +32,9 @@ internal enum Survival
 
 /// <summary>One fault of one provider.</summary>
 /// <param name="NeedsCaller">A script in which nobody says anything cannot show it.</param>
-internal sealed record CellFault(string Provider, string Name, CellMoment Moment, Survival Survival, Action<SimulatedVendors> Arm, bool NeedsCaller = false)
+/// <param name="BlursAnswer">The caller hears a scrap of the answer to his first line and may speak on before he hears it whole.</param>
+internal sealed record CellFault(
+    string Provider, string Name, CellMoment Moment, Survival Survival, Action<SimulatedVendors> Arm, bool NeedsCaller = false, bool BlursAnswer = false)
 {
     // Longer than the stall limit and everything that follows. Not for ever: a frozen session holds a recogniser.
     private const int FrozenMs = 25_000;
@@ -75,7 +77,7 @@ internal sealed record CellFault(string Provider, string Name, CellMoment Moment
     [
         Struck(provider, $"{part}mid_sentence", CellMoment.AfterFirstLine, Survival.TakenOver, kit, new(FaultKind.Drop, new(On: audio))) with { NeedsCaller = true },
         Struck(provider, $"{part}mute", CellMoment.AfterFirstLine, Survival.TakenOver, kit, new(FaultKind.Degrade, Code: "silence")) with { NeedsCaller = true },
-        Struck(provider, $"{part}stuck_audio", CellMoment.AfterFirstLine, Survival.TakenOver, kit, new(FaultKind.Degrade, Code: "repeat")) with { NeedsCaller = true },
+        Struck(provider, $"{part}stuck_audio", CellMoment.AfterFirstLine, Survival.TakenOver, kit, new(FaultKind.Degrade, Code: "repeat")) with { NeedsCaller = true, BlursAnswer = true },
         Struck(provider, $"{part}short_audio", CellMoment.AfterFirstLine, Survival.GoesOn, kit, new(FaultKind.Degrade, Code: "short")) with { NeedsCaller = true },
     ];
 

@@ -34,7 +34,7 @@ internal static class CellJudge
         var answers = report?.FirstAnswerMs.Order().ToList() ?? [];
         List<string> findings =
         [
-            .. OfCall(rehearsal),
+            .. OfCall(cell, rehearsal),
             .. OfWords(evidence, report),
             .. OfTools(facts),
             .. OfReplies(facts),
@@ -58,14 +58,15 @@ internal static class CellJudge
             Story(evidence.Journal));
     }
 
-    private static IEnumerable<string> OfCall(RehearsalView rehearsal)
+    private static IEnumerable<string> OfCall(MatrixCell cell, RehearsalView rehearsal)
     {
-        if (rehearsal.Status != RehearsalStatus.Passed)
+        var expectations = rehearsal.Report?.Expectations ?? [];
+        if (rehearsal.Status != RehearsalStatus.Passed && rehearsal.Failure != RehearsalRunner.Missed(expectations))
         {
             yield return rehearsal.Failure ?? $"The practice call is {WireWord.Of(rehearsal.Status)}.";
         }
 
-        foreach (var missed in rehearsal.Report?.Expectations.Where(expectation => !expectation.Met) ?? [])
+        foreach (var missed in expectations.Skip(cell.Fault is { BlursAnswer: true } ? 1 : 0).Where(expectation => !expectation.Met))
         {
             yield return $"Expected {missed.Description}; the assistant said: {missed.Found ?? "nothing"}";
         }

@@ -19,9 +19,6 @@ internal static class MatrixCommand
     // 128 + SIGINT, as shells say it.
     private const int Interrupted = 130;
 
-    // Callers speak for a quarter of their calls: more decoders would be idle, and each takes 158 MB.
-    private const int CallsPerDecoder = 2;
-
     private static readonly string[] Providers = ["openai", "gemini", "deepgram", "deepgram_agent", "local"];
 
     /// <inheritdoc cref="RehearseCommand.RunAsync"/>
@@ -53,32 +50,45 @@ internal static class MatrixCommand
             return Failed;
         }
 
+        var results = new ConcurrentDictionary<string, CellResult>();
+        bool interrupted = false;
         try
         {
-            var results = await RunAsync(cells, arguments, output, cancellationToken);
-            if (arguments.Out is { } directory)
-            {
-                Directory.CreateDirectory(directory);
-                await File.WriteAllTextAsync(Path.Combine(directory, "rehearsals.xml"), MatrixReport.JUnit(results), CancellationToken.None);
-                await File.WriteAllTextAsync(Path.Combine(directory, "rehearsals.html"), MatrixReport.Page(results), CancellationToken.None);
-            }
-
-            int failed = results.Count(result => !result.Passed);
-            await output.WriteLineAsync(failed == 0 ? $"PASSED: {results.Count} calls" : $"FAILED: {failed} of {results.Count} calls");
-            return failed == 0 ? Passed : Failed;
+            await RunAsync(cells, arguments, results, output, cancellationToken);
         }
         catch (OperationCanceledException)
         {
-            // By the caller, or by the person at the terminal, whose signal the servers take.
-            await errors.WriteLineAsync("Interrupted.");
+            // By the caller, or by the person at the terminal, whose signal the servers take. What is done is reported.
+            interrupted = true;
+        }
+
+        var done = cells.Select(cell => results.GetValueOrDefault(cell.Name)).OfType<CellResult>().ToList();
+        if (arguments.Out is { } directory)
+        {
+            Directory.CreateDirectory(directory);
+            await File.WriteAllTextAsync(Path.Combine(directory, "rehearsals.xml"), MatrixReport.JUnit(done), CancellationToken.None);
+            await File.WriteAllTextAsync(Path.Combine(directory, "rehearsals.html"), MatrixReport.Page(done), CancellationToken.None);
+        }
+
+        int failed = done.Count(result => !result.Passed);
+        await output.WriteLineAsync(failed == 0 ? $"PASSED: {done.Count} calls" : $"FAILED: {failed} of {done.Count} calls");
+        if (interrupted)
+        {
+            await errors.WriteLineAsync($"Interrupted; {cells.Count - done.Count} calls were not run.");
             return Interrupted;
         }
+
+        return failed == 0 ? Passed : Failed;
     }
 
-    private static async Task<IReadOnlyList<CellResult>> RunAsync(List<MatrixCell> cells, MatrixArguments arguments, TextWriter output, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        List<MatrixCell> cells, MatrixArguments arguments, ConcurrentDictionary<string, CellResult> results, TextWriter output, CancellationToken cancellationToken)
     {
         int parallel = Math.Min(arguments.Parallel, cells.Count);
-        using var recognizers = new RecognizerPool(Math.Max(RecognizerPool.DefaultCapacity, parallel / CallsPerDecoder));
+
+        // One for each call, 158 MB each: calls that begin together speak together. All are loaded before the first one does.
+        using var recognizers = new RecognizerPool(parallel);
+        await Task.WhenAll(Enumerable.Range(0, parallel).Select(_ => recognizers.RecognizeAsync(new short[8_000], cancellationToken)));
         List<MatrixStage> stages = [];
         try
         {
@@ -90,7 +100,6 @@ internal static class MatrixCommand
 
             using var stop = CancellationTokenSource.CreateLinkedTokenSource([cancellationToken, .. stages.Select(stage => stage.Stopping)]);
             var free = new ConcurrentBag<MatrixStage>(stages);
-            var results = new ConcurrentDictionary<string, CellResult>();
             foreach (var part in cells.GroupBy(cell => cell.Peaceful).OrderByDescending(group => group.Key))
             {
                 await Parallel.ForEachAsync(part, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = stop.Token }, async (cell, stopped) =>
@@ -104,8 +113,6 @@ internal static class MatrixCommand
                     Tell(output, result, results.Count, cells.Count);
                 });
             }
-
-            return [.. cells.Select(cell => results[cell.Name])];
         }
         finally
         {

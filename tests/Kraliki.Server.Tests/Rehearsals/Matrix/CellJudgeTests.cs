@@ -90,6 +90,21 @@ public sealed class CellJudgeTests
         Assert.StartsWith("What the caller had heard was said again", Assert.Single(Judge([.. TakenOver[..5], cut, .. TakenOver[5..]]).Findings), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("drop", false)]
+    [InlineData("stuck_audio", true)]
+    public void An_expectation_about_an_answer_that_the_fault_itself_blurs_is_not_held_against_anybody(string fault, bool passes)
+    {
+        var report = Report("what are your opening hours", 0) with { Expectations = [new("nine", Met: false, Found: null)] };
+        var rehearsal = Rehearsal(report) with { Status = RehearsalStatus.Failed, Failure = "1 of 1 expectations were not met." };
+        var cell = new MatrixCell(Script, "openai", Fault: CellFault.All.Single(one => one.Provider == "openai" && one.Name == fault));
+
+        var result = CellJudge.Judge(new(cell, rehearsal, Journal(TakenOver), 1, null, null, 10));
+
+        Assert.Equal(passes, result.Passed);
+        Assert.Equal((0, 1), (result.ExpectationsMet, result.Expectations));
+    }
+
     [Fact]
     public void In_peace_nobody_fails()
     {
