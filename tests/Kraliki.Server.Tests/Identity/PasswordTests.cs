@@ -88,14 +88,19 @@ public sealed class PasswordTests(ServerFixture fixture)
     {
         using var thief = new AccountClient(fixture.Server);
         await thief.SignInAsync(await thief.NewAccountAsync());
-        for (var i = 0; i < 3; i++)
+        var guesses = 0;
+        var guess = await GuessAsync();
+        for (; guess.StatusCode == HttpStatusCode.BadRequest && guesses < 10; guess = await GuessAsync())
         {
-            Assert.Equal(HttpStatusCode.BadRequest, (await thief.PostAsync("auth/change-password", new ChangePasswordRequest("a guess", NewPassword))).StatusCode);
+            // The first pause is a second; where hashing is slow it has passed, and the next one is longer.
+            guesses++;
         }
 
-        using var fourth = await thief.PostAsync("auth/change-password", new ChangePasswordRequest("a guess", NewPassword));
-        Assert.Equal("1", fourth.Headers.RetryAfter!.ToString());
-        await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_attempts", fourth);
+        Assert.InRange(guesses, 3, 9);
+        Assert.InRange(guess.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
+        await AccountClient.AssertProblemAsync(HttpStatusCode.TooManyRequests, "too_many_attempts", guess);
+
+        Task<HttpResponseMessage> GuessAsync() => thief.PostAsync("auth/change-password", new ChangePasswordRequest("a guess", NewPassword));
     }
 
     [Fact]

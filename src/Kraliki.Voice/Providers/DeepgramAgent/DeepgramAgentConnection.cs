@@ -157,7 +157,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         else
         {
             // It has answered a cough: nobody ever hears of it.
-            (_answer, _dropping) = (null, !_doneWhileHeld);
+            (_answer, _overlooking) = (null, !_doneWhileHeld);
             _said.Clear();
         }
 
@@ -319,7 +319,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         {
             // What is said from here on answers this.
             _injected.Dequeue();
-            _overlooking = false;
+            _dropping = _overlooking = false;
             return;
         }
 
