@@ -61,8 +61,8 @@ public sealed record ProviderHealthView(
 /// <param name="AnswerMs">From the question's last word to the first audio of the answer; null without an answer.</param>
 public sealed record ProbeView(DateTimeOffset At, bool Passed, ProviderFailure? Failure, string Detail, int? ConnectMs, int? AnswerMs);
 
-/// <param name="Cause">One sentence.</param>
-/// <param name="By">An e-mail address, or <c>server</c>.</param>
+/// <param name="Cause">One sentence; empty for organisations that do not own the installation.</param>
+/// <param name="By">An e-mail address, or <c>server</c>; empty like <paramref name="Cause"/>.</param>
 public sealed record BreakerChange(DateTimeOffset At, string Provider, string? Model, BreakerState From, BreakerState To, string Cause, string By);
 
 /// <param name="Providers">Those that can be used.</param>

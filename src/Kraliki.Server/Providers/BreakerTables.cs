@@ -108,7 +108,13 @@ internal sealed class BreakerTables(KralikiDbFactory databases)
     }
 
     /// <summary>As the table takes it.</summary>
-    public static string Cut(string text) => text.Length <= LongestText ? text : text[..LongestText];
+    /// <remarks>Vendors' words: PostgreSQL takes neither U+0000 nor half of a surrogate pair.</remarks>
+    public static string Cut(string text)
+    {
+        var clean = text.Replace('\0', ' ');
+        var length = Math.Min(clean.Length, LongestText);
+        return clean[..(length < clean.Length && char.IsHighSurrogate(clean[length - 1]) ? length - 1 : length)];
+    }
 
     // sqlite.org/rescode.html: SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE.
     private static bool IsDuplicate(Exception? e) =>

@@ -31,21 +31,30 @@ internal static class ProvidersApi
 
     /// <summary>Keys and breakers are the installation's: another organisation's administrator neither spends its money nor decides for everybody.</summary>
     private static ValueTask<object?> OwnersOnlyAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
-        context.HttpContext.RequestServices.GetRequiredService<CurrentUser>().OrganisationId == FirstAccounts.OrganisationId
+        Owns(context.HttpContext.RequestServices.GetRequiredService<CurrentUser>())
             ? next(context)
             : ValueTask.FromResult<object?>(Problems.Result(StatusCodes.Status409Conflict, "providers_locked", "The providers of this installation belong to another organisation."));
 
-    private static IResult List(VoiceProviders providers, Breakers breakers)
+    private static IResult List(VoiceProviders providers, Breakers breakers, CurrentUser user)
     {
         IReadOnlyList<ProviderView> views =
-            [.. providers.All().Select(view => providers.Find(view.Name) is { } provider ? view with { Health = breakers.View(provider) } : view)];
+            [.. providers.All().Select(view => providers.Find(view.Name) is { } provider ? view with { Health = For(user, breakers.View(provider)) } : view)];
         return TypedResults.Ok(views);
     }
 
-    private static async Task<IResult> HealthAsync(VoiceProviders providers, Breakers breakers, BreakerTables tables, CancellationToken cancellationToken) =>
-        TypedResults.Ok(new ProvidersHealth(
-            [.. VoiceProviders.Names.Select(providers.Find).OfType<Voice.Providers.IVoiceProvider>().Select(breakers.View)],
-            await tables.ChangesAsync(NewestChanges, cancellationToken)));
+    private static async Task<IResult> HealthAsync(VoiceProviders providers, Breakers breakers, BreakerTables tables, CurrentUser user, CancellationToken cancellationToken)
+    {
+        var changes = await tables.ChangesAsync(NewestChanges, cancellationToken);
+        return TypedResults.Ok(new ProvidersHealth(
+            [.. VoiceProviders.Names.Select(providers.Find).OfType<Voice.Providers.IVoiceProvider>().Select(provider => For(user, breakers.View(provider)))],
+            Owns(user) ? changes : [.. changes.Select(change => change with { Cause = "", By = "" })]));
+    }
+
+    /// <summary>What providers said in somebody else's calls, and who decided there, is nobody's business; how they are doing is everybody's.</summary>
+    private static ProviderHealthView For(CurrentUser user, ProviderHealthView view) =>
+        Owns(user) ? view : view with { LastError = null, LastProbe = view.LastProbe is { } probe ? probe with { Detail = "" } : null };
+
+    private static bool Owns(CurrentUser user) => user.OrganisationId == FirstAccounts.OrganisationId;
 
     private static async Task<IResult> ProbeAsync(string id, VoiceProviders providers, HealthMonitor monitor, AuditLog audit, CancellationToken cancellationToken)
     {

@@ -13,6 +13,9 @@ internal sealed class Utterance(string turnId)
 {
     public string TurnId { get; } = turnId;
 
+    /// <summary>Who speaks it; null for a recording.</summary>
+    public ProviderLeg? By { get; init; }
+
     /// <summary>The words so far; the whole text once <see cref="Done"/>.</summary>
     public StringBuilder Text { get; } = new();
 
@@ -105,9 +108,10 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
         return null;
     }
 
-    public Utterance Begin(string turnId)
+    /// <param name="by">Who speaks it; null for a recording.</param>
+    public Utterance Begin(string turnId, ProviderLeg? by)
     {
-        var utterance = new Utterance(turnId);
+        var utterance = new Utterance(turnId) { By = by };
         _utterances.Add(utterance);
         return utterance;
     }

@@ -10,6 +10,9 @@ public sealed partial class CallLoop
     // A caller turn whose transcript never comes must not pile up; the oldest is given up.
     private const int MaxOpenTurns = 16;
 
+    // Words are understood so much later than they are said, in frames: two seconds.
+    private const int PartialLagFrames = 100;
+
     private const int MaxRefusals = 3;
 
     // More at a time is a model that runs wild; what it asks for beyond is not done.
@@ -24,8 +27,8 @@ public sealed partial class CallLoop
     // A shorter gap is a pause for thought; a longer one makes people ask whether anybody is there.
     private static readonly TimeSpan ReassureAfter = TimeSpan.FromSeconds(1.5);
 
-    // The unfinished answer of a provider that is gone, as the caller will have heard it.
-    private TurnFinished? _cutShort;
+    // What a provider that is gone had understood of the caller, until another one has written it down.
+    private readonly List<CallerTurn> _unwritten = [];
 
     // The caller has said something: what is owed is an answer, not a greeting.
     private bool _spokenTo;
@@ -41,6 +44,9 @@ public sealed partial class CallLoop
     /// <summary>Nobody is in the middle of a sentence: what the AI still says is complete and only has to be heard.</summary>
     internal bool NobodySpeaks => _turns.Count == 0 && _judge.TurnId is null && _player.Utterances.All(utterance => utterance.Done);
 
+    /// <summary>Where on the tape the first turn begins that is not written down yet; null when all are.</summary>
+    internal long? OldestTurn => _turns.Count > 0 ? _turns.Min(turn => turn.TapeStart) : null;
+
     /// <summary>A provider has the call from now on, the first one or another one.</summary>
     internal void OnProviderReady(ProviderLeg leg)
     {
@@ -50,11 +56,17 @@ public sealed partial class CallLoop
             _bridge = Bridge.None;
         }
 
-        if (_cutShort is { } cut)
+        if (leg.Tools != _chain!.Tools)
         {
-            // What the caller still hears of the provider before.
-            provider.Remember([cut]);
-            _cutShort = null;
+            leg.OfferTools(_chain.Tools);
+        }
+
+        // What the caller still hears of the provider before is in nobody's memory yet.
+        foreach (var utterance in _player.Utterances.Where(utterance => utterance is { Done: true, By: not null } && !leg.Knows(utterance.TurnId)))
+        {
+            leg.Learn(utterance.TurnId);
+            provider.Remember([new TurnFinished(
+                utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs, Interrupted: utterance.Cut)]);
         }
 
         if (_judge.TurnId is not null)
@@ -82,20 +94,33 @@ public sealed partial class CallLoop
     /// <returns>Where on the tape the caller's words begin that it had not written down; null when it had written down all that it had noticed.</returns>
     internal long? OnProviderLost(bool answerOwed)
     {
-        long? from = _turns.Count > 0 ? _turns.Min(turn => turn.TapeStart) : null;
+        long? from = null;
+        foreach (var turn in _turns)
+        {
+            long start = turn.TapeStart;
+            if (start < _chain!.TapeStart && turn.Partial.Length > 0)
+            {
+                // Nobody can hear all of it again: what was understood counts, and only the newest words are told once more.
+                GiveUp(turn);
+                start = Math.Max(start, _chain.TurnEnd() - PartialLagFrames);
+            }
+            else if (turn.Partial.Length > 0 && _unwritten.Count < MaxOpenTurns)
+            {
+                _unwritten.Add(turn);
+            }
 
-        // Heard again by the next one, who writes them down.
+            // Heard again by the next one, who writes it down.
+            from = Math.Min(from ?? start, start);
+        }
+
         _turns.Clear();
         _falseAlarms.Clear();
-        foreach (var utterance in _player.CutShort())
-        {
-            _cutShort = new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString(), utterance.StartMediaMs, utterance.StartMediaMs, Interrupted: true);
-        }
+        bool cutShort = _player.CutShort().Count > 0;
 
         if (_bridgeDueAt is null || _bridge.Kind == BridgeKind.None)
         {
             _bridge = from is not null ? Bridge.None
-                : _cutShort is not null ? Bridge.Takeover(BridgeKind.Continuation)
+                : cutShort ? Bridge.Takeover(BridgeKind.Continuation)
                 : answerOwed ? _spokenTo ? Bridge.Takeover(BridgeKind.Answer) : Bridge.Takeover(BridgeKind.Greeting)
                 : Bridge.None;
         }
@@ -219,7 +244,18 @@ public sealed partial class CallLoop
             _bridgeDueAt = now + _bridge.Patience.TotalMilliseconds;
         }
 
-        _chain!.Written(turn?.TapeEnd ?? _chain.TurnEnd());
+        long end = turn?.TapeEnd ?? _chain!.TurnEnd();
+        _chain!.Written(end);
+        foreach (var lost in _unwritten.FindAll(lost => lost.TapeStart < end))
+        {
+            _unwritten.Remove(lost);
+            if (string.IsNullOrWhiteSpace(text))
+            {
+                // Understood once, and not when it was told again: better twice than not at all.
+                GiveUp(lost);
+            }
+        }
+
         _judge.Heard(turnId, text, final: true);
         Judge(now);
         if (_outcome is null && _falseAlarms.Remove(turnId) && !InterruptionJudge.IsBackchannel(text))
@@ -397,7 +433,8 @@ public sealed partial class CallLoop
         }
 
         _bridge = Bridge.None;
-        var utterance = _player.Begin(turnId);
+        var utterance = _player.Begin(turnId, _chain!.Active);
+        _chain.Active?.Learn(turnId);
         if (_turns is [.., { StoppedMs: null } speaking])
         {
             // The caller speaks on while the answer to the words before arrives: it is judged like speech over an answer,
@@ -497,7 +534,7 @@ public sealed partial class CallLoop
         }
 
         _reassured = true;
-        var words = _player.Begin($"moment-{Guid.NewGuid():N}");
+        var words = _player.Begin($"moment-{Guid.NewGuid():N}", by: null);
         words.Text.Append(OneMoment.Words);
         _player.Enqueue(words, OneMoment.Base64);
         words.Done = true;
@@ -583,7 +620,7 @@ public sealed partial class CallLoop
                 _chain?.Connection?.CancelAnswer();
             }
 
-            if (!whole && !utterance.Cut && _outcome is null && _chain is { Active.Provider.Capabilities.Truncates: true, Connection: { } provider })
+            if (!whole && !utterance.Cut && _outcome is null && _chain is { Active: { Provider.Capabilities.Truncates: true } speaker, Connection: { } provider } && speaker == utterance.By)
             {
                 provider.Truncate(utterance.TurnId, heardMs);
             }

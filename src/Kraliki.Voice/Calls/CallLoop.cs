@@ -144,7 +144,10 @@ public sealed partial class CallLoop : IMediaReceiver
                     if (_chain is not null)
                     {
                         _chain.Tools = _tools;
-                        _chain.Connection?.OfferTools(_tools);
+                        if (_chain.Connection is not null)
+                        {
+                            _chain.Active!.OfferTools(_tools);
+                        }
                     }
 
                     break;
@@ -551,6 +554,11 @@ public sealed partial class CallLoop : IMediaReceiver
         if (!_carrierClosed)
         {
             _carrier.Abort();
+        }
+
+        if (!_turns.Exists(turn => turn.Partial.Length > 0))
+        {
+            _unwritten.ForEach(GiveUp);
         }
 
         _turns.ForEach(GiveUp);

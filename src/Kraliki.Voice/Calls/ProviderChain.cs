@@ -36,6 +36,9 @@ internal sealed class ProviderChain
     // A fresh connection is begun so long before the old one's life ends: there is a silence in every such minute.
     private static readonly TimeSpan BeforeExpiry = TimeSpan.FromSeconds(60);
 
+    // A fresh connection that did not come about is not tried for at once.
+    private static readonly TimeSpan RecycleAgain = TimeSpan.FromSeconds(15);
+
     // Shorter sounds may be a cough, and a provider owes nothing for that.
     private const long SurelySpeechMs = 700;
 
@@ -70,6 +73,7 @@ internal sealed class ProviderChain
     // Whatever the caller had begun to say by then, the provider had noticed.
     private long _noticedUpTo;
     private double? _recycleBy;
+    private double _recycleNotBefore;
 
     public ProviderChain(CallLoop call, ProviderOrder order, ProviderSetup setup, CallerTape tape, CallOptions options, Lock gate)
     {
@@ -114,7 +118,7 @@ internal sealed class ProviderChain
     {
         long position = _tape.End;
         _tape.Add(base64);
-        if (_voice.Hear(base64, position) == VoiceActivity.Stopped && _voice.SpokeMs >= SurelySpeechMs && Connection is not null)
+        if (_voice.Hear(base64, position) == VoiceActivity.Stopped && _voice.SpokeMs >= SurelySpeechMs && Connection is not null && Unnoticed)
         {
             // Whatever the provider says about it ends this; nothing at all means that it is deaf.
             _unheardSince = now;
@@ -173,6 +177,9 @@ internal sealed class ProviderChain
     public long EndedAgoMs() =>
         Active is { ReplayedFrom: not null } && _voice is { Speaking: false, StartedAt: >= 0 }
             ? Math.Max(0, ((_tape.End - _voice.StartedAt) * CallerTape.FrameMs) - _voice.SpokeMs) : 0;
+
+    /// <summary>What was said before can not be told again.</summary>
+    public long TapeStart => _tape.Start;
 
     /// <summary>Everything the caller said up to here is in the journal.</summary>
     public void Written(long position)
@@ -311,7 +318,7 @@ internal sealed class ProviderChain
         }
 
         Watch(now);
-        if (_standby is { Ready: true } ready && (_switch!.AtOnce || AtBoundary() || now - Math.Max(ready.ReadyAt, _switchAskedAt) >= BoundaryPatience.TotalMilliseconds || now >= _recycleBy - 1000))
+        if (_standby is { Ready: true } ready && MayHandOver(ready, now))
         {
             HandOver(ready, now);
         }
@@ -380,6 +387,17 @@ internal sealed class ProviderChain
         }
     }
 
+    private bool MayHandOver(ProviderLeg ready, double now)
+    {
+        // Words that have left the tape are known to nobody but the provider who heard them.
+        bool replayable = _call.OldestTurn is not { } oldest || oldest >= _tape.Start;
+        double waited = now - Math.Max(ready.ReadyAt, _switchAskedAt);
+        return _switch!.AtOnce || AtBoundary() || now >= _recycleBy - 1000 || (replayable && waited >= BoundaryPatience.TotalMilliseconds);
+    }
+
+    /// <summary>Of the caller's current or last sound the provider has not said a word.</summary>
+    private bool Unnoticed => _voice.StartedAt >= 0 && _voice.StartedAt + VoiceAccuracy >= _noticedUpTo;
+
     private bool AtBoundary() => _owesSince is null && !_voice.Speaking && _call.NobodySpeaks && Feed(_call.Now());
 
     private ProviderLeg Connect(IVoiceProvider provider, double now)
@@ -444,7 +462,8 @@ internal sealed class ProviderChain
     {
         leg.Position = Math.Clamp(position, _tape.Start, _tape.End);
         leg.ReplayedFrom = leg.Position;
-        if (_conversation.Since(leg.Told) is { Count: > 0 } news)
+        SessionFact[] news = [.. _conversation.Since(leg.Told).Where(fact => fact is not TurnFinished turn || !leg.Knows(turn.TurnId))];
+        if (news.Length > 0)
         {
             leg.Connection.Remember(news);
         }
@@ -505,7 +524,7 @@ internal sealed class ProviderChain
         }
         else if (_standby is { } standby)
         {
-            (_standby, _switch) = (null, null);
+            (_standby, _switch, _recycleBy) = (null, null, null);
             Activate(standby);
         }
         else if (_order.Providers.FirstOrDefault(next => !_failed.Contains(next.Name) && _order.Health.Allows(next)) is { } next)
@@ -528,7 +547,7 @@ internal sealed class ProviderChain
     private long Lose(ProviderLeg leg)
     {
         // A connection that stands still before it breaks says nothing of a short "yes" either.
-        bool unnoticed = _voice.Speaking || (_voice.StartedAt >= 0 && _voice.StartedAt + VoiceAccuracy >= _noticedUpTo);
+        bool unnoticed = _voice.Speaking || Unnoticed;
         long? open = _call.OnProviderLost(answerOwed: _owesSince is not null);
         _owesSince = _unheardSince = null;
         long from = open ?? (unnoticed ? _voice.StartedAt - OnsetFrames : _tape.End - OnsetFrames);
@@ -540,13 +559,14 @@ internal sealed class ProviderChain
     private void Cancel(ProviderLeg leg, string detail)
     {
         leg.Abandon();
+        _recycleNotBefore = _recycleBy is null ? _recycleNotBefore : _call.Now() + RecycleAgain.TotalMilliseconds;
         (_standby, _switch, _recycleBy) = (null, null, null);
         _call.Tell(new ProviderSwitchFailed(Active?.Provider.Name ?? "", leg.Provider.Name, detail));
     }
 
     private void Recycle(ProviderLeg leg, double now, double endsAt)
     {
-        if (leg == Active && _standby is null)
+        if (leg == Active && _standby is null && now >= _recycleNotBefore)
         {
             Switch(new SwitchProvider(leg.Provider, "The connection reaches the end of its life.", "server") { Cause = SwitchCause.Recycled }, now);
             _recycleBy = endsAt;

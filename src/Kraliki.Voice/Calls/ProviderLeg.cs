@@ -8,6 +8,9 @@ namespace Kraliki.Voice.Calls;
 /// <remarks>Several live at once while providers change; only the active one speaks for the call. Its state is guarded by the call's gate.</remarks>
 internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate, IVoiceProvider provider) : IProviderEvents
 {
+    // Some hundreds in the longest life of a connection.
+    private readonly HashSet<string> _answers = [];
+
     public IVoiceProvider Provider { get; } = provider;
 
     public IProviderConnection Connection { get; private set; } = null!;
@@ -41,10 +44,25 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
 
     public ProviderUsage? Usage { get; private set; }
 
+    /// <summary>What it was last offered.</summary>
+    public IReadOnlyList<CallTool> Tools { get; private set; } = [];
+
     public void Connect(ProviderSetup setup, double now)
     {
         ConnectingSince = now;
+        Tools = setup.Tools;
         Connection = Provider.Connect(setup, this);
+    }
+
+    /// <summary>It has spoken this answer, or was told of it before it was heard to its end.</summary>
+    public void Learn(string turnId) => _answers.Add(turnId);
+
+    public bool Knows(string turnId) => _answers.Contains(turnId);
+
+    public void OfferTools(IReadOnlyList<CallTool> tools)
+    {
+        Tools = tools;
+        Connection.OfferTools(tools);
     }
 
     public void Abandon()
@@ -100,11 +118,7 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
         call.OnAnswerText(turnId, delta);
     });
 
-    void IProviderEvents.AnswerDone(string turnId, string text, bool cancelled) => WhenActive(() =>
-    {
-        chain.Paid();
-        call.OnAnswerDone(turnId, text, cancelled);
-    });
+    void IProviderEvents.AnswerDone(string turnId, string text, bool cancelled) => WhenActive(() => call.OnAnswerDone(turnId, text, cancelled));
 
     void IProviderEvents.ToolCall(string callId, string name, string argumentsJson) => WhenActive(() =>
     {

@@ -28,8 +28,8 @@ public sealed class ProviderChainTests
         Assert.Equal(("scripted", "second", SwitchCause.Failover, 0), (switched.From, switched.To, switched.Cause, switched.TookMs));
         Assert.Equal(["Lost scripted"], _breakers.Told);
 
-        // It was the caller's turn: nobody says anything.
-        Assert.Empty(_second.Asked);
+        // It was the caller's turn: nobody says anything. What he still hears is told, or his "yes" would mean nothing.
+        Assert.Equal(["remember We are open from nine to five."], _second.Asked);
         Assert.Equal("We are open from nine to five.", Assert.Single(call.Sink.Turns).Text);
     }
 
@@ -282,7 +282,7 @@ public sealed class ProviderChainTests
 
         var switched = Assert.Single(call.Sink.Facts.OfType<ProviderSwitched>());
         Assert.Equal(("second", SwitchCause.Requested, "ann@example.com", 0), (switched.To, switched.Cause, switched.By, switched.ReplayedMs));
-        Assert.Equal(["remember What does it cost?"], _second.Asked);
+        Assert.Equal(["remember What does it cost?", "remember Ten euros."], _second.Asked);
         int heard = call.Provider.FramesHeard;
         call.After(1_000);
         Assert.Equal(heard, call.Provider.FramesHeard);
@@ -362,12 +362,106 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void Words_that_were_understood_are_kept_when_the_caller_hangs_up_before_anybody_else_is_there()
+    {
+        var call = Answered().After(500).CallerStarts("c1").After(1_000);
+        call.Provider.Events.CallerPartial("c1", "please cancel my");
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        call.Carrier.HangUp();
+        call.After(10_000);
+        var turn = Assert.Single(call.Sink.Turns);
+        Assert.Equal(("please cancel my", true), (turn.Text, turn.Interrupted));
+    }
+
+    [Fact]
+    public void A_monologue_that_has_outgrown_the_tape_is_not_taken_from_the_only_one_who_heard_it()
+    {
+        var call = Answered().CallerStarts("c1").After(12_000);
+        call.Loop.Post(new SwitchProvider(_second, "Better voice.", "ann@example.com"));
+        _second.Events.Connected("s2", null);
+        call.After(12_000);
+        Assert.Empty(call.Sink.Facts.OfType<ProviderSwitched>());
+        call.CallerStops("c1", "A very long story.").After(200);
+        Assert.Single(call.Sink.Facts.OfType<ProviderSwitched>());
+        Assert.Equal("A very long story.", Assert.Single(call.Sink.Turns).Text);
+    }
+
+    [Fact]
+    public void A_monologue_whose_provider_dies_keeps_what_was_understood_of_it()
+    {
+        var call = Answered().CallerStarts("c1").After(12_000);
+        call.Provider.Events.CallerPartial("c1", "It began in the year when");
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        Assert.Contains(_second.Setup!.Conversation.Recent.OfType<TurnFinished>(), turn => turn.Text == "It began in the year when");
+        Assert.Equal("It began in the year when", Assert.Single(call.Sink.Turns).Text);
+        Assert.InRange(_second.FramesHeard, 100, 101);
+    }
+
+    [Fact]
+    public void Of_two_switches_one_after_the_other_the_first_ones_provider_is_let_go()
+    {
+        var call = Answered();
+        call.Loop.Post(new SwitchProvider(_second, "", "ann@example.com"));
+        _second.Events.Connected("s2", null);
+        call.After(200);
+        call.Loop.Post(new SwitchProvider(_third, "", "ann@example.com"));
+        _third.Events.Connected("s3", null);
+        call.After(200);
+        Assert.Contains("close", call.Provider.Asked);
+        Assert.DoesNotContain("close", _second.Asked);
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+        Assert.Empty(_breakers.Told);
+    }
+
+    [Fact]
+    public void The_end_of_a_cancelled_answer_is_not_the_answer_that_is_owed()
+    {
+        var call = Answered().AgentSays("a1", "A long story about nothing at all.", 4_000, done: false).After(500).CallerStarts("c1").After(700);
+        call.CallerStops("c1", "Stop, what does it cost?");
+        call.Provider.Events.AnswerDone("a1", "A long story", cancelled: true);
+        call.After(6_000);
+        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+    }
+
+    [Fact]
+    public void A_fresh_connection_that_does_not_come_about_is_not_tried_for_at_once()
+    {
+        var call = Answered(only: true);
+        var first = call.Provider.Events;
+        first.Expiring(TimeSpan.FromSeconds(50));
+        call.Provider.Events.Closed(ProviderEnd.Refused, "too many");
+        for (int left = 49; left > 35; left--)
+        {
+            call.After(1_000);
+            first.Expiring(TimeSpan.FromSeconds(left));
+        }
+
+        Assert.Equal(2, call.Provider.Connections);
+        call.After(2_000);
+        first.Expiring(TimeSpan.FromSeconds(34));
+        Assert.Equal(3, call.Provider.Connections);
+    }
+
+    [Fact]
+    public void Tools_that_are_taken_away_while_a_connection_is_made_are_not_offered_by_it()
+    {
+        var call = Answered();
+        call.Loop.Post(new SwitchProvider(_second, "", "ann@example.com"));
+        call.Loop.Post(new OfferTools([]));
+        _second.Events.Connected("s2", null);
+        call.After(200);
+        Assert.Contains("offer", _second.Asked);
+    }
+
+    [Fact]
     public void A_cough_over_an_answer_whose_provider_dies_does_not_stop_the_answer()
     {
         var call = Answered().AgentSays("a1", "A long story about nothing at all.", 4_000).After(500).CallerStarts("c1").After(200).CallerStops("c1");
         call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
         _second.Events.Connected("s2", null);
-        Assert.Equal("hold", _second.Asked[0]);
+        Assert.Equal(["remember A long story about nothing at all.", "hold"], _second.Asked[..2]);
         call.After(6_000);
         Assert.Contains("resume and forget", _second.Asked);
         Assert.Equal("A long story about nothing at all.", Assert.Single(call.Sink.Turns).Text);

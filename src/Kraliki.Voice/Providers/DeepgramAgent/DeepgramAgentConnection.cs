@@ -19,7 +19,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     private const int MaxHeldBytes = 60_000 * G711.BytesPerMs;
 
     // A sound after which no words come was none. Words follow speech by a second or so.
-    private static readonly TimeSpan WordsPatience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan WordsPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Watch = TimeSpan.FromMilliseconds(500);
 
     private const string System =
@@ -38,8 +38,14 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     private readonly StringBuilder _prompt;
 
     // What was put in the caller's place comes back as if he had said it; a handful at a time.
-    private readonly Queue<string> _injected = new();
+    private readonly List<string> _injected = [];
+
+    // Refused, because somebody was in the middle of a turn; put again when it is over.
+    private readonly List<string> _refused = [];
     private readonly HashSet<string> _asked = [];
+
+    // Tools that a held answer asks for.
+    private readonly List<AgentFunction> _heldCalls = [];
     private IReadOnlyList<CallTool> _tools;
     private ITimer? _watch;
     private bool _ready;
@@ -143,25 +149,26 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     public void ResumeAnswers(bool answerNow) => _mailbox.Post(() =>
     {
         _held = false;
+        AgentFunction[] wishes = [.. _heldCalls];
+        _heldCalls.Clear();
         if (!_holdingBack)
         {
-            _overlooking = !answerNow && _answerDue;
-            return;
+            _overlooking = !answerNow && (_answerDue || wishes.Length > 0);
         }
-
-        _holdingBack = false;
-        if (answerNow)
+        else if (answerNow)
         {
+            _holdingBack = false;
             Release();
         }
         else
         {
             // It has answered a cough: nobody ever hears of it.
-            (_answer, _overlooking) = (null, !_doneWhileHeld);
+            (_holdingBack, _answer, _overlooking) = (false, null, !_doneWhileHeld || wishes.Length > 0);
             _said.Clear();
         }
 
         _heldAudio.SetLength(0);
+        Array.ForEach(wishes, answerNow ? Raise : Refuse);
     });
 
     public void Instruct(string text) => _mailbox.Post(() => Inject($"[Operator] {text}"));
@@ -257,15 +264,17 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
                 break;
 
             case "FunctionCallRequest":
-                foreach (var call in message.Functions ?? [])
+                foreach (var wish in message.Functions ?? [])
                 {
-                    if (call is { Id: not null, Name: not null })
-                    {
-                        _asked.Add(call.Id);
-                        _events.ToolCall(call.Id, call.Name, call.Arguments ?? "{}");
-                    }
+                    OnWish(wish);
                 }
 
+                break;
+
+            case "InjectionRefused" when _injected.Count > 0:
+                // Answered in order: it is the oldest that has not come back.
+                _refused.Add(_injected[0]);
+                _injected.RemoveAt(0);
                 break;
 
             case "Warning" or "InjectionRefused":
@@ -315,10 +324,9 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
 
     private void OnCaller(string words)
     {
-        if (_injected.TryPeek(out string? injected) && injected == words)
+        if (_injected.Remove(words))
         {
             // What is said from here on answers this.
-            _injected.Dequeue();
             _dropping = _overlooking = false;
             return;
         }
@@ -337,6 +345,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         _turnOpen = false;
         _answerDue |= _held && words.Length > 0;
         _events.CallerFinal(Turn, words, null);
+        PutAgain();
     }
 
     private void OnWatch()
@@ -401,6 +410,15 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         {
             Finish(cancelled: false);
         }
+
+        PutAgain();
+    }
+
+    private void PutAgain()
+    {
+        string[] lines = [.. _refused];
+        _refused.Clear();
+        Array.ForEach(lines, Inject);
     }
 
     private void Release()
@@ -416,6 +434,37 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
             Finish(cancelled: false);
         }
     }
+
+    /// <summary>A tool is called for by an answer, and shares its fate.</summary>
+    private void OnWish(AgentFunction? wish)
+    {
+        if (wish is not { Id: not null, Name: not null })
+        {
+            return;
+        }
+
+        if (_overlooking || _dropping)
+        {
+            Refuse(wish);
+        }
+        else if (_held || _holdingBack)
+        {
+            _heldCalls.Add(wish);
+        }
+        else
+        {
+            Raise(wish);
+        }
+    }
+
+    private void Raise(AgentFunction wish)
+    {
+        _asked.Add(wish.Id!);
+        _events.ToolCall(wish.Id!, wish.Name!, wish.Arguments ?? "{}");
+    }
+
+    private void Refuse(AgentFunction wish) => _socket.Send(
+        new FunctionCallResponse(wish.Id!, wish.Name!, """{"error":"The caller did not ask for that. Do not mention it."}"""), AgentJson.Default.FunctionCallResponse);
 
     private void Finish(bool cancelled)
     {
@@ -440,7 +489,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
 
     private void Inject(string content)
     {
-        _injected.Enqueue(content);
+        _injected.Add(content);
         _socket.Send(new InjectUserMessage(content), AgentJson.Default.InjectUserMessage);
     }
 

@@ -144,6 +144,7 @@ internal sealed partial class GeminiConnection
 
         if (message.ServerContent is { } content)
         {
+            _newestHandle = null;
             OnContent(content, message.UsageMetadata);
         }
         else if (message.UsageMetadata is { } usage)
@@ -170,9 +171,9 @@ internal sealed partial class GeminiConnection
             }
         }
 
-        if (message.SessionResumptionUpdate is { Resumable: true, NewHandle: { Length: > 0 } handle })
+        if (message.SessionResumptionUpdate is { } update)
         {
-            _newestHandle = handle;
+            _newestHandle = update is { Resumable: true, NewHandle: { Length: > 0 } handle } ? handle : null;
         }
 
         if (message.GoAway is { } goAway)

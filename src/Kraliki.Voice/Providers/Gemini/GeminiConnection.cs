@@ -86,6 +86,7 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
         _transcripts = new CallerTranscripts(events, time, left => _settle.Change(left, Timeout.InfiniteTimeSpan));
     }
 
+    /// <summary>Only as long as nothing has been said since: who takes the session up by an older one would not know it.</summary>
     public string? ResumeHandle => _newestHandle;
 
     // What 3.8 brought; an older model closes the connection for it. The loop refuses a tool that is not offered anyway.
@@ -235,6 +236,7 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
     {
         if (activity == VoiceActivity.Started)
         {
+            _newestHandle = null;
             string started = $"{_id}-c{++_callerTurns}";
             Post(() => _transcripts.Started(started));
             return;
@@ -330,7 +332,11 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
         ? null
         : [new([.. tools.Select(tool => new FunctionDeclaration(tool.Name, tool.Description, tool.Schema))])];
 
-    private void Send<T>(T message, JsonTypeInfo<T> type) => _socket?.Send(JsonSerializer.SerializeToUtf8Bytes(message, type));
+    private void Send<T>(T message, JsonTypeInfo<T> type)
+    {
+        _newestHandle = null;
+        _socket?.Send(JsonSerializer.SerializeToUtf8Bytes(message, type));
+    }
 
     private void SendSetup() => Send(
         new SetupMessage(new LiveSetup(

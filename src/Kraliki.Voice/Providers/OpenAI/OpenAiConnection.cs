@@ -34,6 +34,9 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     // Tools that this connection asked for; others were asked for by the one before.
     private readonly HashSet<string> _asked = [];
+
+    // Of the newest answer that asked for tools: those whose results are not there yet.
+    private readonly HashSet<string> _awaited = [];
     private IReadOnlyList<CallTool> _tools = setup.Tools;
     private bool _configured;
     private bool _ready;
@@ -191,13 +194,26 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
 
     public void ProvideToolResult(ToolCalled call)
     {
-        if (!_asked.Remove(call.CallId))
+        bool asked;
+        bool complete;
+        lock (_gate)
+        {
+            asked = _asked.Remove(call.CallId);
+            _awaited.Remove(call.CallId);
+            complete = _awaited.Count == 0;
+        }
+
+        if (!asked)
         {
             SendToolRequest(call);
         }
 
         SendToolResult(call);
-        Create(new ResponseCreate());
+        if (complete)
+        {
+            // One answer that knows all results, however many were asked for at a time.
+            Create(new ResponseCreate());
+        }
     }
 
     public void Close()
@@ -452,6 +468,33 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         }
     }
 
+    /// <summary>Before the first of them is told: its result may come inside the event.</summary>
+    private void Await(IReadOnlyList<RealtimeItem?> output)
+    {
+        lock (_gate)
+        {
+            // What an older answer still waits for is not waited for any more.
+            if (output.Any(item => item is { Type: "function_call", CallId: not null }))
+            {
+                _awaited.Clear();
+            }
+
+            foreach (var item in output)
+            {
+                if (item is { Type: "function_call", CallId: { } id })
+                {
+                    _asked.Add(id);
+
+                    // What ends the call has no result.
+                    if (item.Name != CallTool.EndCall.Name)
+                    {
+                        _awaited.Add(id);
+                    }
+                }
+            }
+        }
+    }
+
     private void OnResponseDone(RealtimeResponse? response)
     {
         _responseActive = false;
@@ -459,6 +502,11 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
         // A cancellation may cross the answer's own end; what the answer wanted then counts no more either.
         bool cancelled = _cancelSent || response?.Status == "cancelled";
         _cancelSent = false;
+        if (!cancelled && response?.Output is { } output)
+        {
+            Await(output);
+        }
+
         foreach (var item in response?.Output ?? [])
         {
             if (item is { Type: "message", Id: not null })
@@ -471,7 +519,6 @@ internal sealed class OpenAiConnection(OpenAiOptions options, ProviderSetup setu
             }
             else if (item is { Type: "function_call", CallId: not null, Name: not null } && !cancelled)
             {
-                _asked.Add(item.CallId);
                 events.ToolCall(item.CallId, item.Name, item.Arguments ?? "{}");
             }
         }

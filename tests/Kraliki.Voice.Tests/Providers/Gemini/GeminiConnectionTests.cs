@@ -209,11 +209,15 @@ public sealed class GeminiConnectionTests
     }
 
     [Fact]
-    public void Only_a_handle_that_can_be_resumed_is_kept()
+    public void A_handle_is_good_until_something_more_is_said()
     {
         _transport.Receive("""{"sessionResumptionUpdate":{"newHandle":"h1","resumable":true}}""");
-        _transport.Receive("""{"sessionResumptionUpdate":{"newHandle":"","resumable":false}}""");
         Assert.Equal("h1", _connection.ResumeHandle);
+        _transport.Receive("""{"sessionResumptionUpdate":{"newHandle":"","resumable":false}}""");
+        Assert.Null(_connection.ResumeHandle);
+        _transport.Receive("""{"sessionResumptionUpdate":{"newHandle":"h2","resumable":true}}""");
+        _transport.Receive("""{"serverContent":{"inputTranscription":{"text":"and one more thing"}}}""");
+        Assert.Null(_connection.ResumeHandle);
     }
 
     [Fact]
