@@ -62,7 +62,7 @@ public sealed partial class CallLoop
         }
 
         // What the caller still hears of the provider before is in nobody's memory yet.
-        foreach (var utterance in _player.Utterances.Where(utterance => utterance is { Done: true, By: not null } && !leg.Knows(utterance.TurnId)))
+        foreach (var utterance in _player.Utterances.Where(utterance => utterance is { Done: true, By: not null, Text.Length: > 0 } && !leg.Knows(utterance.TurnId)))
         {
             leg.Learn(utterance.TurnId);
             provider.Remember([new TurnFinished(
@@ -115,7 +115,7 @@ public sealed partial class CallLoop
 
         _turns.Clear();
         _falseAlarms.Clear();
-        bool cutShort = _player.CutShort().Count > 0;
+        bool cutShort = _player.CutShort().Any(utterance => utterance.Text.Length > 0);
 
         if (_bridgeDueAt is null || _bridge.Kind == BridgeKind.None)
         {
@@ -469,7 +469,7 @@ public sealed partial class CallLoop
         while (_player.TakeHeard(now) is { } utterance)
         {
             int length = (int)((utterance.End - Math.Max(0, utterance.Start)) / G711.BytesPerMs);
-            if (length > 0)
+            if (length > 0 && utterance is not { Cut: true, Text.Length: 0 })
             {
                 Tell(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, Interrupted: utterance.Cut, HeardMs: length));
             }

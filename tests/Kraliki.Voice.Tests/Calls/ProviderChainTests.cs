@@ -122,6 +122,20 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void A_reply_of_which_no_word_was_understood_is_given_from_its_beginning()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "When are you open?");
+        call.Provider.Events.AnswerText("a1", "Unfortunately not.");
+        call.Provider.Events.AnswerAudio("a1", TestCall.Speech(100));
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        call.After(1_000);
+
+        Assert.Equal(["pick up and answer: "], _second.Asked);
+        Assert.Equal("When are you open?", Assert.Single(call.Sink.Turns).Text);
+    }
+
+    [Fact]
     public void Words_that_were_never_spoken_are_not_said_to_be_heard()
     {
         var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "When are you open?");
