@@ -23,7 +23,7 @@ internal sealed class FramePath
     private readonly MediaSocket _carrier;
     private readonly byte[] _scratch = new byte[4096];
     private readonly byte[] _callerFrame;
-    private readonly byte[] _answerDelta;
+    private readonly byte[][] _answerDeltas;
     private int _framesAnswered;
     private long _played;
     private MediaSocket _provider = null!;
@@ -39,8 +39,9 @@ internal sealed class FramePath
         string payload = Convert.ToBase64String(Enumerable.Repeat((byte)0x55, FrameBytes).ToArray());
         _callerFrame = Framed(
             $$$"""{"event":"media","sequenceNumber":"12345","media":{"track":"inbound","chunk":"12344","timestamp":"246880","payload":"{{{payload}}}"},"streamSid":"MZ00000000000000000000000000000001"}""", mask: 0x12345678);
-        _answerDelta = Framed(
-            $$$"""{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"{{{payload}}}"}""", mask: null);
+
+        // Two in turn: one and the same sound over and over is no answer.
+        _answerDeltas = [AnswerDelta(payload), AnswerDelta(Convert.ToBase64String(Enumerable.Repeat((byte)0x56, FrameBytes).ToArray()))];
         var sessionUpdated = Framed("""{"type":"session.updated","event_id":"event_0","session":{"type":"realtime","id":"sess_1","model":"gpt-realtime"}}""", mask: null);
 
         Receive(_carrier, Framed("""{"event":"start","sequenceNumber":"1","start":{"accountSid":"AC1","streamSid":"MZ00000000000000000000000000000001","callSid":"CA1","tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{}},"streamSid":"MZ00000000000000000000000000000001"}""", mask: 1));
@@ -61,7 +62,7 @@ internal sealed class FramePath
     public void AnswerFrame()
     {
         _clock.Pass(20);
-        Receive(_provider, _answerDelta);
+        Receive(_provider, _answerDeltas[_framesAnswered % 2]);
         if (++_framesAnswered % FramesPerMark == 0)
         {
             _played += FramesPerMark * FrameBytes;
@@ -87,6 +88,9 @@ internal sealed class FramePath
         text.CopyTo(destination);
         return text.Length;
     }
+
+    private static byte[] AnswerDelta(string payload) => Framed(
+        $$$"""{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"{{{payload}}}"}""", mask: null);
 
     private void Receive(MediaSocket socket, byte[] framed)
     {

@@ -44,6 +44,9 @@ internal sealed class SimulatedSocket(WebSocket socket, Action abort, TimeProvid
     private TimeSpan _delay;
     private int? _delaysLeft;
 
+    /// <summary>What faults make of the audio that is sent here.</summary>
+    public DegradedAudio Degraded { get; } = new();
+
     /// <summary>Ends with the connection.</summary>
     public CancellationToken Over => _over.Token;
 
@@ -205,6 +208,9 @@ internal sealed class SimulatedSocket(WebSocket socket, Action abort, TimeProvid
                 break;
             case FaultKind.Expire:
                 session.Expire();
+                break;
+            case FaultKind.Degrade:
+                Degraded.Begin(fault);
                 break;
         }
     }

@@ -46,6 +46,8 @@ public static class SmallTalk
     private const string LiteralMark = "say:";
     private const string OpeningMark = "begin with:";
 
+    private const string RestMark = "say only the rest of it";
+
     // How the call loop words keypad input: it is the caller's, not the operator's.
     private const string KeypadMark = "The caller pressed ";
 
@@ -105,6 +107,22 @@ public static class SmallTalk
 
     /// <summary>The words that an instruction wants in front of the answer: what follows "begin with:". Null when it does not.</summary>
     public static string? Opening(string instruction) => Behind(OpeningMark, instruction);
+
+    /// <summary>An instruction wants the assistant's last turn, which was cut off, to be completed.</summary>
+    public static bool Continues(string instruction) => instruction.Contains(RestMark, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>What is missing of the assistant's last turn, of which the conversation has what was heard.</summary>
+    public static TalkReply Rest(IReadOnlyList<TalkTurn> conversation)
+    {
+        if (conversation is not [.., { Role: TalkRole.Assistant } cut])
+        {
+            return Next(conversation);
+        }
+
+        var whole = Next([.. conversation.SkipLast(1)]);
+        string rest = whole.Text.StartsWith(cut.Text, StringComparison.OrdinalIgnoreCase) ? whole.Text[cut.Text.Length..].TrimStart(' ', ',', ';', ':') : whole.Text;
+        return whole with { Text = rest.Any(char.IsLetterOrDigit) ? rest : "That is all." };
+    }
 
     private static string? Behind(string mark, string instruction)
     {

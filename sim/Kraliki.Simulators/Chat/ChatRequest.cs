@@ -66,12 +66,12 @@ internal sealed record ChatRequest(string Model, bool Stream, bool IncludeUsage,
             [.. (function["parameters"]?["required"] as JsonArray ?? []).Select(name => SessionSettings.Text(name) ?? "")]));
         // It may also be a word, which has no members.
         var required = SessionSettings.Text((body["tool_choice"] as JsonObject)?["function"]?["name"]);
-        var opening = task is not null && SmallTalk.Opening(task) is not null;
+        var directed = task is not null && (SmallTalk.Opening(task) is not null || SmallTalk.Continues(task));
         return (new(
             model,
             body["stream"] is JsonValue stream && stream.TryGetValue<bool>(out var streams) && streams,
             body["stream_options"]?["include_usage"] is JsonValue include && include.TryGetValue<bool>(out var usage) && usage,
-            new MindInput(opening ? task! : instructions ?? "", opening, turns, [.. tools], required),
+            new MindInput(directed ? task! : instructions ?? "", directed, turns, [.. tools], required),
             (characters / 4) + (4 * messages.Count)), null, null);
     }
 

@@ -14,6 +14,9 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
     private const string OperatorMark = "[Operator] ";
     private const string TaskMark = "For this answer only: ";
 
+    // What has been said elsewhere since the settings: the service has no message for it, so clients put it into the prompt.
+    private const string NewsMark = "\n\nMeanwhile: ";
+
     private const int SilenceMs = 500;
     private const int PieceMs = 100;
 
@@ -26,6 +29,7 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
     private WireAudio? _out;
     private LiveEar? _ear;
     private int _generation;
+    private int _news;
     private bool _applied;
     private bool _speaking;
 
@@ -141,6 +145,9 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
         lock (_gate)
         {
             _prompt = SessionSettings.Text(think?["prompt"]) ?? "";
+            var news = _prompt.Split(NewsMark)[1..];
+            _turns.AddRange(news.Skip(_news).Select(News).OfType<MindTurn>());
+            _news = news.Length;
             _tools = [.. (think?["functions"] as JsonArray ?? []).OfType<JsonObject>().Select(function => new MindTool(
                 SessionSettings.Text(function["name"]) ?? "",
                 [.. (function["parameters"]?["required"] as JsonArray ?? []).Select(name => SessionSettings.Text(name) ?? "")]))];
@@ -202,6 +209,14 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
         : content.StartsWith(OperatorMark, StringComparison.Ordinal) ? new(MindRole.System, content[OperatorMark.Length..])
         : new(MindRole.User, content);
 
+    private static MindTurn? News(string line) => line.Split(": ", 2) switch
+    {
+        ["Caller", var words] => new(MindRole.User, words),
+        ["You", var words] => new(MindRole.Assistant, words),
+        ["Operator to you", var words] => new(MindRole.System, words),
+        _ => null,
+    };
+
     private void Answer(MindReply? ready, string? task = null) => _ = Task.Run(async () =>
     {
         try
@@ -227,8 +242,8 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
         MindInput input;
         lock (_gate)
         {
-            var opening = task is not null && SmallTalk.Opening(task) is not null;
-            input = new(opening ? task! : _prompt, opening, [.. _turns], [.. _tools], null);
+            var directed = task is not null && (SmallTalk.Opening(task) is not null || SmallTalk.Continues(task));
+            input = new(directed ? task! : _prompt, directed, [.. _turns], [.. _tools], null);
         }
 
         var reply = ready ?? mind(input);
@@ -266,7 +281,7 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
                 {
                     if (generation != _generation)
                         return false;
-                    socket.SendAudio(_out!.Encode(pcm.AsSpan(start, Math.Min(PieceMs * 8, pcm.Length - start))));
+                    socket.SendAudio(socket.Degraded.Apply(_out!.Encode(pcm.AsSpan(start, Math.Min(PieceMs * 8, pcm.Length - start))), _out.Silence));
                 }
 
                 await Task.Delay(TimeSpan.FromMilliseconds(PieceMs / options.OutputSpeed), options.TimeProvider, socket.Over).ConfigureAwait(false);

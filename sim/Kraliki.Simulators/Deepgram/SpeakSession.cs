@@ -191,7 +191,7 @@ internal sealed class SpeakSession : ISocketSession, IDisposable
                 {
                     if (work.Generation != _generation)
                         return;
-                    _socket.SendAudio(_audio.Encode(piece.Span));
+                    _socket.SendAudio(_socket.Degraded.Apply(_audio.Encode(piece.Span), _audio.Silence));
                     _socket.Frame();
                 }
 

@@ -17,6 +17,9 @@ internal sealed class WireAudio
 
     public int BytesPerSample => _law is null ? 2 : 1;
 
+    /// <summary>The byte of which silence is made.</summary>
+    public byte Silence => _law?.Encode(0) ?? 0;
+
     /// <summary>What the client sends; null when the service could not decode it.</summary>
     public static WireAudio? In(string? encoding, string? sampleRate) => Create(encoding, sampleRate, rate => new Resampler(rate, 8_000));
 

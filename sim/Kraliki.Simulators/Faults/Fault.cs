@@ -26,6 +26,9 @@ public enum FaultKind
     /// <summary>The service's own end of life, as if the maximum duration were reached.</summary>
     Expire,
 
+    /// <summary>The audio that is sent from now on is spoilt, in the way that <see cref="Fault.Code"/> names (<see cref="DegradedAudio.Kinds"/>). What sends no audio ignores it.</summary>
+    Degrade,
+
     /// <summary>The HTTP request, an upgrade too, is answered with status <see cref="Fault.Code"/> (default 503). It has no moment.</summary>
     Refuse,
 }
@@ -37,7 +40,7 @@ public enum FaultKind
 public sealed record FaultMoment(int? AfterMs = null, int? AfterFrames = null, string? On = null);
 
 /// <summary>A fault to arm: body of <c>POST /_control/faults</c>.</summary>
-/// <param name="Code">Close code for <see cref="FaultKind.Close"/> (default 1011), error code for <see cref="FaultKind.ErrorEvent"/>, HTTP status for <see cref="FaultKind.Refuse"/>.</param>
+/// <param name="Code">Close code for <see cref="FaultKind.Close"/> (default 1011), error code for <see cref="FaultKind.ErrorEvent"/>, HTTP status for <see cref="FaultKind.Refuse"/>, kind of damage for <see cref="FaultKind.Degrade"/> (default <c>silence</c>).</param>
 /// <param name="DelayMs">Milliseconds; null for a freeze without an end.</param>
 /// <param name="Count">Messages concerned; null is one, and for <see cref="FaultKind.Delay"/> all that follow.</param>
 /// <param name="Connection">Id of an open connection (call, stream or session id); null takes the next that opens.</param>
@@ -70,6 +73,8 @@ public sealed record Fault(
             return "after_ms, after_frames, delay_ms and connections cannot be negative, count not below 1.";
         if (Kind == FaultKind.Delay && DelayMs is null)
             return "A delay needs delay_ms.";
+        if (Kind == FaultKind.Degrade && Code is not null && !DegradedAudio.Kinds.Contains(Code))
+            return $"Audio can be degraded by {string.Join(", ", DegradedAudio.Kinds)}, not by '{Code}'.";
         if (Kind == FaultKind.Refuse && (moments > 0 || Connection is not null || HttpStatus is < 400 or > 599))
             return "A refusal has an HTTP status of 400 to 599 as its code, and neither a moment nor an open connection.";
         // RFC 6455 §7.4: 1005, 1006 and 1015 never travel in a close frame; below 1000 and above 4999 nothing does.

@@ -10,6 +10,7 @@ public sealed class FaultKit(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly List<Armed> _waiting = [];
     private readonly Dictionary<string, FaultTrack> _open = [];
+    private int _happened;
 
     /// <summary>Faults that still wait for a connection.</summary>
     public IReadOnlyList<Fault> Waiting
@@ -20,6 +21,19 @@ public sealed class FaultKit(TimeProvider time)
                 return [.. _waiting.Select(armed => armed.Fault)];
         }
     }
+
+    /// <summary>Ids of the connections that are open, for <see cref="Fault.Connection"/>.</summary>
+    public IReadOnlyList<string> Connections
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _open.Keys];
+        }
+    }
+
+    /// <summary>How many faults have come about so far, refusals too: who arms one can tell whether it ever struck.</summary>
+    public int Happened => Volatile.Read(ref _happened);
 
     /// <exception cref="ArgumentException">The fault is not possible, or names a connection that is not open.</exception>
     public void Arm(Fault fault)
@@ -57,7 +71,7 @@ public sealed class FaultKit(TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(connection);
         ArgumentNullException.ThrowIfNull(apply);
-        var track = new FaultTrack(time, apply, closed => Close(connection, closed));
+        var track = new FaultTrack(time, fault => Happen(fault, apply), closed => Close(connection, closed));
         List<Fault> taken;
         lock (_gate)
         {
@@ -72,8 +86,18 @@ public sealed class FaultKit(TimeProvider time)
     /// <summary>A request comes in: how it is to be refused; null when it is not. Ask before <see cref="Open"/>.</summary>
     public Fault? Refusal()
     {
+        Fault? refusal;
         lock (_gate)
-            return Take(refusals: true).FirstOrDefault();
+            refusal = Take(refusals: true).FirstOrDefault();
+        if (refusal is not null)
+            Interlocked.Increment(ref _happened);
+        return refusal;
+    }
+
+    private void Happen(Fault fault, Action<Fault> apply)
+    {
+        Interlocked.Increment(ref _happened);
+        apply(fault);
     }
 
     private List<Fault> Take(bool refusals)

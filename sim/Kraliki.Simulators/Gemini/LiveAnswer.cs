@@ -146,7 +146,7 @@ internal sealed class LiveAnswer(LiveSession session)
             ["role"] = "model",
             ["parts"] = new JsonArray(new JsonObject
             {
-                ["inlineData"] = new JsonObject { ["mimeType"] = "audio/pcm;rate=24000", ["data"] = Convert.ToBase64String(chunk) },
+                ["inlineData"] = new JsonObject { ["mimeType"] = "audio/pcm;rate=24000", ["data"] = Convert.ToBase64String(session.Spoilt(chunk)) },
             }),
         });
         _firstAudioAt ??= session.Agenda.Now;

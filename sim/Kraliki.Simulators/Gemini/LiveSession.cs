@@ -140,6 +140,9 @@ internal sealed class LiveSession : ISocketSession, IDisposable
     public void EmitContent(string member, JsonNode value, JsonObject? usage = null) =>
         Emit("serverContent", new JsonObject { [member] = value }, usage);
 
+    /// <summary>What faults make of a piece of PCM16.</summary>
+    public byte[] Spoilt(byte[] pcm) => _socket.Degraded.Apply(pcm, silence: 0);
+
     /// <summary>Does slow work outside the gate and continues inside it, unless the session has closed.</summary>
     public void Offload<T>(Func<T> work, Action<T> then) => ThreadPool.UnsafeQueueUserWorkItem(
         _ =>

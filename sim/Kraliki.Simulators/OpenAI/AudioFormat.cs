@@ -22,6 +22,9 @@ internal sealed class AudioFormat
 
     public int BytesPerMs { get; }
 
+    /// <summary>The byte of which silence is made.</summary>
+    public byte Silence => _law?.Encode(0) ?? 0;
+
     public static AudioFormat? Find(string? type) => type switch
     {
         "audio/pcm" => Pcm,

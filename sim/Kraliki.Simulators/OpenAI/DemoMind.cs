@@ -28,7 +28,7 @@ internal static class DemoMind
         var prefix = input.ResponseInstructions ? SmallTalk.Opening(input.Instructions) : null;
         if (prefix is not null && talk is [.., { Role: TalkRole.Assistant }])
             talk.RemoveAt(talk.Count - 1);
-        var reply = SmallTalk.Next(talk);
+        var reply = input.ResponseInstructions && SmallTalk.Continues(input.Instructions) ? SmallTalk.Rest(talk) : SmallTalk.Next(talk);
         if (prefix is not null)
             reply = reply with { Text = $"{prefix} {reply.Text}" };
         if (input.RequiredTool is { } required)

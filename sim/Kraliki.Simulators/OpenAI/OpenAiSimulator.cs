@@ -108,6 +108,13 @@ public sealed class OpenAiSimulator : IAsyncDisposable
 
     private async Task AcceptAsync(HttpContext context)
     {
+        if (Faults.Refusal() is { } fault)
+        {
+            var code = fault.HttpStatus switch { 401 => "invalid_api_key", 429 => "rate_limit_exceeded", _ => "server_error" };
+            await Refuse(fault.HttpStatus, new(code, fault.Reason ?? "The service refused the request.")).ExecuteAsync(context).ConfigureAwait(false);
+            return;
+        }
+
         if (!context.WebSockets.IsWebSocketRequest)
         {
             await Refuse(426, new("upgrade_required", "This is a WebSocket endpoint.")).ExecuteAsync(context).ConfigureAwait(false);

@@ -204,6 +204,9 @@ internal sealed class RealtimeConnection
             case FaultKind.Expire:
                 session.Expire();
                 break;
+            case FaultKind.Degrade:
+                session.Degraded.Begin(fault);
+                break;
         }
     }
 

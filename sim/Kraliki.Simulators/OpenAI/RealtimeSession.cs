@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Kraliki.Simulators.Faults;
 
 namespace Kraliki.Simulators.OpenAI;
 
@@ -67,6 +68,9 @@ internal sealed partial class RealtimeSession : IDisposable
     public Voice Voice { get; }
 
     public Agenda Agenda { get; }
+
+    /// <summary>What faults make of the audio that is sent here.</summary>
+    public DegradedAudio Degraded { get; } = new();
 
     public SessionSettings Settings { get; }
 

@@ -175,7 +175,7 @@ internal sealed class ResponseRun(RealtimeSession session, ResponseParameters pa
     private void SendDelta(int bytes)
     {
         var audio = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_unsent)[..bytes];
-        session.Emit("response.output_audio.delta", ForPart(new() { ["delta"] = Convert.ToBase64String(audio) }));
+        session.Emit("response.output_audio.delta", ForPart(new() { ["delta"] = Convert.ToBase64String(session.Degraded.Apply(audio.ToArray(), parameters.Format.Silence)) }));
         _message!.Audio.AddRange(audio);
         _unsent.RemoveRange(0, bytes);
         _delta++;

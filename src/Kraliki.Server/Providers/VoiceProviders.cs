@@ -64,6 +64,15 @@ internal sealed class VoiceProviders
         }
     }
 
+    /// <summary>Something stands between the calls and a provider from now on: the matrix of rehearsals breaks the embedded one so.</summary>
+    public void Wrap(string name, Func<IVoiceProvider, IVoiceProvider> wrap)
+    {
+        lock (_changing)
+        {
+            _usable = _usable.ToDictionary(one => one.Key, one => one.Key == name ? wrap(one.Value) : one.Value);
+        }
+    }
+
     /// <summary>All that a person may choose from, with the reason where one cannot be used.</summary>
     public IReadOnlyList<ProviderView> All()
     {

@@ -12,6 +12,9 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
     private DateTimeOffset? _mediaBegan;
     private bool _partialShown;
 
+    /// <summary>A finished fact.</summary>
+    public void Show(SessionEvent happened) => Show(happened.Data, happened.At);
+
     public void Show(ServerMessage message)
     {
         switch (message)
@@ -70,7 +73,10 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
             BargeIn bargeIn => Line(bargeIn.AtMs, "*", string.Create(CultureInfo.InvariantCulture, $"interrupted after {bargeIn.HeardMs} ms of the answer")),
             FalseInterruption noise => Line(noise.AtMs, "*", $"no interruption{(noise.Heard is { Length: > 0 } heard ? $" ({heard})" : "")}: the assistant goes on"),
             DtmfReceived key => Line(key.AtMs, "*", $"key {key.Digit}"),
-            ToolCalled tool => Line(now, "*", $"tool {tool.Name}"),
+            ProviderFailed failed => Line(now, "*", $"{failed.Provider} failed: {failed.Detail}"),
+            ProviderSwitched change => Line(now, "*", string.Create(CultureInfo.InvariantCulture, $"{change.To} has the call after {change.TookMs} ms, {change.ReplayedMs} ms heard again")),
+            ProviderSwitchFailed failed => Line(now, "*", $"{failed.To} could not take the call: {failed.Detail}"),
+            ToolCalled tool => Line(now, "*", $"tool {tool.Name}{(tool.Result is null ? "" : " done")}"),
             ProviderNotice notice => Line(now, "*", $"{notice.Provider}: {notice.Message}"),
             CallResumed resumed => Line(now, "*", resumed.Detail),
             StateChanged { Detail: { } detail } => Line(now, "*", detail),

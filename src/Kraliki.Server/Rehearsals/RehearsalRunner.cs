@@ -140,9 +140,12 @@ internal sealed partial class RehearsalRunner(
             return $"The carrier reported an error: {call.Errors[0]}";
         }
 
-        int missed = report.Expectations.Count(expectation => !expectation.Met);
-        return missed == 0 ? null : $"{missed} of {report.Expectations.Count} expectations were not met.";
+        return Missed(report.Expectations);
     }
+
+    /// <summary>What is said of a call that was well but for expectations; null when all were met.</summary>
+    internal static string? Missed(IReadOnlyList<RehearsalExpectation> expectations) =>
+        expectations.Count(expectation => !expectation.Met) is > 0 and var missed ? $"{missed} of {expectations.Count} expectations were not met." : null;
 
     /// <summary>The carrier's call is over a moment before the session's end is written.</summary>
     private async Task<SessionRow> EndedAsync(Guid sessionId, CancellationToken cancellationToken)

@@ -10,7 +10,7 @@ internal sealed record RehearseArguments(CallerScript Script, string? Provider, 
 {
     public const string Usage =
         """
-        Usage: ./run.sh rehearse [script] [--provider openai|local] [--Kraliki:Key=value ...]
+        Usage: ./run.sh rehearse [script] [--provider openai|gemini|deepgram|deepgram_agent|local] [--Kraliki:Key=value ...]
 
         Runs one call against a simulated caller, prints the conversation and the report. Exit code 0: every expectation was
         met; 1: not, or the call could not be run; 2: a wrong argument; 130: interrupted.

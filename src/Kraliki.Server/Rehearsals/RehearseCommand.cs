@@ -1,13 +1,7 @@
-using System.Net.Http.Headers;
 using Kraliki.Client;
 using Kraliki.Contracts;
-using Kraliki.Server.Data;
 using Kraliki.Server.Hosting;
-using Kraliki.Server.Identity;
-using Kraliki.Server.Operations;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging.Console;
+using Kraliki.Server.Rehearsals.Matrix;
 
 namespace Kraliki.Server.Rehearsals;
 
@@ -36,8 +30,13 @@ internal static class RehearseCommand
     {
         if (args.Contains("--help"))
         {
-            await output.WriteLineAsync($"{RehearseArguments.Usage}\n\n{RehearseArguments.KnownScripts}");
+            await output.WriteLineAsync($"{RehearseArguments.Usage}\n\n{RehearseArguments.KnownScripts}\n\n{MatrixArguments.Usage}");
             return Passed;
+        }
+
+        if (MatrixArguments.Wanted(args))
+        {
+            return await MatrixCommand.RunAsync(args, output, errors, cancellationToken);
         }
 
         if (!RehearseArguments.TryRead(args, out var arguments, out string? problem))
@@ -46,60 +45,24 @@ internal static class RehearseCommand
             return WrongArgument;
         }
 
-        bool ownData = !arguments.Server.Any(setting => setting.StartsWith("--Kraliki:DataDirectory=", StringComparison.OrdinalIgnoreCase));
-        string? temporary = ownData ? Directory.CreateTempSubdirectory("kraliki-rehearse-").FullName : null;
+        await using var server = await RehearsalServer.StartAsync(
+            arguments.Server, change: null, services => services.GetRequiredService<RehearsalScripts>().Add(arguments.Script), cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, server.Stopping);
         try
         {
-            await using var app = Build(arguments, temporary);
-            await app.StartAsync(cancellationToken);
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);
-            try
-            {
-                return await RehearseAsync(app, arguments, new ConversationPrinter(output, width), errors, stop.Token);
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                await errors.WriteLineAsync("Interrupted.");
-                return Interrupted;
-            }
-            finally
-            {
-                await app.StopAsync(CancellationToken.None);
-            }
+            return await RehearseAsync(server, arguments, new ConversationPrinter(output, width), errors, stop.Token);
         }
-        finally
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            if (temporary is not null)
-            {
-                Directory.Delete(temporary, recursive: true);
-            }
+            await errors.WriteLineAsync("Interrupted.");
+            return Interrupted;
         }
-    }
-
-    /// <summary>(2) On loopback whatever the installation's public address is: the simulated carrier calls from this process.</summary>
-    private static WebApplication Build(RehearseArguments arguments, string? temporary)
-    {
-        string[] settings =
-        [
-            "--urls=http://127.0.0.1:0", "--Kraliki:PublicUrl=", "--Logging:LogLevel:Default=Error", "--Logging:LogLevel:Microsoft=Error", "--Logging:LogLevel:Orleans=Error",
-            .. temporary is null ? Array.Empty<string>() : [$"--Kraliki:DataDirectory={temporary}"],
-            .. arguments.Server,
-        ];
-        var app = KralikiServer.Build(settings, builder =>
-        {
-            // The conversation is all that this terminal shows; what goes wrong goes to the other stream.
-            builder.Services.Replace(ServiceDescriptor.Singleton(TextWriter.Null));
-            builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        });
-        app.Services.GetRequiredService<RehearsalScripts>().Add(arguments.Script);
-        return app;
     }
 
     private static async Task<int> RehearseAsync(
-        WebApplication app, RehearseArguments arguments, ConversationPrinter printer, TextWriter errors, CancellationToken cancellationToken)
+        RehearsalServer server, RehearseArguments arguments, ConversationPrinter printer, TextWriter errors, CancellationToken cancellationToken)
     {
-        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await SignInAsync(app.Services, cancellationToken));
+        using var http = await server.SignInAsync(cancellationToken);
         using var client = new KralikiClient(http);
         try
         {
@@ -111,7 +74,7 @@ internal static class RehearseCommand
             }
 
             var rehearsal = await client.StartRehearsalAsync(new StartRehearsal(arguments.Script.Name, arguments.Provider), cancellationToken);
-            var time = app.Services.GetRequiredService<TimeProvider>();
+            var time = server.Services.GetRequiredService<TimeProvider>();
             rehearsal = await UntilAsync(client, rehearsal, time, now => now.SessionId is not null, cancellationToken);
             if (rehearsal.SessionId is { } session)
             {
@@ -131,18 +94,6 @@ internal static class RehearseCommand
             await errors.WriteLineAsync(refusal.Message);
             return Failed;
         }
-    }
-
-    /// <summary>(3) Whoever starts this process holds the data and its keys, so nobody has to know a password: with and without demo accounts alike.</summary>
-    private static async Task<string> SignInAsync(IServiceProvider services, CancellationToken cancellationToken)
-    {
-        await using var db = services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
-        var administrator = await db.Set<User>().AsNoTracking().OrderBy(user => user.CreatedAt).FirstAsync(user => user.Role == UserRole.Admin, cancellationToken);
-        var grant = await services.GetRequiredService<RefreshTokens>().BeginAsync(administrator, address: null, "Kraliki rehearse command", cancellationToken)
-            ?? throw new InvalidOperationException("The administrator's account was changed while the command started; run it again.");
-        await services.GetRequiredService<AuditLog>().WriteAsync(
-            AuditActions.LoggedIn, administrator.Id.ToString(), "By the command rehearse at the server's terminal.", administrator.Email, administrator.OrganisationId);
-        return services.GetRequiredService<AccessTokens>().Issue(grant);
     }
 
     /// <summary>(5) Ends with the session, or when it is cancelled.</summary>

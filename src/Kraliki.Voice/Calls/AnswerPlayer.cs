@@ -33,6 +33,15 @@ internal sealed class Utterance(string turnId)
 
     /// <summary>Whoever spoke it is gone: this is all there will be.</summary>
     public bool Cut { get; set; }
+
+    /// <summary>Something in it can be heard. What follows is for <see cref="AnswerSound"/> alone.</summary>
+    public bool Audible { get; set; }
+
+    /// <summary>How much audio came before anything could be heard.</summary>
+    public int SilentMs { get; set; }
+
+    /// <summary>How much came last that only repeats the piece before it.</summary>
+    public int RepeatedMs { get; set; }
 }
 
 /// <summary>Paces the AI's audio to the carrier and knows, to a frame, what the caller has heard of it: pacer and utterance ledger in one.</summary>
@@ -65,6 +74,8 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
     private int _epoch;
     private double _carrierEmptyAt;
     private double _heardUpAt = double.MaxValue;
+
+    private ref Chunk Last => ref _chunks[(_firstChunk + _chunkCount - 1) % _chunks.Length];
 
     /// <summary>The carrier's clear was sent and the rest is kept back until <see cref="Resume"/> or <see cref="Drop"/>.</summary>
     public bool Paused { get; private set; }
@@ -130,6 +141,24 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
         AddChunk(new Chunk(buffer, base64.Length, _received, bytes, utterance));
         _received += bytes;
         utterance.End = _received;
+    }
+
+    /// <summary>This is the same audio as that which came last.</summary>
+    public bool Repeats(ReadOnlySpan<byte> base64) =>
+        _chunkCount > 0 && Last.Base64.SequenceEqual(base64);
+
+    /// <summary>Takes the newest utterance back, as if it had never begun. Only while <see cref="Paused"/>.</summary>
+    public void Retract(Utterance utterance)
+    {
+        while (_chunkCount > 0 && Last.Utterance == utterance)
+        {
+            ArrayPool<byte>.Shared.Return(Last.Buffer);
+            Last = default;
+            _chunkCount--;
+        }
+
+        _received = _chunkCount > 0 ? Last.Start + Last.Bytes : _confirmed;
+        _utterances.Remove(utterance);
     }
 
     /// <summary>Hands over what the carrier may hold now.</summary>

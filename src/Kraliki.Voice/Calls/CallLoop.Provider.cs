@@ -62,7 +62,7 @@ public sealed partial class CallLoop
         }
 
         // What the caller still hears of the provider before is in nobody's memory yet.
-        foreach (var utterance in _player.Utterances.Where(utterance => utterance is { Done: true, By: not null } && !leg.Knows(utterance.TurnId)))
+        foreach (var utterance in _player.Utterances.Where(utterance => utterance is { Done: true, By: not null, Text.Length: > 0 } && !leg.Knows(utterance.TurnId)))
         {
             leg.Learn(utterance.TurnId);
             provider.Remember([new TurnFinished(
@@ -115,7 +115,7 @@ public sealed partial class CallLoop
 
         _turns.Clear();
         _falseAlarms.Clear();
-        bool cutShort = _player.CutShort().Count > 0;
+        bool cutShort = _player.CutShort().Any(utterance => utterance.Text.Length > 0);
 
         if (_bridgeDueAt is null || _bridge.Kind == BridgeKind.None)
         {
@@ -158,7 +158,7 @@ public sealed partial class CallLoop
             _turns.RemoveAt(0);
         }
 
-        _turns.Add(new CallerTurn(turnId, _mediaMs, _chain!.TurnStart()));
+        _turns.Add(new CallerTurn(turnId, Math.Max(0, _mediaMs - _chain!.BeganAgoMs()), _chain.TurnStart()));
         _bridgeDueAt = null;
         if (_player.Paused)
         {
@@ -200,8 +200,8 @@ public sealed partial class CallLoop
         double now = Now();
         if (_turns.Find(turn => turn.Id == turnId) is { } turn)
         {
-            turn.StoppedMs = _mediaMs;
-            turn.TapeEnd = _chain!.TurnEnd();
+            turn.StoppedMs = Math.Max(turn.StartMs, _mediaMs - _chain!.EndedAgoMs());
+            turn.TapeEnd = _chain.TurnEnd();
         }
 
         _callerStoppedAt = now;
@@ -281,7 +281,14 @@ public sealed partial class CallLoop
         }
 
         _refusals = 0;
-        _player.Enqueue(AnswerOf(turnId), base64Mulaw);
+        var utterance = AnswerOf(turnId);
+        if (AnswerSound.Fault(utterance, base64Mulaw, again: _player.Repeats(base64Mulaw)) is { } fault)
+        {
+            Unsay(utterance, fault);
+            return;
+        }
+
+        _player.Enqueue(utterance, base64Mulaw);
         PumpAnswers();
     }
 
@@ -313,9 +320,34 @@ public sealed partial class CallLoop
         if (!cancelled)
         {
             utterance.Text.Clear().Append(text);
+            if (AnswerSound.FaultOf(utterance) is { } fault)
+            {
+                Unsay(utterance, fault);
+                return;
+            }
         }
 
         PumpAnswers();
+    }
+
+    /// <summary>The caller cannot have understood it: it is not in the record, and another provider gives the answer.</summary>
+    private void Unsay(Utterance utterance, string fault)
+    {
+        double now = Now();
+        bool paused = _player.Paused;
+        if (!paused)
+        {
+            _player.Pause(now, _link, _carrier);
+        }
+
+        _player.Retract(utterance);
+        if (!paused)
+        {
+            _player.Resume(now);
+        }
+
+        _chain!.Owes();
+        _chain.Active!.GaveUp(fault);
     }
 
     internal void OnToolCall(string callId, string name, string argumentsJson)
@@ -438,7 +470,7 @@ public sealed partial class CallLoop
         while (_player.TakeHeard(now) is { } utterance)
         {
             int length = (int)((utterance.End - Math.Max(0, utterance.Start)) / G711.BytesPerMs);
-            if (length > 0)
+            if (length > 0 && utterance is not { Cut: true, Text.Length: 0 })
             {
                 Tell(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, Interrupted: utterance.Cut, HeardMs: length));
             }

@@ -171,6 +171,15 @@ internal sealed class ProviderChain
 
     public long TurnEnd() => _tape.End;
 
+    /// <summary>How long ago the caller began the turn that the provider has just noticed, milliseconds: 0 but for what it was told again.</summary>
+    public long BeganAgoMs() =>
+        Active is { ReplayedFrom: { } from } ? Math.Max(0, _tape.End - from - OnsetFrames) * CallerTape.FrameMs : 0;
+
+    /// <summary>How long ago he ended it.</summary>
+    public long EndedAgoMs() =>
+        Active is { ReplayedFrom: not null } && _voice is { Speaking: false, StartedAt: >= 0 }
+            ? Math.Max(0, ((_tape.End - _voice.StartedAt) * CallerTape.FrameMs) - _voice.SpokeMs) : 0;
+
     /// <summary>What was said before can not be told again.</summary>
     public long TapeStart => _tape.Start;
 
@@ -488,8 +497,9 @@ internal sealed class ProviderChain
             from.Connection.CancelAnswer();
         }
 
-        from.Told = _conversation.Count;
+        // Two switches within its probation: whoever it was to stand in for is gone himself.
         _former?.Abandon();
+        from.Told = _conversation.Count;
         (_former, _standby, _switch, _recycleBy) = (from, null, null, null);
         _probationEndsAt = now + Probation.TotalMilliseconds;
         Active = to;

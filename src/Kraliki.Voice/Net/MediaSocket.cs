@@ -78,6 +78,7 @@ public sealed class MediaSocket
     private int _outLength;
     private int _flushClaimed;
     private bool _closeSent;
+    private volatile bool _open;
     private bool _finished;
     private bool _faulted;
     private SocketEnd _end = SocketEnd.Lost;
@@ -111,11 +112,13 @@ public sealed class MediaSocket
         }
     }
 
-    /// <summary>Starts to receive. Once.</summary>
+    /// <summary>Starts to receive, and to send what was queued before. Once.</summary>
     public void Open(IMediaReceiver receiver)
     {
         _receiver = receiver;
         _transport.Start(this);
+        _open = true;
+        FlushScope.Request(this);
     }
 
     /// <summary>Sends one text message given in up to three parts. After the end it does nothing.</summary>
@@ -172,7 +175,14 @@ public sealed class MediaSocket
     /// <summary>Cuts the connection without a word.</summary>
     public void Abort() => _transport.Close();
 
-    internal void Flush() => _transport.Flush();
+    /// <summary>Before it is open nothing leaves: the transport does not know yet whose bytes it sends.</summary>
+    internal void Flush()
+    {
+        if (_open)
+        {
+            _transport.Flush();
+        }
+    }
 
     /// <summary>For <see cref="FlushScope"/>: false when another scope, of this or another thread, already has this socket to flush.</summary>
     internal bool TryClaimFlush() => Interlocked.Exchange(ref _flushClaimed, 1) == 0;
@@ -181,7 +191,7 @@ public sealed class MediaSocket
     internal void FlushClaimed()
     {
         Interlocked.Exchange(ref _flushClaimed, 0);
-        _transport.Flush();
+        Flush();
     }
 
     /// <summary>Swaps the outgoing buffer for an empty one. Called by the transport, one flush at a time.</summary>

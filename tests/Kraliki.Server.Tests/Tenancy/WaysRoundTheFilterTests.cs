@@ -35,7 +35,7 @@ public sealed partial class WaysRoundTheFilterTests
         ["Operations/HealthApi.cs"] = "asks the database whether it is there",
         ["Providers/BreakerTables.cs"] = "providers are the installation's",
         ["Rehearsals/RehearsalRunner.cs"] = "a job, by the id of the row that it was given",
-        ["Rehearsals/RehearseCommand.cs"] = "whoever starts the process holds the data",
+        ["Rehearsals/RehearsalServer.cs"] = "whoever starts the process holds the data",
         ["Sessions/DemoConversations.cs"] = "first start: nobody is signed in",
         ["Sessions/Journal/DatabaseWatch.cs"] = "asks the database whether it can be written",
         ["Sessions/Journal/JournalReader.cs"] = "by the id of a session that the request's context, or a ticket, has let through",

@@ -56,6 +56,23 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void Words_that_are_heard_again_are_written_down_with_the_time_when_they_were_said()
+    {
+        var call = Answered().After(2_000);
+        call.CallerSpeaks(1_000).After(5_700);
+        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+        call.After(300);
+        _second.Events.Connected("s2", null);
+        _second.Events.SpeechStarted("x1");
+        _second.Events.SpeechStopped("x1");
+        _second.Events.CallerFinal("x1", "Can you hear me?", 0.9);
+
+        var turn = Assert.Single(call.Sink.Turns);
+        Assert.InRange(turn.StartMs, 1_700, 2_200);
+        Assert.InRange(turn.EndMs, 2_800, 3_300);
+    }
+
+    [Fact]
     public void Two_that_die_in_one_utterance_lose_nothing_of_it()
     {
         var call = Answered().After(2_000).CallerStarts("c1").After(1_000);
@@ -102,6 +119,20 @@ public sealed class ProviderChainTests
         Assert.Equal(2_300 * 8, call.Carrier.BytesPlayed);
         Assert.Equal(["When are you open?", "We are open from nine", "to five."], call.Sink.Turns.Select(turn => turn.Text));
         Assert.Equal([false, true, false], call.Sink.Turns.Select(turn => turn.Interrupted));
+    }
+
+    [Fact]
+    public void A_reply_of_which_no_word_was_understood_is_given_from_its_beginning()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "When are you open?");
+        call.Provider.Events.AnswerText("a1", "Unfortunately not.");
+        call.Provider.Events.AnswerAudio("a1", TestCall.Speech(100));
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        call.After(1_000);
+
+        Assert.Equal(["pick up and answer: "], _second.Asked);
+        Assert.Equal("When are you open?", Assert.Single(call.Sink.Turns).Text);
     }
 
     [Fact]
@@ -533,6 +564,165 @@ public sealed class ProviderChainTests
 
         Assert.Equal(3, call.Sink.Facts.OfType<ToolCalled>().Count());
         Assert.Equal(ProviderFailure.Error, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+    }
+
+    [Fact]
+    public void An_answer_of_words_without_a_sound_is_given_by_the_next_and_was_never_said()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "When are you open?");
+        call.Provider.Events.AnswerText("a1", "We are open from nine to five.");
+        for (int i = 0; i < 6; i++)
+        {
+            Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+            call.Provider.Events.AnswerAudio("a1", TestCall.Silence(500));
+        }
+
+        Assert.Equal(ProviderFailure.Error, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+        _second.Events.Connected("s2", null);
+        call.After(400);
+        Assert.Equal(["pick up and answer: "], _second.Asked);
+        _second.Events.AnswerText("b1", "From nine to five.");
+        _second.Events.AnswerAudio("b1", TestCall.Speech(800));
+        _second.Events.AnswerDone("b1", "From nine to five.", cancelled: false);
+        call.After(2_500);
+        Assert.Equal(["When are you open?", "From nine to five."], call.Sink.Turns.Select(turn => turn.Text));
+    }
+
+    [Fact]
+    public void A_short_answer_without_a_sound_is_noticed_when_it_is_complete()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "Are you open?");
+        call.Provider.Events.AnswerText("a1", "Yes.");
+        call.Provider.Events.AnswerAudio("a1", TestCall.Silence(600));
+        Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+        call.Provider.Events.AnswerDone("a1", "Yes.", cancelled: false);
+        Assert.Single(call.Sink.Facts.OfType<ProviderFailed>());
+        _second.Events.Connected("s2", null);
+        call.After(400);
+        Assert.Equal(["pick up and answer: "], _second.Asked);
+    }
+
+    [Fact]
+    public void A_breath_before_an_answer_is_no_silence_and_a_pause_in_it_is_none_either()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "When are you open?");
+        call.Provider.Events.AnswerText("a1", "We are open from nine to five.");
+        call.Provider.Events.AnswerAudio("a1", TestCall.Silence(1_500));
+        call.Provider.Events.AnswerAudio("a1", TestCall.Speech(500));
+        for (int i = 0; i < 8; i++)
+        {
+            call.Provider.Events.AnswerAudio("a1", TestCall.Silence(500));
+        }
+
+        call.Provider.Events.AnswerDone("a1", "We are open from nine to five.", cancelled: false);
+        call.After(7_000);
+        Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+        Assert.Equal(6_000 * 8, call.Carrier.BytesPlayed);
+    }
+
+    [Fact]
+    public void One_sound_over_and_over_is_no_answer()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "When are you open?");
+        call.Provider.Events.AnswerText("a1", "We are open from nine to five.");
+        var piece = TestCall.Speech(250);
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+            call.Provider.Events.AnswerAudio("a1", piece);
+        }
+
+        Assert.Single(call.Sink.Facts.OfType<ProviderFailed>());
+        _second.Events.Connected("s2", null);
+        call.After(400);
+        Assert.Equal(["pick up and answer: "], _second.Asked);
+        Assert.Equal(["When are you open?"], call.Sink.Turns.Select(turn => turn.Text));
+    }
+
+    [Fact]
+    public void What_was_said_before_a_soundless_answer_is_heard_out()
+    {
+        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "Where is my parcel?").AgentSays("a1", "One moment, please.", 1_000);
+        call.Provider.Events.AnswerText("a2", "It is in Berlin.");
+        call.Provider.Events.AnswerAudio("a2", TestCall.Silence(1_000));
+        call.Provider.Events.AnswerDone("a2", "It is in Berlin.", cancelled: false);
+        call.After(1_300);
+        Assert.Equal(1_000 * 8, call.Carrier.BytesPlayed);
+        Assert.Equal(["Where is my parcel?", "One moment, please."], call.Sink.Turns.Select(turn => turn.Text));
+    }
+
+    [Fact]
+    public void A_tool_whose_provider_dies_while_it_runs_and_whose_next_one_dies_too_is_told_once_to_the_third()
+    {
+        var call = Answered();
+        call.Loop.Post(new OfferTools([new CallTool("look_up", "Looks up.")]));
+        call.CallerStarts("c1").After(300).CallerStops("c1", "Where is my parcel?");
+        call.Provider.Events.ToolCall("t1", "look_up", "{}");
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        call.Loop.Post(new ProvideToolResult("t1", "\"Berlin\""));
+        _second.Events.Closed(ProviderEnd.Lost, "gone too");
+        _third.Events.Connected("s3", null);
+        call.After(400);
+
+        Assert.Equal(["tool t1 \"Berlin\"", "close"], _second.Asked);
+        Assert.Equal("\"Berlin\"", _third.Setup!.Conversation.Recent.OfType<ToolCalled>().Single(fact => fact.Result is not null).Result);
+        Assert.Equal(["pick up and answer: "], _third.Asked);
+        Assert.Equal([null, "\"Berlin\""], call.Sink.Facts.OfType<ToolCalled>().Select(fact => fact.Result));
+    }
+
+    [Fact]
+    public void An_interruption_whose_provider_dies_while_a_switch_is_under_way_is_answered_by_the_target()
+    {
+        var call = Answered().AgentSays("a1", "A long story about nothing at all.", 4_000).After(500);
+        call.Loop.Post(new SwitchProvider(_third, "", "ann@example.com"));
+        call.CallerStarts("c1").After(300);
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _third.Events.Connected("s3", null);
+        call.After(300);
+        _third.Events.SpeechStarted("x1");
+        _third.Events.CallerPartial("x1", "stop please");
+
+        Assert.Single(call.Sink.Facts.OfType<BargeIn>());
+        Assert.Contains("resume and answer", _third.Asked);
+        Assert.Null(_second.Setup);
+    }
+
+    [Fact]
+    public void A_switch_whose_target_dies_right_after_it_goes_back_and_the_answer_is_asked_for_again()
+    {
+        var call = Answered().After(1_000);
+        call.Loop.Post(new SwitchProvider(_second, "", "ann@example.com"));
+        _second.Events.Connected("s2", null);
+        call.After(200);
+        _second.Events.SpeechStarted("c1");
+        call.After(400);
+        _second.Events.SpeechStopped("c1");
+        _second.Events.CallerFinal("c1", "Are you there?", 0.9);
+        _second.Events.Closed(ProviderEnd.Lost, "gone");
+        call.After(400);
+
+        Assert.Equal([SwitchCause.Requested, SwitchCause.RolledBack], call.Sink.Facts.OfType<ProviderSwitched>().Select(fact => fact.Cause));
+        Assert.Equal(["remember Are you there?", "pick up and answer: "], call.Provider.Asked);
+        Assert.Null(_third.Setup);
+    }
+
+    [Fact]
+    public void Of_two_switches_in_quick_succession_nobody_is_left_on_the_line()
+    {
+        var call = Answered().After(1_000);
+        call.Loop.Post(new SwitchProvider(_second, "", "ann@example.com"));
+        _second.Events.Connected("s2", null);
+        call.After(500);
+        call.Loop.Post(new SwitchProvider(_third, "", "ann@example.com"));
+        _third.Events.Connected("s3", null);
+        call.After(500);
+
+        Assert.Equal(["second", "third"], call.Sink.Facts.OfType<ProviderSwitched>().Select(fact => fact.To));
+        Assert.Contains("close", call.Provider.Asked);
+        Assert.DoesNotContain("close", _second.Asked);
+        call.After(11_000);
+        Assert.Contains("close", _second.Asked);
     }
 
     [Fact]

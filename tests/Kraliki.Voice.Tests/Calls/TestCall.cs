@@ -114,12 +114,17 @@ internal sealed class TestCall
         return this;
     }
 
+    /// <summary>Something that can be heard and is never twice the same.</summary>
     public static byte[] Speech(int milliseconds)
     {
         var audio = new byte[milliseconds * G711.BytesPerMs];
-        Array.Fill(audio, (byte)0x20);
+        Random.Shared.NextBytes(audio);
         return Encoding.ASCII.GetBytes(Convert.ToBase64String(audio));
     }
+
+    /// <summary>Audio in which nothing can be heard.</summary>
+    public static byte[] Silence(int milliseconds) =>
+        Encoding.ASCII.GetBytes(Convert.ToBase64String([.. Enumerable.Repeat(G711.Silence, milliseconds * G711.BytesPerMs)]));
 }
 
 internal sealed class RecordingSink : ICallSink

@@ -78,6 +78,21 @@ public sealed class MediaSocketTests : IMediaReceiver
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => connecting.WaitAsync(TimeSpan.FromSeconds(5), Cancel));
     }
 
+    [Fact]
+    public void What_is_sent_before_a_socket_is_open_leaves_with_its_opening_and_what_follows_leaves_too()
+    {
+        var stream = new DeafStream();
+        var socket = MediaSocket.Serve(stream, MediaSocketOptions.Carrier, _time);
+        socket.Send("first"u8);
+        Assert.Equal(0, stream.Length);
+
+        socket.Open(new Ending(new TaskCompletionSource()));
+        long sent = stream.Length;
+        Assert.True(sent > 0, "the first message did not leave");
+        socket.Send("second"u8);
+        Assert.True(stream.Length > sent, "the second message did not leave");
+    }
+
     [Theory]
     [InlineData("key\r\nX-Other: 1")]
     [InlineData("key\n")]

@@ -20,6 +20,9 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
 
     // A sound after which no words come was none. Words follow speech by a second or so.
     private static readonly TimeSpan WordsPatience = TimeSpan.FromSeconds(5);
+
+    // A longer one was speech: an agent that makes no words of it owes them, and the call finds out that it is dead.
+    private const long LongestNoiseMs = 700;
     private static readonly TimeSpan Watch = TimeSpan.FromMilliseconds(500);
 
     private const string System =
@@ -55,6 +58,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
     private bool _turnOpen;
     private bool _turnStopped;
     private long _turnQuietSince;
+    private long _spokeMs;
 
     private string? _answer;
     private int _answers;
@@ -109,7 +113,8 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
             if (_detector.Process(pcm) == VoiceActivity.Stopped)
             {
                 // The agent tells when the caller begins, and never when he ends.
-                _mailbox.Post(OnQuiet);
+                long spokeMs = _detector.SpeechEndMs - _detector.SpeechStartMs;
+                _mailbox.Post(() => OnQuiet(spokeMs));
             }
         }
 
@@ -298,7 +303,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
 
         // Whatever it was saying, it has stopped.
         _dropping = _overlooking = false;
-        (_turnOpen, _turnStopped) = (true, false);
+        (_turnOpen, _turnStopped, _spokeMs) = (true, false, 0);
         _turns++;
         _events.SpeechStarted(Turn);
         if (_answer is not null && !_holdingBack)
@@ -308,8 +313,9 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
         }
     }
 
-    private void OnQuiet()
+    private void OnQuiet(long spokeMs)
     {
+        _spokeMs = spokeMs;
         _turnQuietSince = _time.GetTimestamp();
         StopTurn();
     }
@@ -351,7 +357,7 @@ internal sealed class DeepgramAgentConnection : IProviderConnection
 
     private void OnWatch()
     {
-        if (_turnOpen && !_detector.Speaking && _time.GetElapsedTime(_turnQuietSince) >= WordsPatience)
+        if (_turnOpen && !_detector.Speaking && _spokeMs < LongestNoiseMs && _time.GetElapsedTime(_turnQuietSince) >= WordsPatience)
         {
             StopTurn();
             EndTurn("");

@@ -19,6 +19,17 @@ public sealed class DemoMindTests
         Assert.Contains("nine", DemoMind.Think(new("You are kind. Say: Welcome.", false, [Greeted, new(MindRole.User, "when are you open")], [], null)).Text);
     }
 
+    [Theory]
+    [InlineData("Our office is in River", "Street, number twelve, just opposite the main station.")]
+    [InlineData("Our office is in River Street, number twelve", "just opposite the main station.")]
+    [InlineData("Something else entirely", "Our office is in River Street, number twelve")]
+    public void Of_an_answer_that_was_cut_off_it_says_the_rest_when_it_is_told_to(string heard, string rest)
+    {
+        MindTurn[] turns = [Greeted, new(MindRole.User, "what is your address please"), new(MindRole.Assistant, heard)];
+
+        Assert.StartsWith(rest, DemoMind.Think(new("You are kind. Your last turn was cut off. Say only the rest of it, from where it stops.", true, turns, [], null)).Text);
+    }
+
     [Fact]
     public void A_cough_is_not_answered_as_a_question() =>
         Assert.Equal("I am still here. How can I help you?", Think([Greeted, new(MindRole.User, "")]).Text);

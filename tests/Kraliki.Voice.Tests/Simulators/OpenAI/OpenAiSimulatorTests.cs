@@ -199,6 +199,36 @@ public sealed class OpenAiSimulatorTests
         Assert.Equal("Sorry.", (string)(await client.ExpectAsync("error"))["error"]!["message"]!);
     }
 
+    [Theory]
+    [InlineData("401")]
+    [InlineData("429")]
+    [InlineData("503")]
+    public async Task A_connection_is_refused_with_the_chosen_status_and_the_next_one_is_not(string status)
+    {
+        await using var simulator = await OpenAiSimulator.StartAsync(Quick, Cancel);
+        simulator.Faults.Arm(new Fault(FaultKind.Refuse, Code: status));
+
+        var refused = await Assert.ThrowsAsync<System.Net.WebSockets.WebSocketException>(() => RealtimeClient.ConnectAsync(simulator.BaseUrl));
+
+        Assert.Contains(status, refused.Message, StringComparison.Ordinal);
+        await using var client = await RealtimeClient.ConnectAsync(simulator.BaseUrl);
+        await client.ExpectAsync("session.created");
+    }
+
+    [Fact]
+    public async Task An_answer_can_be_made_silent_while_its_words_go_on()
+    {
+        await using var simulator = await OpenAiSimulator.StartAsync(Quick, Cancel);
+        simulator.Faults.Arm(new Fault(FaultKind.Degrade));
+        await using var client = await RealtimeClient.ConnectAsync(simulator.BaseUrl);
+
+        await client.SendAsync("""{"type":"response.create"}""");
+
+        Assert.NotEmpty((string)(await client.ExpectAsync("response.output_audio_transcript.delta"))["delta"]!);
+        var delta = Convert.FromBase64String((string)(await client.ExpectAsync("response.output_audio.delta"))["delta"]!);
+        Assert.All(delta, part => Assert.Equal(0, part));
+    }
+
     [Fact]
     public async Task A_frozen_session_says_nothing_until_it_thaws()
     {

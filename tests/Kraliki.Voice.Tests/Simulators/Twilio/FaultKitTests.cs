@@ -27,6 +27,24 @@ public sealed class FaultKitTests
     }
 
     [Fact]
+    public void Open_connections_are_known_and_faults_that_came_about_are_counted()
+    {
+        _kit.Arm(new Fault(FaultKind.Refuse));
+        Assert.NotNull(_kit.Refusal());
+        using var first = Open("a");
+        using (Open("b"))
+        {
+            Assert.Equal(["a", "b"], _kit.Connections.Order());
+        }
+
+        _kit.Arm(new Fault(FaultKind.Drop, Connection: "a"));
+        _kit.Arm(new Fault(FaultKind.Garbage, new FaultMoment(On: "never"), Connection: "a"));
+
+        Assert.Equal(["a"], _kit.Connections);
+        Assert.Equal(2, _kit.Happened);
+    }
+
+    [Fact]
     public void A_fault_waits_for_its_event()
     {
         _kit.Arm(new Fault(FaultKind.Garbage, new FaultMoment(On: "start")));
