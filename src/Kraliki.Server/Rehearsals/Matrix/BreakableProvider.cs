@@ -185,7 +185,7 @@ internal sealed class BreakableProvider(IVoiceProvider inner) : IVoiceProvider
 
         void IProviderEvents.ToolCancelled(string callId) => Pass(callId, static (to, id) => to.ToolCancelled(id));
 
-        void IProviderEvents.Usage(ProviderUsage usage) => Pass(usage, static (to, used) => to.Usage(used));
+        void IProviderEvents.Used(IReadOnlyList<ModelUsage> usage) => Pass(usage, static (to, used) => to.Used(used));
 
         void IProviderEvents.AnswerFailed(string code, string message) => Pass((code, message), static (to, failed) => to.AnswerFailed(failed.code, failed.message));
 

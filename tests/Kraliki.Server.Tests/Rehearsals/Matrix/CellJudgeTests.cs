@@ -26,7 +26,7 @@ public sealed class CellJudgeTests
         new ProviderConnected("gemini", null, "s2", 60),
         new ProviderSwitched("openai", "gemini", SwitchCause.Failover, "gone", "server", 60, 900, 1, 0),
         new TurnFinished("a1", LegRole.Ai, "We are open from nine to six.", 3000, 5000),
-        new MediaEnded(EndReason.CallerHungUp, "", 500, 300, 0, [], null),
+        new MediaEnded(EndReason.CallerHungUp, "", 500, 300, 0, []),
     ];
 
     [Fact]
