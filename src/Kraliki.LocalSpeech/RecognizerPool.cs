@@ -31,6 +31,18 @@ public sealed class RecognizerPool : IDisposable
         _capacity = capacity;
     }
 
+    /// <summary>Loaded, or being loaded.</summary>
+    internal int Decoders
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _threads;
+            }
+        }
+    }
+
     /// <summary>Loads the first decoder in the background, so that the first utterance does not wait for it.</summary>
     /// <exception cref="SpeechPartsMissingException"/>
     public void Prepare()
