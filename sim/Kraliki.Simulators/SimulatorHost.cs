@@ -1,125 +1,66 @@
-using System.Net;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kraliki.Simulators;
 
-/// <summary>A web server of its own on 127.0.0.1 for one simulator. It reads no configuration and listens to no signals: its owner decides when it ends.</summary>
-/// <remarks>
-/// Control routes live under <c>/_control</c>, so that they cannot meet a path of the simulated service. JSON bodies of
-/// minimal API routes are snake_case (<see cref="ControlJson"/>).
-/// </remarks>
+/// <summary>Where a simulator is reached: a web server of its own, or a path of one that several share.</summary>
 public sealed class SimulatorHost : IAsyncDisposable
 {
-    private readonly WebApplication _app;
+    private readonly SimulatorServer _server;
+    private readonly bool _ownsServer;
+    private readonly PathString _path;
+    private readonly CancellationTokenSource _stopping;
 
-    private SimulatorHost(WebApplication app, Uri baseUrl, X509Certificate2? certificate)
+    private SimulatorHost(SimulatorServer server, bool ownsServer, PathString path)
     {
-        _app = app;
-        BaseUrl = baseUrl;
-        Certificate = certificate;
+        _server = server;
+        _ownsServer = ownsServer;
+        _path = path;
+        _stopping = CancellationTokenSource.CreateLinkedTokenSource(server.Stopping);
+        Stopping = _stopping.Token;
+        BaseUrl = path.HasValue ? new Uri(server.Url, path + "/") : server.Url;
     }
 
-    /// <summary>For example <c>http://127.0.0.1:40123</c>; without a path.</summary>
+    /// <summary>For example <c>http://127.0.0.1:40123/</c>; on a shared server with the simulator's path and a slash at its end.</summary>
     public Uri BaseUrl { get; }
 
-    /// <summary>The self-signed certificate made at start; null without TLS. A client must be told to trust it.</summary>
-    public X509Certificate2? Certificate { get; }
+    /// <inheritdoc cref="SimulatorServer.Certificate"/>
+    public X509Certificate2? Certificate => _server.Certificate;
 
-    /// <summary>Fires when the host begins to stop, before requests are cut off.</summary>
-    public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
+    /// <summary>Fires when the simulator ends, before requests are cut off.</summary>
+    public CancellationToken Stopping { get; }
 
-    /// <summary>Starts to listen. Web sockets are enabled; no ping is ever sent unless the simulator sends one itself.</summary>
+    /// <param name="map">Adds the simulator's routes.</param>
+    /// <exception cref="IOException">The port is taken.</exception>
+    public static Task<SimulatorHost> StartAsync(SimulatorHostOptions options, Action<IEndpointRouteBuilder> map, CancellationToken cancellationToken) =>
+        StartAsync(options, _ => { }, map, cancellationToken);
+
+    /// <param name="change">Changes requests before routing sees them.</param>
     /// <param name="map">Adds the simulator's routes.</param>
     /// <exception cref="IOException">The port is taken.</exception>
     public static async Task<SimulatorHost> StartAsync(
-        SimulatorHostOptions options, Action<WebApplication> map, CancellationToken cancellationToken)
+        SimulatorHostOptions options, Action<IApplicationBuilder> change, Action<IEndpointRouteBuilder> map, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(map);
 
-        var certificate = options.Tls ? CreateCertificate(options.TimeProvider) : null;
-        // The empty builder: nothing of the surrounding process (ASPNETCORE_URLS, appsettings.json) may leak in.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddRoutingCore();
-        builder.Services.ConfigureHttpJsonOptions(json => ControlJson.Configure(json.SerializerOptions));
-        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
-        builder.Services.RemoveAll<IHostLifetime>();
-        builder.Services.AddSingleton<IHostLifetime, OwnedLifetime>();
-        if (options.LoggerFactory is { } loggers)
-            builder.Services.AddSingleton(loggers);
-        builder.WebHost.UseKestrelCore();
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        if (options.Server is not { } shared)
         {
-            kestrel.AddServerHeader = false;
-            kestrel.Listen(IPAddress.Loopback, options.Port, listen =>
-            {
-                listen.Protocols = HttpProtocols.Http1;
-                if (certificate is not null)
-                    listen.UseHttps(certificate);
-            });
-        });
-
-        var app = builder.Build();
-        try
-        {
-            app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
-            app.Use(ExplainBadRequestAsync);
-            map(app);
-            await app.StartAsync(cancellationToken).ConfigureAwait(false);
-            return new SimulatorHost(app, new Uri(app.Urls.Single()), certificate);
+            var own = await SimulatorServer.StartAsync(options, server => server.Add(PathString.Empty, change, map), cancellationToken).ConfigureAwait(false);
+            return new SimulatorHost(own, ownsServer: true, PathString.Empty);
         }
-        catch
-        {
-            await app.DisposeAsync().ConfigureAwait(false);
-            certificate?.Dispose();
-            throw;
-        }
+        var path = new PathString("/" + options.Name);
+        shared.Add(path, change, map);
+        return new SimulatorHost(shared, ownsServer: false, path);
     }
 
     public async ValueTask DisposeAsync()
     {
-        // Sockets of simulated sessions may be left open by a test on purpose: do not wait for them.
-        using var atOnce = new CancellationTokenSource();
-        await atOnce.CancelAsync().ConfigureAwait(false);
-        await _app.StopAsync(atOnce.Token).ConfigureAwait(false);
-        await _app.DisposeAsync().ConfigureAwait(false);
-        Certificate?.Dispose();
-    }
-
-    private static async Task ExplainBadRequestAsync(HttpContext context, RequestDelegate next)
-    {
-        try
-        {
-            await next(context).ConfigureAwait(false);
-        }
-        catch (Microsoft.AspNetCore.Http.BadHttpRequestException wrong) when (!context.Response.HasStarted)
-        {
-            context.Response.StatusCode = wrong.StatusCode;
-            await context.Response.WriteAsJsonAsync(
-                new { error = wrong.InnerException?.Message ?? wrong.Message }, ControlJson.Options, context.RequestAborted).ConfigureAwait(false);
-        }
-    }
-
-    private static X509Certificate2 CreateCertificate(TimeProvider time)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=Kraliki simulator", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        names.AddDnsName("localhost");
-        request.CertificateExtensions.Add(names.Build());
-        var now = time.GetUtcNow();
-        return request.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
-    }
-
-    private sealed class OwnedLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        if (_ownsServer)
+            await _server.DisposeAsync().ConfigureAwait(false);
+        else
+            _server.Remove(_path);
+        _stopping.Dispose();
     }
 }
 
@@ -129,4 +70,10 @@ public sealed class SimulatorHost : IAsyncDisposable
 public sealed record SimulatorHostOptions(int Port = 0, bool Tls = false, ILoggerFactory? LoggerFactory = null)
 {
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Runs already and is used together with other simulators; the settings above are its own then. Null: the simulator has one for itself.</summary>
+    public SimulatorServer? Server { get; init; }
+
+    /// <summary>The simulator's path on a shared server, one segment.</summary>
+    public string Name { get; init; } = "";
 }

@@ -20,13 +20,27 @@ public sealed class RecognizerPool : IDisposable
     private readonly Lock _gate = new();
     private readonly int _capacity;
     private int _threads;
-    private int _idle;
+
+    // Waiting or being decoded. A thread that still loads its decoder counts as one that will take the next.
+    private int _utterances;
     private bool _disposed;
 
     public RecognizerPool(int capacity = DefaultCapacity)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         _capacity = capacity;
+    }
+
+    /// <summary>Loaded, or being loaded.</summary>
+    internal int Decoders
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _threads;
+            }
+        }
     }
 
     /// <summary>Loads the first decoder in the background, so that the first utterance does not wait for it.</summary>
@@ -55,7 +69,7 @@ public sealed class RecognizerPool : IDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_idle == 0 && _threads < _capacity)
+            if (++_utterances > _threads && _threads < _capacity)
             {
                 AddThread();
             }
@@ -63,6 +77,7 @@ public sealed class RecognizerPool : IDisposable
 
         if (!_waiting.TryAdd(utterance))
         {
+            Leave();
             utterance.Cancel();
             ThreadPool.QueueUserWorkItem(static given => given(Recognition.Nothing), final, preferLocal: false);
         }
@@ -108,12 +123,18 @@ public sealed class RecognizerPool : IDisposable
     private void Decode()
     {
         using var recognizer = new SpeechRecognizer();
-        Interlocked.Increment(ref _idle);
         foreach (var utterance in _waiting.GetConsumingEnumerable())
         {
-            Interlocked.Decrement(ref _idle);
             utterance.Decode(recognizer);
-            Interlocked.Increment(ref _idle);
+            Leave();
+        }
+    }
+
+    private void Leave()
+    {
+        lock (_gate)
+        {
+            _utterances--;
         }
     }
 }

@@ -71,7 +71,7 @@ public sealed class ChatSimulator : IAsyncDisposable
             await _host.DisposeAsync().ConfigureAwait(false);
     }
 
-    private void Map(WebApplication app)
+    private void Map(IEndpointRouteBuilder app)
     {
         app.MapFaults(Faults);
         app.MapGet("/_control/requests", () => Requests);

@@ -75,7 +75,7 @@ public sealed class DeepgramSimulator : IAsyncDisposable
         _ownRecognizers?.Dispose();
     }
 
-    private void Map(WebApplication app)
+    private void Map(IEndpointRouteBuilder app)
     {
         app.MapFaults(ListenFaults);
         app.MapFaults(SpeakFaults, "/_control/speak/faults");

@@ -51,7 +51,7 @@ public sealed class GeminiSimulator : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         var simulator = new GeminiSimulator(options);
-        simulator._host = await SimulatorHost.StartAsync(options.Host, simulator.Map, cancellationToken).ConfigureAwait(false);
+        simulator._host = await SimulatorHost.StartAsync(options.Host, DropSecondSlash, simulator.Map, cancellationToken).ConfigureAwait(false);
         return simulator;
     }
 
@@ -84,16 +84,16 @@ public sealed class GeminiSimulator : IAsyncDisposable
         _ => VoiceName.Awb,
     });
 
-    private void Map(WebApplication app)
+    // The official SDK asks for "//ws/…": its base address ends with a slash.
+    private static void DropSecondSlash(IApplicationBuilder app) => app.Use((context, next) =>
     {
-        // The official SDK asks for "//ws/…": its base address ends with a slash.
-        app.Use((context, next) =>
-        {
-            if (context.Request.Path.Value is { } path && path.StartsWith("//", StringComparison.Ordinal))
-                context.Request.Path = path[1..];
-            return next(context);
-        });
-        app.UseRouting();
+        if (context.Request.Path.Value is { } path && path.StartsWith("//", StringComparison.Ordinal))
+            context.Request.Path = path[1..];
+        return next(context);
+    });
+
+    private void Map(IEndpointRouteBuilder app)
+    {
         app.MapFaults(Faults);
         app.MapGet("/_control/sessions", () => Sessions);
         app.MapGet($"/ws/{Service}", AcceptAsync);

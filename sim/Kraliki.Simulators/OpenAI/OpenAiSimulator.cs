@@ -79,7 +79,7 @@ public sealed class OpenAiSimulator : IAsyncDisposable
         _ownRecognizers?.Dispose();
     }
 
-    private void Map(WebApplication app)
+    private void Map(IEndpointRouteBuilder app)
     {
         app.MapFaults(Faults);
         app.MapGet("/_control/sessions", () => Sessions);

@@ -11,19 +11,17 @@ using Microsoft.Extensions.Time.Testing;
 namespace Kraliki.Server.Tests.Providers;
 
 /// <summary>Breakers of two nodes over one database. Each has the server's own parts, but a clock that the test moves.</summary>
-public sealed class BreakersTests : IAsyncLifetime
+public sealed class BreakersTests(BreakersTests.Shared shared) : IClassFixture<BreakersTests.Shared>, IAsyncDisposable
 {
-    private static readonly NamedProvider Provider = new("somebody", "their-model");
+    private readonly RunningServer _server = shared.Server;
+    private readonly DatabaseDoor _door = shared.Door;
 
-    private readonly DatabaseDoor _door = new();
+    // Each test's own: the tests share the database.
+    private readonly NamedProvider _provider = new($"somebody-{Guid.NewGuid():N}", "their-model");
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 3, 2, 9, 0, 0, TimeSpan.Zero));
     private readonly List<Breakers> _nodes = [];
-    private RunningServer _server = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync() =>
-        _server = await RunningServer.StartAsync(Cancel, new ServerSetup(Settings: RunningServer.Silent, Change: builder => _door.Install(builder.Services)));
 
     public async ValueTask DisposeAsync()
     {
@@ -33,8 +31,6 @@ public sealed class BreakersTests : IAsyncLifetime
             await node.StopAsync(CancellationToken.None);
             node.Dispose();
         }
-
-        await _server.DisposeAsync();
     }
 
     [Fact]
@@ -42,12 +38,12 @@ public sealed class BreakersTests : IAsyncLifetime
     {
         var (one, two) = (await NodeAsync(), await NodeAsync());
         Fail(one, 3);
-        await UntilAsync(two, () => two.View(Provider).Failures == 3, "the second node did not learn of the first one's failures");
-        Assert.True(two.Allows(Provider));
+        await UntilAsync(two, () => two.View(_provider).Failures == 3, "the second node did not learn of the first one's failures");
+        Assert.True(two.Allows(_provider));
         Fail(two, 2);
-        Assert.False(two.Allows(Provider), "a failure does not hold at once on its own node");
-        await UntilAsync(one, () => !one.Allows(Provider), "the first node did not learn that it opened");
-        Assert.Equal((BreakerState.Open, 5, 0.0), (one.View(Provider).State, one.View(Provider).Calls, one.View(Provider).SuccessRate));
+        Assert.False(two.Allows(_provider), "a failure does not hold at once on its own node");
+        await UntilAsync(one, () => !one.Allows(_provider), "the first node did not learn that it opened");
+        Assert.Equal((BreakerState.Open, 5, 0.0), (one.View(_provider).State, one.View(_provider).Calls, one.View(_provider).SuccessRate));
         var change = Assert.Single(await ChangesAsync());
         Assert.Equal((BreakerState.Closed, BreakerState.Open), (change.From, change.To));
     }
@@ -57,17 +53,17 @@ public sealed class BreakersTests : IAsyncLifetime
     {
         var (one, two) = (await NodeAsync(), await NodeAsync());
         Fail(one, 5);
-        await UntilAsync(two, () => !two.Allows(Provider), "the second node did not learn that it opened");
-        Assert.False(await one.TryBeginProbeAsync(Provider, Cancel), "it was probed before its time");
+        await UntilAsync(two, () => !two.Allows(_provider), "the second node did not learn that it opened");
+        Assert.False(await one.TryBeginProbeAsync(_provider, Cancel), "it was probed before its time");
 
         _time.Advance(TimeSpan.FromSeconds(60));
-        var begun = await Task.WhenAll(one.TryBeginProbeAsync(Provider, Cancel), two.TryBeginProbeAsync(Provider, Cancel));
+        var begun = await Task.WhenAll(one.TryBeginProbeAsync(_provider, Cancel), two.TryBeginProbeAsync(_provider, Cancel));
         Assert.Single(begun, true);
-        two.Probed(Provider, Passed());
-        await UntilAsync(one, () => one.View(Provider) is { State: BreakerState.HalfOpen, LastProbe.Passed: true }, "the result of the first probe did not come over");
-        Assert.False(one.Allows(Provider), "a customer's call may try it");
-        one.Probed(Provider, Passed());
-        await UntilAsync(two, () => two.Allows(Provider), "it did not close on the second node");
+        two.Probed(_provider, Passed());
+        await UntilAsync(one, () => one.View(_provider) is { State: BreakerState.HalfOpen, LastProbe.Passed: true }, "the result of the first probe did not come over");
+        Assert.False(one.Allows(_provider), "a customer's call may try it");
+        one.Probed(_provider, Passed());
+        await UntilAsync(two, () => two.Allows(_provider), "it did not close on the second node");
         Assert.Equal([BreakerState.Closed, BreakerState.HalfOpen, BreakerState.Open], (await ChangesAsync()).Select(change => change.To));
     }
 
@@ -76,7 +72,7 @@ public sealed class BreakersTests : IAsyncLifetime
     {
         var (one, two) = (await NodeAsync(), await NodeAsync());
         await Task.WhenAll(Task.Run(() => Answer(one, 20), Cancel), Task.Run(() => Answer(two, 20), Cancel));
-        await UntilAsync(one, () => one.View(Provider).Calls == 40, $"not all calls of both nodes were counted");
+        await UntilAsync(one, () => one.View(_provider).Calls == 40, $"not all calls of both nodes were counted");
     }
 
     [Fact]
@@ -85,16 +81,16 @@ public sealed class BreakersTests : IAsyncLifetime
         var (one, two) = (await NodeAsync(), await NodeAsync());
         _door.Refuse();
         Fail(one, 5);
-        Assert.False(one.Allows(Provider));
-        Assert.True(two.Allows(Provider));
+        Assert.False(one.Allows(_provider));
+        Assert.True(two.Allows(_provider));
 
         _time.Advance(TimeSpan.FromSeconds(60));
-        Assert.True(await one.TryBeginProbeAsync(Provider, Cancel), "without the database nobody probes");
-        one.Probed(Provider, new ProbeView(_time.GetUtcNow(), false, ProviderFailure.Stalled, "Silence.", 10, null));
-        Assert.Equal(BreakerState.Open, one.View(Provider).State);
+        Assert.True(await one.TryBeginProbeAsync(_provider, Cancel), "without the database nobody probes");
+        one.Probed(_provider, new ProbeView(_time.GetUtcNow(), false, ProviderFailure.Stalled, "Silence.", 10, null));
+        Assert.Equal(BreakerState.Open, one.View(_provider).State);
 
         _door.Open();
-        await UntilAsync(two, () => two.View(Provider) is { State: BreakerState.Open, LastError: "Silence." }, "what was found out meanwhile did not reach the others");
+        await UntilAsync(two, () => two.View(_provider) is { State: BreakerState.Open, LastError: "Silence." }, "what was found out meanwhile did not reach the others");
         Assert.Equal([BreakerState.Open, BreakerState.HalfOpen, BreakerState.Open], (await ChangesAsync()).Select(change => change.To));
     }
 
@@ -102,15 +98,15 @@ public sealed class BreakersTests : IAsyncLifetime
     public async Task A_node_that_starts_knows_what_was_found_out_and_a_reset_reaches_all()
     {
         var one = await NodeAsync();
-        one.Failed(Provider, ProviderFailure.Unauthorized, "No such key.");
-        await UntilAsync(one, () => one.View(Provider).State == BreakerState.Open, "it did not open");
+        one.Failed(_provider, ProviderFailure.Unauthorized, "No such key.");
+        await UntilAsync(one, () => one.View(_provider).State == BreakerState.Open, "it did not open");
         await UntilChangesAsync(one, 1);
         var late = await NodeAsync();
-        Assert.False(late.Allows(Provider));
+        Assert.False(late.Allows(_provider));
 
-        var view = await late.ResetAsync(Provider, "admin@demo.example", Cancel);
+        var view = await late.ResetAsync(_provider, "admin@demo.example", Cancel);
         Assert.Equal((BreakerState.Closed, 0), (view.State, view.Failures));
-        await UntilAsync(one, () => one.Allows(Provider), "the reset did not reach the first node");
+        await UntilAsync(one, () => one.Allows(_provider), "the reset did not reach the first node");
         Assert.Equal("admin@demo.example", (await ChangesAsync())[0].By);
     }
 
@@ -119,22 +115,22 @@ public sealed class BreakersTests : IAsyncLifetime
     {
         var one = await NodeAsync();
         Fail(one, 5);
-        Assert.True(one.Allows(new NamedProvider(Provider.Name, "another-model")));
+        Assert.True(one.Allows(new NamedProvider(_provider.Name, "another-model")));
     }
 
-    private static void Fail(Breakers node, int times)
+    private void Fail(Breakers node, int times)
     {
         for (var i = 0; i < times; i++)
         {
-            node.Failed(Provider, ProviderFailure.Lost, new string('x', 2_000));
+            node.Failed(_provider, ProviderFailure.Lost, new string('x', 2_000));
         }
     }
 
-    private static void Answer(Breakers node, int times)
+    private void Answer(Breakers node, int times)
     {
         for (var i = 0; i < times; i++)
         {
-            node.Answered(Provider, TimeSpan.FromMilliseconds(i));
+            node.Answered(_provider, TimeSpan.FromMilliseconds(i));
         }
     }
 
@@ -156,7 +152,7 @@ public sealed class BreakersTests : IAsyncLifetime
     }
 
     private async Task<IReadOnlyList<BreakerChange>> ChangesAsync() =>
-        [.. (await _server.Services.GetRequiredService<BreakerTables>().ChangesAsync(50, Cancel)).Where(change => change.Provider == Provider.Name)];
+        [.. (await _server.Services.GetRequiredService<BreakerTables>().ChangesAsync(50, Cancel)).Where(change => change.Provider == _provider.Name)];
 
     private async Task UntilChangesAsync(Breakers node, int count)
     {
@@ -172,14 +168,26 @@ public sealed class BreakersTests : IAsyncLifetime
         using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         while (!holds())
         {
-            Assert.False(limit.IsCancellationRequested, $"{otherwise}: {node.View(Provider)}");
-            _time.Advance(Breakers.Interval / 100);
+            Assert.False(limit.IsCancellationRequested, $"{otherwise}: {node.View(_provider)}");
+            _time.Advance(Breakers.Interval / 20);
             await pause.WaitForNextTickAsync(Cancel);
             if (look is not null)
             {
                 await look();
             }
         }
+    }
+
+    public sealed class Shared : IAsyncLifetime
+    {
+        internal RunningServer Server { get; private set; } = null!;
+
+        internal DatabaseDoor Door { get; } = new();
+
+        public async ValueTask InitializeAsync() =>
+            Server = await RunningServer.StartAsync(Cancel, new ServerSetup(Settings: RunningServer.Silent, Change: builder => Door.Install(builder.Services)));
+
+        public ValueTask DisposeAsync() => Server.DisposeAsync();
     }
 
     private sealed class NamedProvider(string name, string model) : IVoiceProvider

@@ -10,44 +10,13 @@ using Microsoft.Extensions.Logging;
 namespace Kraliki.Server.Tests.Providers;
 
 /// <summary>Each verdict, by what vendors really answer: over HTTP, from a server of our own.</summary>
-public sealed class KeyChecksTests : IAsyncLifetime
+public sealed class KeyChecksTests(KeyChecksTests.VendorServer vendor) : IClassFixture<KeyChecksTests.VendorServer>
 {
     private const string Sid = "AC00000000000000000000000000000001";
 
-    private WebApplication _vendor = null!;
-
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private Uri Vendor => new(_vendor.Urls.First());
-
-    public async ValueTask InitializeAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        _vendor = builder.Build();
-        _vendor.MapGet("/v1beta/models", (HttpRequest request) => Google(request, """{"models":[]}"""));
-        _vendor.MapGet("/v1beta/models/live", (HttpRequest request) => Google(request, """{"name":"models/live","supportedGenerationMethods":["bidiGenerateContent"]}"""));
-        _vendor.MapGet("/v1beta/models/mute", (HttpRequest request) => Google(request, """{"name":"models/mute","supportedGenerationMethods":["generateContent"]}"""));
-        _vendor.MapGet("/v1beta/models/gone", (HttpRequest request) => Json("""{"error":{"code":404,"status":"NOT_FOUND"}}""", 404));
-        _vendor.MapGet("/v1/projects", (HttpRequest request) => request.Headers.Authorization.ToString() switch
-        {
-            "Token good" => Json("""{"projects":[]}""", 200),
-            "Token narrow" => Json("""{"err_code":"INSUFFICIENT_PERMISSIONS","err_msg":"…"}""", 403),
-            _ => Json("""{"err_code":"INVALID_AUTH","err_msg":"Invalid credentials."}""", 401),
-        });
-        _vendor.MapGet("/v1/models", () => Json("""{"stt":[{"canonical_name":"nova-3-general","architecture":"nova-3"}],"tts":[{"canonical_name":"aura-2-thalia-en"}]}""", 200));
-        _vendor.MapGet("/own/models", () => Json("""{"data":[{"id":"llama"}]}""", 200));
-        _vendor.MapGet("/busy/models", () => Json("{}", 429));
-        _vendor.MapGet("/broken/models", () => Json("no json", 502));
-        _vendor.MapGet("/elsewhere/models", () => Results.Redirect("/own/models"));
-        _vendor.MapGet("/2010-04-01/Accounts/{sid}.json", (HttpRequest request) => request.Headers.Authorization.ToString() == "Basic " + Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(Sid + ":good"))
-            ? Json("""{"status":"active"}""", 200)
-            : Json("""{"code":20003,"status":401}""", 401));
-        await _vendor.StartAsync(Cancel);
-    }
-
-    public ValueTask DisposeAsync() => _vendor.DisposeAsync();
+    private Uri Vendor => vendor.Url;
 
     [Fact]
     public async Task A_model_that_will_be_switched_off_is_told_beside_the_verdict()
@@ -143,5 +112,41 @@ public sealed class KeyChecksTests : IAsyncLifetime
         var found = Assert.Single(report.Keys, key => key.Detail != "It is not configured.");
         Assert.Equal(found.Verdict is KeyVerdict.Valid or KeyVerdict.Untested, report.Usable);
         return found;
+    }
+
+    public sealed class VendorServer : IAsyncLifetime
+    {
+        private WebApplication _app = null!;
+
+        public Uri Url => new(_app.Urls.First());
+
+        public async ValueTask InitializeAsync()
+        {
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.Logging.ClearProviders();
+            builder.WebHost.UseUrls("http://127.0.0.1:0");
+            _app = builder.Build();
+            _app.MapGet("/v1beta/models", (HttpRequest request) => Google(request, """{"models":[]}"""));
+            _app.MapGet("/v1beta/models/live", (HttpRequest request) => Google(request, """{"name":"models/live","supportedGenerationMethods":["bidiGenerateContent"]}"""));
+            _app.MapGet("/v1beta/models/mute", (HttpRequest request) => Google(request, """{"name":"models/mute","supportedGenerationMethods":["generateContent"]}"""));
+            _app.MapGet("/v1beta/models/gone", (HttpRequest request) => Json("""{"error":{"code":404,"status":"NOT_FOUND"}}""", 404));
+            _app.MapGet("/v1/projects", (HttpRequest request) => request.Headers.Authorization.ToString() switch
+            {
+                "Token good" => Json("""{"projects":[]}""", 200),
+                "Token narrow" => Json("""{"err_code":"INSUFFICIENT_PERMISSIONS","err_msg":"…"}""", 403),
+                _ => Json("""{"err_code":"INVALID_AUTH","err_msg":"Invalid credentials."}""", 401),
+            });
+            _app.MapGet("/v1/models", () => Json("""{"stt":[{"canonical_name":"nova-3-general","architecture":"nova-3"}],"tts":[{"canonical_name":"aura-2-thalia-en"}]}""", 200));
+            _app.MapGet("/own/models", () => Json("""{"data":[{"id":"llama"}]}""", 200));
+            _app.MapGet("/busy/models", () => Json("{}", 429));
+            _app.MapGet("/broken/models", () => Json("no json", 502));
+            _app.MapGet("/elsewhere/models", () => Results.Redirect("/own/models"));
+            _app.MapGet("/2010-04-01/Accounts/{sid}.json", (HttpRequest request) => request.Headers.Authorization.ToString() == "Basic " + Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(Sid + ":good"))
+                ? Json("""{"status":"active"}""", 200)
+                : Json("""{"code":20003,"status":401}""", 401));
+            await _app.StartAsync(Cancel);
+        }
+
+        public ValueTask DisposeAsync() => _app.DisposeAsync();
     }
 }

@@ -63,6 +63,15 @@ public sealed class SpeechRecognizerTests
     }
 
     [Fact]
+    public async Task An_utterance_that_comes_while_a_decoder_loads_waits_for_it_and_loads_no_other()
+    {
+        using var pool = new RecognizerPool(capacity: 2);
+        pool.Prepare();
+        Assert.Equal("goodbye", (await pool.RecognizeAsync(Telephone("goodbye"), TestContext.Current.CancellationToken)).Text);
+        Assert.Equal(1, pool.Decoders);
+    }
+
+    [Fact]
     public async Task Cancelled_utterance_frees_its_decoder()
     {
         using var pool = new RecognizerPool(capacity: 1);

@@ -27,7 +27,7 @@ internal sealed class RealtimeClient : IAsyncDisposable
             client._socket.Options.SetRequestHeader("OpenAI-Beta", beta);
         foreach (var protocol in protocols ?? [])
             client._socket.Options.AddSubProtocol(protocol);
-        await client._socket.ConnectAsync(new Uri($"ws://{baseUrl.Authority}/v1/realtime{query}"), TestContext.Current.CancellationToken);
+        await client._socket.ConnectAsync(new Uri($"ws://{baseUrl.Authority}{baseUrl.AbsolutePath}/realtime{query}"), TestContext.Current.CancellationToken);
         return client;
     }
 

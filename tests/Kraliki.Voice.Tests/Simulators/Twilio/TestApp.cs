@@ -8,6 +8,7 @@ using Kraliki.Simulators.Callers;
 using Kraliki.Simulators.Twilio;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace Kraliki.Voice.Tests.Simulators.Twilio;
 
@@ -96,7 +97,7 @@ internal sealed class TestApp : IAsyncDisposable
         }
     }
 
-    private void Map(WebApplication app)
+    private void Map(IEndpointRouteBuilder app)
     {
         app.MapPost("/status", async (HttpRequest request) =>
         {
