@@ -172,9 +172,9 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
                 {
                     Tell("user", words);
                     _turns.Add(new(MindRole.User, words));
+                    Answer(null);
                 }
 
-                Answer(null);
                 break;
         }
     }
@@ -189,9 +189,8 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
                 task = content[TaskMark.Length..];
             else
                 _turns.Add(Turn(false, content));
+            Answer(null, task);
         }
-
-        Answer(null, task);
     }
 
     private void InjectAgent(string words, string behavior)
@@ -217,27 +216,31 @@ internal sealed class AgentSession(SimulatedSocket socket, RecognizerPool recogn
         _ => null,
     };
 
-    private void Answer(MindReply? ready, string? task = null) => _ = Task.Run(async () =>
-    {
-        try
-        {
-            await AnswerAsync(ready, task).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The client is gone.
-        }
-        catch (SpeechPartsMissingException missing)
-        {
-            Fail("FAILED_TO_SPEAK", missing.Message);
-        }
-    });
-
-    private async Task AnswerAsync(MindReply? ready, string? task)
+    /// <summary>From now on nothing more is said of the answer before. In one hold of the gate with telling what is answered, so that nothing of it comes in between.</summary>
+    private void Answer(MindReply? ready, string? task = null)
     {
         int generation;
         lock (_gate)
             generation = ++_generation;
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                await AnswerAsync(generation, ready, task).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                // The client is gone.
+            }
+            catch (SpeechPartsMissingException missing)
+            {
+                Fail("FAILED_TO_SPEAK", missing.Message);
+            }
+        });
+    }
+
+    private async Task AnswerAsync(int generation, MindReply? ready, string? task)
+    {
         await Task.Delay(options.ThinkTime, options.TimeProvider, socket.Over).ConfigureAwait(false);
         MindInput input;
         lock (_gate)

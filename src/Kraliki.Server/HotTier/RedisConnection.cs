@@ -56,7 +56,7 @@ internal sealed partial class RedisConnection : BackgroundService
         _doorbell = new(time);
         _prefix = options.Cluster is { } cluster ? $"kraliki:{cluster.Id}:" : "kraliki:";
         _hints = RedisChannel.Literal(_prefix + "hints");
-        _options = options.Redis is { } text ? FailFast(text) : null;
+        _options = options.Redis is { } text ? FailFast(text, limits) : null;
         var meter = meters.Create(MeterName);
         _failures = meter.CreateCounter<long>("kraliki.redis.failures", "{question}", "Questions that Redis did not answer in time or refused.");
         if (IsConfigured)
@@ -166,7 +166,7 @@ internal sealed partial class RedisConnection : BackgroundService
         }
     }
 
-    private static ConfigurationOptions FailFast(Secret text)
+    private static ConfigurationOptions FailFast(Secret text, HotTierLimits limits)
     {
         var options = Parse(text.Reveal()) ?? throw new StartRefusedException("Kraliki:Redis:ConnectionString cannot be read.");
 
@@ -174,7 +174,9 @@ internal sealed partial class RedisConnection : BackgroundService
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = 500;
-        options.SyncTimeout = options.AsyncTimeout = 250;
+
+        // As long as anybody waits, and no longer.
+        options.SyncTimeout = options.AsyncTimeout = (int)Math.Max(limits.RequestPatience.TotalMilliseconds, limits.LastResortPatience.TotalMilliseconds);
         options.ConnectRetry = 1;
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(250);

@@ -25,26 +25,26 @@ internal sealed class DemoConversations(KralikiOptions options, StartTurn turns,
         }
 
         var now = time.GetUtcNow();
-        await WriteAsync(now.AddHours(-26), "+12025550163", "openai", EndReason.AssistantEnded, "The assistant said goodbye and ended the call.",
+        await WriteAsync(db, now.AddHours(-26), "+12025550163", "openai", EndReason.AssistantEnded, "The assistant said goodbye and ended the call.",
         [
             Ai("Hello, this is Kraliki Travel, you are talking to the virtual assistant. How can I help you?", 6600),
             Caller("What time do you close today?", 2100),
             Ai("We are open from nine in the morning until six in the evening. Is there anything else I can do for you?", 6900),
             Caller("No, thank you, goodbye.", 1700),
             Ai("Thank you for calling Kraliki Travel. Goodbye!", 3500),
-        ]);
-        await WriteAsync(now.AddHours(-5), "+420601234567", "local", EndReason.CallerHungUp, "The caller hung up.",
+        ], cancellationToken);
+        await WriteAsync(db, now.AddHours(-5), "+420601234567", "local", EndReason.CallerHungUp, "The caller hung up.",
         [
             Ai("Hello, this is Kraliki Travel, you are talking to the virtual assistant. How can I help you?", 6600),
             Caller("I would like to speak to a person, please.", 2600),
             Ai("Of course. A colleague will call you", 2300) with { Interrupted = true, HeardMs = 2300 },
             Caller("Great, thanks.", 900),
-        ]);
-        await WriteAsync(now.AddMinutes(-90), "+12025550129", "openai", EndReason.TalkProviderLost, "The connection to OpenAI ended without a goodbye (code 1006).",
+        ], cancellationToken);
+        await WriteAsync(db, now.AddMinutes(-90), "+12025550129", "openai", EndReason.TalkProviderLost, "The connection to OpenAI ended without a goodbye (code 1006).",
         [
             Ai("Hello, this is Kraliki Travel, you are talking to the virtual assistant. How can I help you?", 6600),
             Caller("How much is a weekend in Vienna for two people?", 3000),
-        ]);
+        ], cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -53,7 +53,8 @@ internal sealed class DemoConversations(KralikiOptions options, StartTurn turns,
 
     private static TurnFinished Caller(string text, int milliseconds) => new("", LegRole.Caller, text, 0, milliseconds);
 
-    private async Task WriteAsync(DateTimeOffset at, string number, string provider, EndReason reason, string detail, TurnFinished[] turns)
+    private async Task WriteAsync(
+        KralikiDb db, DateTimeOffset at, string number, string provider, EndReason reason, string detail, TurnFinished[] turns, CancellationToken cancellationToken)
     {
         var created = new SessionCreated(provider, VoiceStrategy.Realtime, "twilio", number, new Dictionary<string, string> { ["sample"] = "true" });
         bool good = reason is EndReason.AssistantEnded or EndReason.CallerHungUp;
@@ -84,6 +85,11 @@ internal sealed class DemoConversations(KralikiOptions options, StartTurn turns,
         var row = SessionRow.Born(Guid.CreateVersion7(at), FirstAccounts.OrganisationId, created, at);
         var events = facts.Select((entry, i) => new SessionEvent(i + 1, at.AddMilliseconds(entry.Ms), entry.Fact)).ToList();
         row = events.Aggregate(row, (current, happened) => current.Apply(happened)) with { UpdatedAt = events[^1].At };
-        await journal.AppendAsync(new JournalWrite(Before: null, row, events));
+
+        // A database that is slow to answer for a moment is no reason not to start. What it did not confirm may be there all the same.
+        await GrainCalls.RepeatAsync(
+            async () => await db.Set<SessionRow>().AnyAsync(known => known.Id == row.Id, cancellationToken) || await journal.AppendAsync(new JournalWrite(Before: null, row, events)),
+            time,
+            cancellationToken);
     }
 }

@@ -48,6 +48,9 @@ internal sealed class ProviderChain
     // From the beginning of a sound to a provider's word that it is speech, at the most: detection and the way.
     private const int OnsetFrames = 25;
 
+    // A sound that ended longer ago is one that a provider takes for none.
+    private const int NoticeFrames = 100;
+
     // Our own ear's, in frames; nobody notices a sound within this time.
     private const int VoiceAccuracy = 2;
 
@@ -436,6 +439,9 @@ internal sealed class ProviderChain
     /// <summary>Of the caller's current or last sound the provider has not said a word.</summary>
     private bool Unnoticed => _voice.StartedAt >= 0 && _voice.StartedAt + VoiceAccuracy >= _noticedUpTo;
 
+    /// <summary>Where that sound is told again from.</summary>
+    private long Unheard => Math.Max(_writtenUpTo, _voice.StartedAt - OnsetFrames);
+
     /// <summary>Nobody is in the middle of anything, and nothing is owed.</summary>
     public bool AtBoundary() => _owesSince is null && !_voice.Speaking && _call.NobodySpeaks && Feed(_call.Now());
 
@@ -490,7 +496,10 @@ internal sealed class ProviderChain
     {
         var from = Active!;
         var command = _switch!;
-        long position = from.Position;
+
+        // Words that it has not noticed yet are the new one's to hear.
+        bool recent = _tape.End - _voice.StartedAt - (_voice.SpokeMs / CallerTape.FrameMs) <= NoticeFrames;
+        long position = Unnoticed && recent ? Math.Min(from.Position, Unheard) : from.Position;
         if (!AtBoundary())
         {
             position = Lose(from);
@@ -603,7 +612,7 @@ internal sealed class ProviderChain
         bool unnoticed = _voice.Speaking || Unnoticed;
         long? open = _call.OnProviderLost(answerOwed: _owesSince is not null);
         _owesSince = _unheardSince = null;
-        long from = open ?? (unnoticed ? _voice.StartedAt - OnsetFrames : _tape.End - OnsetFrames);
+        long from = open ?? (unnoticed ? Unheard : _tape.End - OnsetFrames);
         return Math.Max(_writtenUpTo, Math.Min(from, leg.ReplayedFrom ?? from));
     }
 

@@ -13,6 +13,9 @@ public sealed class ProviderProbeTests
     private static readonly byte[] Loud = Encoding.ASCII.GetBytes(Convert.ToBase64String(Enumerable.Repeat((byte)0x80, 160).ToArray()));
     private static readonly byte[] Silent = Encoding.ASCII.GetBytes(Convert.ToBase64String(Enumerable.Repeat((byte)0xFF, 160).ToArray()));
 
+    private static readonly TimeSpan FrameTime = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Step = 5 * FrameTime;
+
     private readonly FakeTimeProvider _time = new();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -78,10 +81,17 @@ public sealed class ProviderProbeTests
     private async Task<ProbeView> RunAsync(MadeUp provider)
     {
         var running = ProviderProbe.RunAsync(provider, _time, Cancel);
-        while (!running.IsCompleted)
+        for (var passed = TimeSpan.Zero; !running.IsCompleted;)
         {
-            _time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
+            passed += Step;
+            _time.Advance(Step);
+
+            // The clock stands still until what is due by it was said, or a slow machine would take the provider for a silent one.
+            do
+            {
+                await Task.Yield();
+            }
+            while (provider.Hears && provider.Frames < passed / FrameTime && !running.IsCompleted);
         }
 
         return await running;
@@ -89,13 +99,29 @@ public sealed class ProviderProbeTests
 
     private sealed class MadeUp : IVoiceProvider
     {
+        private static readonly Action<IProviderEvents> Ready = events => events.Connected("s1", null);
+
+        private int _frames;
+
         public string Name => "madeup";
 
         public ProviderCapabilities Capabilities { get; } = new([VoiceStrategy.Realtime], true, true, true);
 
-        public Action<IProviderEvents> Begin { get; init; } = events => events.Connected("s1", null);
+        public Action<IProviderEvents> Begin { get; init; } = Ready;
 
         public Action<int, IProviderEvents> AfterFrames { get; init; } = (_, _) => { };
+
+        /// <summary>It gets ready, and then hears.</summary>
+        public bool Hears => Begin == Ready;
+
+        /// <summary>Heard so far.</summary>
+        public int Frames => Volatile.Read(ref _frames);
+
+        public void Hear(IProviderEvents events)
+        {
+            AfterFrames(_frames + 1, events);
+            Volatile.Write(ref _frames, _frames + 1);
+        }
 
         public IProviderConnection Connect(ProviderSetup setup, IProviderEvents events)
         {
@@ -106,11 +132,9 @@ public sealed class ProviderProbeTests
 
     private sealed class Connection(MadeUp provider, IProviderEvents events) : IProviderConnection
     {
-        private int _frames;
-
         public bool SendAudio(ReadOnlySpan<byte> base64Mulaw)
         {
-            provider.AfterFrames(++_frames, events);
+            provider.Hear(events);
             return true;
         }
 

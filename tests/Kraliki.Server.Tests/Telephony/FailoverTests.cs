@@ -104,7 +104,7 @@ public sealed class FailoverTests(FailoverTests.Shared shared) : IClassFixture<F
         var (stream, session) = await server.TalkAsync(carrier, Cancelled);
         await using var _ = stream;
         await stream.SpeakAsync(Cancelled);
-        await server.UntilSaidAsync(session, ScriptedOpenAI.AnswerWords, Cancelled);
+        await server.UntilAnsweredAsync(session, Cancelled);
 
         server.OpenAI.Heard = "And the number eight.";
         server.OpenAI.Simulator.Faults.Arm(new Fault(

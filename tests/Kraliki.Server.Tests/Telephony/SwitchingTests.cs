@@ -27,7 +27,7 @@ public sealed class SwitchingTests(SwitchingTests.Shared shared) : IClassFixture
         await using var _ = stream;
         using var api = await _server.Sessions.SignInAsync(Cancelled);
         await stream.SpeakAsync(Cancelled);
-        await _server.UntilSaidAsync(session, ScriptedOpenAI.AnswerWords, Cancelled);
+        await _server.UntilAnsweredAsync(session, Cancelled);
 
         var until = await api.SwitchProviderAsync(session, new SwitchSessionProvider("local", "The voice breaks up."), Cancelled);
         Assert.Equal(("openai", true, 0), (until.Provider, until.Live, until.Switches));

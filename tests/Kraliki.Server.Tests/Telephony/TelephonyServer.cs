@@ -89,13 +89,29 @@ internal sealed class TelephonyServer : IAsyncDisposable
     public Task UntilSaidAsync(Guid session, string words, CancellationToken cancellationToken)
         => Sessions.UntilFactAsync<TurnFinished>(session, turn => turn.Text == words, $"nobody said \"{words}\"", cancellationToken);
 
-    /// <summary>A call in which the assistant has already greeted.</summary>
+    /// <summary>Waits until the assistant has answered the caller, for the first time; its greeting may have the same words.</summary>
+    public Task UntilAnsweredAsync(Guid session, CancellationToken cancellationToken)
+    {
+        bool asked = false;
+        return Sessions.UntilFactAsync<TurnFinished>(
+            session,
+            turn =>
+            {
+                asked |= turn.Speaker == LegRole.Caller;
+                return asked && turn.Speaker == LegRole.Ai;
+            },
+            "the assistant did not answer",
+            cancellationToken);
+    }
+
+    /// <summary>A call in which the assistant has greeted, to the end: what the caller says now is a turn of its own.</summary>
     public async Task<(TestStream Stream, Guid Session)> TalkAsync(TestCarrier carrier, CancellationToken cancellationToken)
     {
         var stream = await carrier.TalkAsync(cancellationToken);
         var session = await SessionOfAsync(carrier, cancellationToken);
         await UntilAsync(session, SessionState.Active, cancellationToken);
         await stream.ReceiveAsync("media", cancellationToken);
+        await Sessions.UntilFactAsync<TurnFinished>(session, turn => turn.Speaker == LegRole.Ai, "the assistant did not greet", cancellationToken);
         return (stream, session);
     }
 

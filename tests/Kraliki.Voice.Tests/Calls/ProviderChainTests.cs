@@ -307,6 +307,18 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void A_word_that_the_one_before_has_not_noticed_yet_is_heard_by_the_new_one()
+    {
+        var call = Answered().After(2_000);
+        call.CallerSpeaks(300).After(900);
+        call.Loop.Post(new SwitchProvider(_second, "", "ann@example.com"));
+        _second.Events.Connected("s2", null);
+        call.After(200);
+        Assert.InRange(_second.FramesHeard, 25 + 15 + 45, 25 + 15 + 57);
+        Assert.DoesNotContain("cancel", call.Provider.Asked);
+    }
+
+    [Fact]
     public void The_one_before_is_let_go_once_the_new_one_has_proven_itself()
     {
         var call = Answered();

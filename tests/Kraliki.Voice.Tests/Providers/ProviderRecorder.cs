@@ -93,10 +93,14 @@ internal sealed class ProviderRecorder : IProviderEvents
         _audioBytes += bytes;
     }
 
+    /// <summary>What happens while an answer is spoken: asked for in the event, before the answer can be over.</summary>
+    public Action? OnText { get; set; }
+
     public void AnswerText(string turnId, string delta)
     {
         _deltas += delta;
         Write($"text {Short(turnId)} {delta}");
+        OnText?.Invoke();
     }
 
     public void AnswerDone(string turnId, string text, bool cancelled)

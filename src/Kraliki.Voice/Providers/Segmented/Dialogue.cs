@@ -36,23 +36,33 @@ internal sealed class Dialogue
     {
         if (fact is TurnFinished { Text.Length: > 0 } or OperatorText or ToolCalled { Result: not null })
         {
-            _facts.Add(fact);
-            if (_facts.Count > MaxFacts)
-            {
-                _facts.RemoveAt(0);
-                _first = Math.Max(0, _first - 1);
-            }
+            Keep(fact);
         }
     }
 
     public void AddCaller(string turnId, string text) => Add(new TurnFinished(turnId, LegRole.Caller, text, 0, 0));
 
-    public void AddAnswer(string turnId, string text) => Add(new TurnFinished(turnId, LegRole.Ai, text, 0, 0));
+    /// <summary>An answer is being thought of: it stands behind what it knows of, and before what is said from now on.</summary>
+    public void BeginAnswer(string turnId) => Keep(new TurnFinished(turnId, LegRole.Ai, "", 0, 0));
+
+    /// <summary>The answer is over with these words; without any it never was.</summary>
+    public void EndAnswer(string turnId, string text)
+    {
+        int at = Find(turnId);
+        if (at >= 0 && text.Length == 0)
+        {
+            _facts.RemoveAt(at);
+        }
+        else if (at >= 0)
+        {
+            _facts[at] = (TurnFinished)_facts[at] with { Text = text };
+        }
+    }
 
     /// <summary>Of an answer only this was heard; nothing when empty.</summary>
     public void Cut(string turnId, string heard)
     {
-        int at = _facts.FindLastIndex(fact => fact is TurnFinished turn && turn.TurnId == turnId);
+        int at = Find(turnId);
         if (at >= 0 && heard.Length == 0)
         {
             _facts.RemoveAt(at);
@@ -99,6 +109,18 @@ internal sealed class Dialogue
 
         return messages;
     }
+
+    private void Keep(SessionFact fact)
+    {
+        _facts.Add(fact);
+        if (_facts.Count > MaxFacts)
+        {
+            _facts.RemoveAt(0);
+            _first = Math.Max(0, _first - 1);
+        }
+    }
+
+    private int Find(string turnId) => _facts.FindLastIndex(fact => fact is TurnFinished turn && turn.TurnId == turnId);
 
     private static Dictionary<string, object?> Arguments(string json)
     {

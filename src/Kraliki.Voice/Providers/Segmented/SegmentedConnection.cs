@@ -248,7 +248,9 @@ internal sealed class SegmentedConnection : IProviderConnection
     {
         var answer = _answer = new SegmentedAnswer($"{_id}-a{++_answers}", task);
         _speech.Drop();
-        _ = ThinkAsync(answer, _dialogue.Render(task), _tools);
+        var messages = _dialogue.Render(task);
+        _dialogue.BeginAnswer(answer.TurnId);
+        _ = ThinkAsync(answer, messages, _tools);
     }
 
     private async Task ThinkAsync(SegmentedAnswer answer, IReadOnlyList<ChatMessage> messages, IReadOnlyList<CallTool> tools)
@@ -355,6 +357,10 @@ internal sealed class SegmentedConnection : IProviderConnection
             {
                 Finish(answer, cancelled: true);
             }
+            else
+            {
+                _dialogue.EndAnswer(answer.TurnId, "");
+            }
 
             _answer = null;
         }
@@ -364,7 +370,7 @@ internal sealed class SegmentedConnection : IProviderConnection
     {
         string said = answer.Said.ToString();
         _answer = null;
-        _dialogue.AddAnswer(answer.TurnId, said);
+        _dialogue.EndAnswer(answer.TurnId, said);
         if (_answered.Count == MaxRemembered)
         {
             _answered.RemoveAt(0);

@@ -76,7 +76,9 @@ public sealed class GeminiProviderTests : IAsyncLifetime
     {
         await Restart(Quick with { OutputSpeed = 2 });
         var connection = await Connect();
-        connection.Instruct("Say: This is a long sentence. It goes on and on. Nobody listens to it any more. It is never over.");
+
+        // Longer than any machine takes to understand what the caller says.
+        connection.Instruct($"Say: {string.Concat(Enumerable.Repeat("This is a long sentence. It goes on and on. Nobody listens to it any more. It is never over. ", 10))}");
         string line = await _events.Await("text a1");
         Assert.Contains("text a1", line, StringComparison.Ordinal);
 

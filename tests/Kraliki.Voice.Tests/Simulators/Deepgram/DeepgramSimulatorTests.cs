@@ -86,8 +86,8 @@ public sealed class DeepgramSimulatorTests
     public async Task A_silent_client_is_closed_unless_it_keeps_the_socket_alive()
     {
         await using var simulator = await DeepgramSimulator.StartAsync(Quick with { IdleTimeout = TimeSpan.FromMilliseconds(600) }, Cancel);
-        await using var client = await DeepgramClient.ConnectAsync(simulator.BaseUrl, Listen);
         var since = TimeProvider.System.GetTimestamp();
+        await using var client = await DeepgramClient.ConnectAsync(simulator.BaseUrl, Listen);
         await client.SendAsync("""{"type":"KeepAlive"}""");
         await client.ExpectCloseAsync();
         Assert.InRange(TimeProvider.System.GetElapsedTime(since).TotalMilliseconds, 500, 15_000);

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Kraliki.Simulators.Gemini;
 using Kraliki.Simulators.OpenAI;
 using Kraliki.Voice.Tests.Simulators.OpenAI;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Kraliki.Voice.Tests.Simulators.Gemini;
 
@@ -79,6 +80,9 @@ public sealed class GeminiSimulatorTests
             Quick with
             {
                 OutputSpeed = 1,
+
+                // However long the client takes to speak up, this is the first sentence still.
+                Voice = (text, _) => SessionStage.Tone(20_000),
                 Mind = input =>
                 {
                     asked.Add(input);
@@ -139,20 +143,23 @@ public sealed class GeminiSimulatorTests
     {
         await using var simulator = await GeminiSimulator.StartAsync(Quick with { AwaitsPlayback = true }, Cancel);
         await using var client = await LiveClient.SetUpAsync(simulator.BaseUrl);
+        var since = TimeProvider.System.GetTimestamp();
         await client.AskAsync("Count.");
         await client.ExpectAsync("generationComplete");
-        var since = TimeProvider.System.GetTimestamp();
         await client.ExpectAsync("turnComplete");
-        Assert.InRange(TimeProvider.System.GetElapsedTime(since).TotalMilliseconds, 1_000, 15_000);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(since).TotalMilliseconds, 1_900, 15_000);
     }
 
     [Fact]
     public async Task The_end_of_a_connection_is_announced_before_it_comes()
     {
+        var time = new FakeTimeProvider();
         await using var simulator = await GeminiSimulator.StartAsync(
-            Quick with { ConnectionLifetime = TimeSpan.FromMilliseconds(400), GoAwayBefore = TimeSpan.FromMilliseconds(250) }, Cancel);
+            Quick with { ConnectionLifetime = TimeSpan.FromMilliseconds(400), GoAwayBefore = TimeSpan.FromMilliseconds(250), TimeProvider = time }, Cancel);
         await using var client = await LiveClient.SetUpAsync(simulator.BaseUrl, ""","sessionResumption":{}""");
+        time.Advance(TimeSpan.FromMilliseconds(150));
         Assert.Equal("0.25s", (string)(await client.ExpectAsync("goAway"))["goAway"]!["timeLeft"]!);
+        time.Advance(TimeSpan.FromMilliseconds(250));
         Assert.Equal("1011 Deadline expired before operation could complete.", await client.ExpectCloseAsync());
         Assert.Contains(client.Messages, message => (bool?)message["sessionResumptionUpdate"]?["resumable"] == true);
     }
