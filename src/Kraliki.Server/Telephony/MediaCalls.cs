@@ -103,7 +103,7 @@ internal sealed partial class MediaCalls(
             }
 
             var assistant = attached.Assistant;
-            var setup = new ProviderSetup(sessionId, assistant.Instructions, new ConversationContext(attached.History), live.ToolsOf(attached))
+            var setup = new ProviderSetup(sessionId, Briefing(assistant), new ConversationContext(attached.History), live.ToolsOf(attached))
             {
                 Greeting = assistant.Greeting,
                 Language = assistant.Language,
@@ -132,6 +132,15 @@ internal sealed partial class MediaCalls(
             await Problems.WriteAsync(http, StatusCodes.Status400BadRequest, "websocket_expected", "This address takes Twilio media streams: a WebSocket, version 13.");
         }
     }
+
+    /// <summary>What the model is told to be, its language included: of the speaking half no provider takes it from anywhere else.</summary>
+    /// <remarks>
+    /// By its tag: invariant globalization knows no names of languages, and models know tags. In front: words to be said
+    /// literally may stand at the end of the instructions.
+    /// </remarks>
+    private static string Briefing(AssistantContent assistant) => assistant.Language is { } language
+        ? $"Speak the language with the BCP 47 tag {language} unless the caller cannot.\n\n{assistant.Instructions}"
+        : assistant.Instructions;
 
     private static TimeSpan? Span(int? count, TimeSpan unit) => count * unit;
 

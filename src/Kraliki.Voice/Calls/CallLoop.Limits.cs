@@ -11,6 +11,13 @@ public sealed record CallLimits(TimeSpan? Call, TimeSpan? Silence);
 /// <content>Notices that a conversation lasts too long, or is none any more.</content>
 public sealed partial class CallLoop
 {
+    // Whoever follows instructions word by word speaks what stands behind "say:", and nothing of the rest.
+    internal const string TimeIsOver =
+        "The call has reached the longest time that it may last. Answer nothing more, and in the language of the caller say: We have reached the end of the time for this call. Goodbye!";
+
+    internal const string NobodyThere =
+        "Nobody has said anything for a long time. Answer nothing more, and in the language of the caller say: I cannot hear anybody, so I end the call here. Goodbye!";
+
     private CallLimits? _limits;
     private Goodbye? _goodbyeToNobody;
     private double? _quietSince;
@@ -41,7 +48,7 @@ public sealed partial class CallLoop
                 new EndAfterGoodbye(
                     EndReason.AssistantEnded,
                     string.Create(CultureInfo.InvariantCulture, $"The call has reached its limit of {longest.TotalMinutes:0.##} min."),
-                    "The call has reached the longest time that it may last. Tell the caller so in one short sentence, say goodbye and ask nothing more."),
+                    TimeIsOver),
                 now);
         }
         else if (_limits.Silence is { } silence && now - _quietSince >= silence.TotalMilliseconds)
@@ -50,7 +57,7 @@ public sealed partial class CallLoop
                 new EndAfterGoodbye(
                     EndReason.AssistantEnded,
                     string.Create(CultureInfo.InvariantCulture, $"Nobody said anything for {silence.TotalSeconds:0} seconds."),
-                    "Nobody has said anything for a long time. Tell the caller in one short sentence that you hear nobody and end the call now, and say goodbye."),
+                    NobodyThere),
                 now);
         }
     }
