@@ -97,6 +97,11 @@ internal sealed partial class MediaCalls(
             // When nobody records spans there is none for the call, and the provider hears of the request's.
             span = Spans.StartActivity("call", ActivityKind.Server, attached.Trace?.Parent);
             span?.SetTag("session_id", sessionId);
+            if (attached.OnHold)
+            {
+                loop!.Post(new HoldCall(OnHold: true));
+            }
+
             foreach (string line in attached.Unfollowed)
             {
                 loop!.Post(new InstructProvider(line));
@@ -133,7 +138,7 @@ internal sealed partial class MediaCalls(
         }
     }
 
-    /// <summary>What the model is told to be, its language included: of the speaking half no provider takes it from anywhere else.</summary>
+    /// <summary>What the model is told to be, its language included: most of those who speak take it from nowhere else.</summary>
     /// <remarks>
     /// By its tag: invariant globalization knows no names of languages, and models know tags. In front: words to be said
     /// literally may stand at the end of the instructions.

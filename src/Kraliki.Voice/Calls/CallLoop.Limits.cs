@@ -22,6 +22,9 @@ public sealed partial class CallLoop
     private Goodbye? _goodbyeToNobody;
     private double? _quietSince;
 
+    // Somebody has put the caller on hold: he waits for a person, and nothing is too long or too quiet.
+    private bool _onHold;
+
     private void KeepLimits(double now)
     {
         if (_limits is null)
@@ -29,13 +32,20 @@ public sealed partial class CallLoop
             return;
         }
 
-        if (_goodbyeToNobody is not null && _goodbye == _goodbyeToNobody && _turns.Count > 0)
+        if (_goodbyeToNobody is not null && _goodbye == _goodbyeToNobody && (_onHold || _turns.Count > 0))
         {
             // There is somebody after all.
             _goodbye = _goodbyeToNobody = null;
         }
 
-        bool quiet = _chain?.Connection is not null && NobodySpeaks && !_player.Paused && !_player.Speaking(now);
+        if (_onHold)
+        {
+            _quietSince = null;
+            return;
+        }
+
+        // Who waits for an answer, or for what a tool finds out, does not keep silent.
+        bool quiet = _chain is { Connection: not null, Owing: false } && _pendingTools.Count == 0 && NobodySpeaks && !_player.Paused && !_player.Speaking(now);
         _quietSince = quiet ? _quietSince ?? now : null;
         if (_goodbye is not null)
         {

@@ -137,6 +137,9 @@ public sealed partial class CallLoop : IMediaReceiver
                 case EndAfterGoodbye end:
                     EndAfter(end);
                     break;
+                case HoldCall hold:
+                    _onHold = hold.OnHold;
+                    break;
                 case InstructProvider instruct when _chain?.Connection is not null:
                     Instruct(instruct.Text);
                     break;

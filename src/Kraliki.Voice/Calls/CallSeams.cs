@@ -56,5 +56,8 @@ public sealed record SwitchProvider(IVoiceProvider Target, string Reason, string
 /// <summary>From now on these take over from each other; who has the call keeps it.</summary>
 public sealed record ReplaceOrder(ProviderOrder Order) : CallCommand;
 
+/// <summary>The caller waits for a person, or does no longer: meanwhile the assistant ends nothing by itself.</summary>
+public sealed record HoldCall(bool OnHold) : CallCommand;
+
 /// <summary>How a call's media ended on this node.</summary>
 public sealed record CallOutcome(EndReason Reason, string Detail);

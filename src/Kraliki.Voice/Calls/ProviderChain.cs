@@ -197,6 +197,9 @@ internal sealed class ProviderChain
 
     public void Remember(SessionFact fact) => _conversation.Add(fact);
 
+    /// <summary>An answer is due.</summary>
+    public bool Owing => _owesSince is not null;
+
     /// <summary>The provider must say something now.</summary>
     public void Owes() => _owesSince = _call.Now();
 

@@ -25,7 +25,7 @@ public sealed class GrainMessageTests(SharedSessionServer shared)
     [Fact]
     public void Commands_outcomes_and_changes_survive_the_way_between_nodes()
     {
-        CallCommand[] commands = [new EndCall(EndReason.OperatorEnded, "Ended."), new InstructProvider("Be brief."), new ProvideToolResult("c", "{}")];
+        CallCommand[] commands = [new EndCall(EndReason.OperatorEnded, "Ended."), new InstructProvider("Be brief."), new ProvideToolResult("c", "{}"), new HoldCall(OnHold: true)];
         Assert.Equal(commands, commands.Select(RoundTrip));
         Assert.Equal(new CallOutcome(EndReason.CallerHungUp, "x"), RoundTrip(new CallOutcome(EndReason.CallerHungUp, "x")));
         Assert.Equal(new UpdateSession(SessionState.OnHold, "+420226259221"), RoundTrip(new UpdateSession(SessionState.OnHold, "+420226259221")));

@@ -88,6 +88,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Continued = attachment.Continued;
         Moved = attachment.Moved;
         Unfollowed = attachment.Unfollowed;
+        OnHold = attachment.OnHold;
         AtMs = attachment.AtMs;
         Trace = attachment.Trace;
         Failover = attachment.Failover;
@@ -129,6 +130,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>Operators' lines that the assistant had not followed when the earlier call was lost.</summary>
     internal IReadOnlyList<string> Unfollowed { get; }
+
+    /// <summary>When the call began, the caller was on hold.</summary>
+    internal bool OnHold { get; }
 
     /// <inheritdoc cref="Attachment.AtMs"/>
     internal long AtMs { get; }
