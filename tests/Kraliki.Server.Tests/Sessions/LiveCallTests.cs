@@ -92,7 +92,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
             [
                 new ModelUsage("openai", "gpt-realtime-2.1") { AudioInTokens = 1_000, AudioOutTokens = 2_500, Cost = 0.192m, Estimated = true },
                 new ModelUsage("local", null) { AudioInSeconds = 30, Cost = 0 },
-                new ModelUsage("openai", "gpt-nobody-knows") { TextInTokens = 9 },
+                new ModelUsage("openai", "gpt-nobody-knows") { TextInTokens = 9, Unpriced = true },
             ],
             row.Usage);
         Assert.Equal((0.192m, "USD", true, null), (row.Cost.Amount, row.Cost.Currency, row.Cost.Estimated, row.Cost.Cap));
@@ -129,7 +129,9 @@ public sealed class LiveCallTests(SharedSessionServer shared)
     public async Task A_call_that_comes_back_knows_what_it_has_cost_before()
     {
         var first = await _server.StartCallAsync(Cancelled, costCap: 1);
-        ProviderUsed half = new([new("openai", "gpt-realtime-2.1") { AudioInTokens = 15_625 }]);
+
+        // A dollar for 130 minutes; that it also spoke has no price, and takes nothing away from what has.
+        ProviderUsed half = new([new("deepgram", "nova-3") { AudioInSeconds = 3_900, Characters = 5 }]);
         first.Sink.Fact(half);
         await first.EndAsync(EndReason.TalkCarrierLost);
         var second = await _server.AttachAsync(first.Id, Cancelled);
