@@ -605,6 +605,9 @@ public sealed partial class CallLoop : IMediaReceiver
         _chain?.Remember(fact);
     }
 
+    /// <inheritdoc cref="ICallSink.IsUrgent"/>
+    internal bool IsUrgent(IReadOnlyList<ModelUsage> used) => _sink?.IsUrgent(used) == true;
+
     internal void LogFault(Exception e) => LogCallFault(e);
 
     private void Fault(Exception e)

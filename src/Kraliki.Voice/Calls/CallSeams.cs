@@ -13,6 +13,10 @@ public interface ICallSink
     /// <summary>Must be delivered, in order.</summary>
     void Fact(SessionFact fact);
 
+    /// <summary>Whether use of providers is to be told now as a fact, because a limit may be reached by it; otherwise some of it is gathered first.</summary>
+    /// <param name="used">What was not told yet.</param>
+    bool IsUrgent(IReadOnlyList<ModelUsage> used);
+
     /// <summary>The call is about to close both sides; what is still known follows as facts.</summary>
     void Ending(CallOutcome outcome);
 

@@ -106,8 +106,12 @@ public sealed class CostTests
         var cost = new CallCost(Table(("llm:mine:TextIn", "1"), ("llm:mine:TextOut", "1")), spent: 0.5m, cap: 1);
         CostWarning? Spend(long tokens)
         {
-            cost.Add(new([new("llm", "mine") { TextInTokens = tokens }]));
-            return cost.Crossed();
+            ModelUsage[] used = [new("llm", "mine") { TextInTokens = tokens }];
+            bool foreseen = cost.WouldCross(used);
+            cost.Add(new(used));
+            var warning = cost.Crossed();
+            Assert.Equal(warning is not null, foreseen);
+            return warning;
         }
 
         Assert.Null(Spend(200_000));

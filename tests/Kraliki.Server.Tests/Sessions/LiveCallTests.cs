@@ -126,6 +126,21 @@ public sealed class LiveCallTests(SharedSessionServer shared)
     }
 
     [Fact]
+    public async Task A_call_that_ends_already_is_not_told_to_say_goodbye()
+    {
+        var call = await _server.StartCallAsync(Cancelled, costCap: 1);
+        ModelUsage[] dear = [new("openai", "gpt-realtime-2.1") { AudioInTokens = 50_000 }];
+        Assert.True(call.Sink.IsUrgent(dear));
+        call.Sink.Ending(new CallOutcome(EndReason.CallerHungUp, "The caller hung up."));
+        Assert.False(call.Sink.IsUrgent(dear));
+        call.Sink.Fact(new ProviderUsed(dear));
+        await call.EndAsync(EndReason.CallerHungUp);
+
+        Assert.Equal(1.6m, (await _server.RowAsync(call.Id, Cancelled)).Cost.Amount);
+        Assert.DoesNotContain(await EventsAsync(call.Id), happened => happened.Data is CostWarning);
+    }
+
+    [Fact]
     public async Task A_call_that_comes_back_knows_what_it_has_cost_before()
     {
         var first = await _server.StartCallAsync(Cancelled, costCap: 1);

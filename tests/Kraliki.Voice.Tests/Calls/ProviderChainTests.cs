@@ -772,20 +772,36 @@ public sealed class ProviderChainTests
         call.Provider.Events.Used([Used("m", 10), new("scripted", "idle")]);
         call.Provider.Events.Used([Used("m", 25), new("scripted", "idle")]);
         Assert.Equal([Used("m", 10)], Assert.Single(call.Sink.Facts.OfType<ProviderUsed>()).Used);
-        call.After(5_100);
+        call.After(29_000);
+        Assert.Single(call.Sink.Facts.OfType<ProviderUsed>());
+        call.After(1_100);
         Assert.Equal([Used("m", 15)], call.Sink.Facts.OfType<ProviderUsed>().Last().Used);
 
+        call.Provider.Events.Used([Used("m", 26)]);
         call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        Assert.Equal([Used("m", 1)], call.Sink.Facts.OfType<ProviderUsed>().Last().Used);
         _second.Events.Connected("s2", null);
         _second.Events.Used([Used("n", 7)]);
-        call.Provider.Events.Used([Used("m", 26)]);
+        call.Provider.Events.Used([Used("m", 27)]);
         call.Carrier.HangUp();
         _second.Events.Used([Used("n", 8)]);
         _second.Events.Closed(ProviderEnd.Requested, "closed");
         Assert.Equal(
-            [Used("m", 26), Used("n", 8)],
+            [Used("m", 27), Used("n", 8)],
             ModelUsage.Sum(call.Sink.Facts.OfType<ProviderUsed>().SelectMany(fact => fact.Used)).OrderBy(use => use.Model));
         Assert.IsType<MediaEnded>(call.Sink.Facts[^1]);
+    }
+
+    [Fact]
+    public void Use_by_which_a_limit_may_be_reached_is_told_at_once()
+    {
+        var call = Answered();
+        call.Sink.UrgentFrom = 20;
+        call.Provider.Events.Used([Used("m", 10)]);
+        call.Provider.Events.Used([Used("m", 29)]);
+        Assert.Equal([Used("m", 10)], Assert.Single(call.Sink.Facts.OfType<ProviderUsed>()).Used);
+        call.Provider.Events.Used([Used("m", 30)]);
+        Assert.Equal([Used("m", 20)], call.Sink.Facts.OfType<ProviderUsed>().Last().Used);
     }
 
     private static ModelUsage Used(string model, long tokens) => new("scripted", model) { AudioInTokens = tokens };

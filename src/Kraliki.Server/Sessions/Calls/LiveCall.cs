@@ -58,6 +58,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private Action<bool>? _listen;
     private bool _completed;
     private bool _connected;
+    private bool _ending;
     private volatile bool _lost;
     private volatile bool _speaking;
     private volatile bool _overflowed;
@@ -253,14 +254,18 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
                 break;
         }
 
-        if (fact is ProviderUsed && _cost.Crossed() is { } warning)
+        // A call that ends by itself needs no goodbye; one that comes back is told then.
+        if (fact is ProviderUsed && !_ending && _cost.Crossed() is { } warning)
         {
             WarnOfCost(warning);
         }
     }
 
+    bool ICallSink.IsUrgent(IReadOnlyList<ModelUsage> used) => !_ending && _cost.WouldCross(used);
+
     void ICallSink.Ending(CallOutcome outcome)
     {
+        _ending = true;
         if (!SessionRules.IsLoss(outcome.Reason))
         {
             Closing = true;
