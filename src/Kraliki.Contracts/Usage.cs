@@ -72,6 +72,10 @@ public sealed record ModelUsage(string Provider, string? Model)
 /// <param name="Unpriced">Models for whose use there is no price, or not for all of it, as <c>provider/model</c>: the amount is without that.</param>
 public sealed record SessionCost(decimal Amount, string Currency, bool Estimated, decimal? Cap, IReadOnlyList<string> Unpriced)
 {
+    /// <summary>US dollars; less ends a call before it has begun.</summary>
+    public const decimal LeastCap = 0.01m;
+    public const decimal MostCap = 10_000;
+
     /// <summary>To a ten-thousandth of a cent; beyond that nobody bills.</summary>
     public static SessionCost Of(IReadOnlyList<ModelUsage> usage, decimal? cap) => new(
         Math.Round(usage.Sum(use => use.Cost ?? 0), 6),

@@ -539,7 +539,7 @@ internal sealed class ProviderChain
         double now = _call.Now();
         leg.Abandon();
         _order.Health.Failed(leg.Provider, failure, detail);
-        _call.Tell(new ProviderFailed(leg.Provider.Name, failure, detail));
+        _call.Tell(new ProviderFailed(leg.Provider.Name, failure, detail, HadCall: leg == Active));
         if (leg == _standby)
         {
             Cancel(leg, detail);

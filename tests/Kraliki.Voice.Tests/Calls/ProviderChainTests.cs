@@ -544,6 +544,20 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void A_fresh_connection_that_does_not_come_about_has_not_lost_the_call()
+    {
+        var call = Answered(only: true).After(1_000);
+        var first = call.Provider.Events;
+        first.Expiring(TimeSpan.FromSeconds(50));
+        call.Provider.Events.Closed(ProviderEnd.Refused, "full");
+        Assert.False(Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).HadCall);
+        Assert.Equal(("scripted", "scripted"), Assert.Single(call.Sink.Facts.OfType<ProviderSwitchFailed>()) is var kept ? (kept.From, kept.To) : default);
+
+        first.Closed(ProviderEnd.Lost, "gone");
+        Assert.True(call.Sink.Facts.OfType<ProviderFailed>().Last().HadCall);
+    }
+
+    [Fact]
     public void An_answer_that_the_provider_cannot_give_is_given_by_the_next()
     {
         var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "What does it cost?");
