@@ -65,7 +65,7 @@ public sealed record ModelUsage(string Provider, string? Model)
     };
 }
 
-/// <summary>What a session's AI providers cost, as far as prices are known.</summary>
+/// <summary>What a session's AI providers cost, as far as prices are known; simulated ones what the vendor's would, though nobody bills it.</summary>
 /// <param name="Currency">Always <c>USD</c>: the vendors' prices are.</param>
 /// <param name="Estimated">Part of it is by list prices that this version came with.</param>
 /// <param name="Cap">Where the call is brought to its end; null: nowhere.</param>
