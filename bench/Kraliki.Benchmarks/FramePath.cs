@@ -154,6 +154,8 @@ internal sealed class FramePath
         {
         }
 
+        public bool IsUrgent(IReadOnlyList<ModelUsage> used) => false;
+
         public void Ending(CallOutcome outcome)
         {
         }

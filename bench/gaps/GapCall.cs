@@ -184,6 +184,8 @@ internal sealed class GapCall : IAsyncDisposable
             }
         }
 
+        public bool IsUrgent(IReadOnlyList<ModelUsage> used) => false;
+
         public void Ending(CallOutcome outcome)
         {
         }

@@ -33,7 +33,8 @@ public sealed record AssistantContent(
 /// <summary>When the assistant says goodbye by itself.</summary>
 /// <param name="MaxCallMinutes">Length of the conversation, 1 to 240; null for none.</param>
 /// <param name="MaxSilenceSeconds">How long nobody says anything, 10 to 600; null for none.</param>
-public sealed record AssistantLimits(int? MaxCallMinutes = null, int? MaxSilenceSeconds = null)
+/// <param name="CostCap">US dollars that the AI providers of a call may cost, 0.01 to 10,000, where the session names no limit of its own; null for the server's.</param>
+public sealed record AssistantLimits(int? MaxCallMinutes = null, int? MaxSilenceSeconds = null, decimal? CostCap = null)
 {
     public const int LeastCallMinutes = 1;
     public const int MostCallMinutes = 240;

@@ -72,7 +72,8 @@ public sealed record CarrierConnected(string Carrier, string CallSid, string Str
 public sealed record ProviderConnected(string Provider, string? Model, string ProviderSessionId, int ConnectMs) : SessionFact;
 
 /// <summary>A provider's connection is no longer used, because it failed. The call goes on with another one where there is one.</summary>
-public sealed record ProviderFailed(string Provider, ProviderFailure Failure, string Detail) : SessionFact;
+/// <param name="HadCall">The call was this connection's, or was to be: it needs another one. False: it only stood by, and who has the call keeps it.</param>
+public sealed record ProviderFailed(string Provider, ProviderFailure Failure, string Detail, bool HadCall = true) : SessionFact;
 
 /// <summary>Another connection has the conversation from now on.</summary>
 /// <param name="By">Who asked: an e-mail address, or <c>server</c>.</param>

@@ -91,7 +91,7 @@ public enum EndReason
 /// <param name="PhoneNumber">The customer's number, E.164.</param>
 /// <param name="Metadata">At most 16 pairs, key ≤ 64 and value ≤ 500 characters.</param>
 /// <param name="Assistant">Id of the assistant that leads the conversation, in its newest version; null takes the organisation's default.</param>
-/// <param name="CostCap">US dollars that the session's AI providers may cost, 0.01 to 10,000: close to it there is a warning, at it the assistant says goodbye.</param>
+/// <param name="CostCap">US dollars that the session's AI providers may cost, 0.01 to 10,000: close to it there is a warning, at it the assistant says goodbye. Null for its assistant's, else the server's.</param>
 public sealed record CreateSession(
     string? Provider = null,
     VoiceStrategy? Strategy = null,

@@ -27,17 +27,25 @@ public sealed record ModelUsage(string Provider, string? Model)
     /// <summary>Of text that it was to speak.</summary>
     public long Characters { get; init; }
 
-    /// <summary>US dollars; null when nobody knows a price for it.</summary>
+    /// <summary>US dollars, of what has a price; null when nobody knows a price for any of it.</summary>
     public decimal? Cost { get; init; }
+
+    /// <summary>Nobody knows a price for some of it: the cost is without that.</summary>
+    public bool Unpriced { get; init; }
 
     /// <summary>The cost is by a list price that this version came with; the bill may say something else.</summary>
     public bool Estimated { get; init; }
 
     /// <summary>The same model's use at another time, added.</summary>
-    public ModelUsage Plus(ModelUsage more) => Combined(more, 1) with { Cost = Cost + more.Cost, Estimated = Estimated || more.Estimated };
+    public ModelUsage Plus(ModelUsage more) => Combined(more, 1) with
+    {
+        Cost = Cost is null ? more.Cost : Cost + (more.Cost ?? 0),
+        Unpriced = Unpriced || more.Unpriced,
+        Estimated = Estimated || more.Estimated,
+    };
 
     /// <summary>What came since an earlier count; without a cost.</summary>
-    public ModelUsage Since(ModelUsage earlier) => Combined(earlier, -1) with { Cost = null, Estimated = false };
+    public ModelUsage Since(ModelUsage earlier) => Combined(earlier, -1) with { Cost = null, Unpriced = false, Estimated = false };
 
     /// <summary>One entry for each model.</summary>
     public static ModelUsage[] Sum(IEnumerable<ModelUsage> used) =>
@@ -57,20 +65,24 @@ public sealed record ModelUsage(string Provider, string? Model)
     };
 }
 
-/// <summary>What a session's AI providers cost, as far as prices are known.</summary>
+/// <summary>What a session's AI providers cost, as far as prices are known; simulated ones what the vendor's would, though nobody bills it.</summary>
 /// <param name="Currency">Always <c>USD</c>: the vendors' prices are.</param>
 /// <param name="Estimated">Part of it is by list prices that this version came with.</param>
 /// <param name="Cap">Where the call is brought to its end; null: nowhere.</param>
-/// <param name="Unpriced">Models that were used and have no price, as <c>provider/model</c>: the amount is without them.</param>
+/// <param name="Unpriced">Models for whose use there is no price, or not for all of it, as <c>provider/model</c>: the amount is without that.</param>
 public sealed record SessionCost(decimal Amount, string Currency, bool Estimated, decimal? Cap, IReadOnlyList<string> Unpriced)
 {
+    /// <summary>US dollars; less ends a call before it has begun.</summary>
+    public const decimal LeastCap = 0.01m;
+    public const decimal MostCap = 10_000;
+
     /// <summary>To a ten-thousandth of a cent; beyond that nobody bills.</summary>
     public static SessionCost Of(IReadOnlyList<ModelUsage> usage, decimal? cap) => new(
         Math.Round(usage.Sum(use => use.Cost ?? 0), 6),
         "USD",
         usage.Any(use => use.Estimated),
         cap,
-        [.. usage.Where(use => use.Cost is null).Select(use => use.Model is null ? use.Provider : $"{use.Provider}/{use.Model}")]);
+        [.. usage.Where(use => use.Unpriced || use.Cost is null).Select(use => use.Model is null ? use.Provider : $"{use.Provider}/{use.Model}")]);
 }
 
 /// <summary>What a session used of its AI providers, through switches and interruptions.</summary>

@@ -22,7 +22,7 @@ public sealed class Assistant : IOwned
 
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>When it last got a version, was archived or taken back; for incremental sync.</summary>
+    /// <summary>When it last got a version, was archived, taken back, or became or ceased to be the default; for incremental sync.</summary>
     public required DateTimeOffset UpdatedAt { get; set; }
 
     /// <summary>Who made the newest version.</summary>
@@ -40,8 +40,9 @@ public sealed class Assistant : IOwned
             builder.Property(row => row.Name).HasMaxLength(AssistantContent.LongestName);
             builder.Property(row => row.UpdatedBy).HasMaxLength(254);
 
-            // Of two who save at once, one is told.
+            // Of two who save at once, one is told; and who saves what is being archived.
             builder.Property(row => row.Version).IsConcurrencyToken();
+            builder.Property(row => row.ArchivedAt).IsConcurrencyToken();
             builder.HasIndex(row => new { row.OrganisationId, row.Id });
             builder.HasIndex(row => new { row.OrganisationId, row.UpdatedAt, row.Id });
             builder.HasOne<Organisation>().WithMany().HasForeignKey(row => row.OrganisationId).OnDelete(DeleteBehavior.Cascade);

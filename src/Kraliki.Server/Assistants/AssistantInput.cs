@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Kraliki.Contracts;
+using Kraliki.Server.Sessions.Api;
 
 namespace Kraliki.Server.Assistants;
 
@@ -34,6 +35,11 @@ internal static partial class AssistantInput
         CheckVoices(errors, content.Voices, providers);
         Range(errors, "content.limits.max_call_minutes", content.Limits?.MaxCallMinutes, AssistantLimits.LeastCallMinutes, AssistantLimits.MostCallMinutes);
         Range(errors, "content.limits.max_silence_seconds", content.Limits?.MaxSilenceSeconds, AssistantLimits.LeastSilenceSeconds, AssistantLimits.MostSilenceSeconds);
+        if (!SessionInput.IsCostCap(content.Limits?.CostCap))
+        {
+            errors["content.limits.cost_cap"] = [$"content.limits.cost_cap {SessionInput.CostCapRule}"];
+        }
+
         return errors;
     }
 
@@ -48,7 +54,7 @@ internal static partial class AssistantInput
         Language = OrNull(content.Language),
         Providers = content.Providers is { Count: > 0 } ? content.Providers : null,
         Voices = content.Voices is { Count: > 0 } voices ? new SortedDictionary<string, string>(voices.ToDictionary(), StringComparer.Ordinal) : null,
-        Limits = content.Limits is { MaxCallMinutes: null, MaxSilenceSeconds: null } ? null : content.Limits,
+        Limits = content.Limits is { MaxCallMinutes: null, MaxSilenceSeconds: null, CostCap: null } ? null : content.Limits,
     };
 
     public static string? OrNull(string? text) => string.IsNullOrWhiteSpace(text) ? null : Lines(text);

@@ -172,9 +172,10 @@ internal static class AssistantsApi
         }
         catch (DbUpdateException)
         {
-            // Somebody else saved between our look and our write.
+            // Somebody else saved or archived it between our look and our write.
             db.ChangeTracker.Clear();
-            return Conflict(http, (await FindAsync(id, db, cancellationToken))!);
+            var now = (await FindAsync(id, db, cancellationToken))!;
+            return now.ArchivedAt is null ? Conflict(http, now) : Archived();
         }
 
         await audit.WriteAsync(
@@ -219,7 +220,7 @@ internal static class AssistantsApi
         return Tagged(http, view with { ArchivedAt = archivedAt, UpdatedAt = now });
     }
 
-    private static async Task<IResult> MakeDefaultAsync(Guid id, HttpContext http, KralikiDb db, AuditLog audit, CancellationToken cancellationToken)
+    private static async Task<IResult> MakeDefaultAsync(Guid id, HttpContext http, KralikiDb db, AuditLog audit, TimeProvider time, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         await LockAsync(db, cancellationToken);
@@ -233,14 +234,19 @@ internal static class AssistantsApi
             return Archived();
         }
 
-        if (!view.IsDefault)
+        if (view.IsDefault)
         {
-            await db.Set<Organisation>().ExecuteUpdateAsync(row => row.SetProperty(o => o.DefaultAssistantId, id), cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
-            await audit.WriteAsync(AuditActions.DefaultAssistantChanged, id.ToString(), view.Content.Name);
+            return Tagged(http, view);
         }
 
-        return Tagged(http, view with { IsDefault = true });
+        // One has become the default and another one is it no more: both have changed for who reads what is new.
+        var now = time.GetUtcNow();
+        var before = await DefaultAsync(db, cancellationToken);
+        await db.Set<Organisation>().ExecuteUpdateAsync(row => row.SetProperty(o => o.DefaultAssistantId, id), cancellationToken);
+        await db.Set<Assistant>().Where(row => row.Id == id || row.Id == before).ExecuteUpdateAsync(row => row.SetProperty(a => a.UpdatedAt, now), cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        await audit.WriteAsync(AuditActions.DefaultAssistantChanged, id.ToString(), view.Content.Name);
+        return Tagged(http, view with { IsDefault = true, UpdatedAt = now });
     }
 
     // An update that changes nothing: it waits for whoever holds the row.

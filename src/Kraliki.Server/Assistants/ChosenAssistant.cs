@@ -46,11 +46,12 @@ internal sealed record ChosenAssistant(Guid Id, int Version, AssistantContent Co
     /// <summary>Who begins when nobody is asked for: the first of its providers that is configured here.</summary>
     public string FirstOf(VoiceProviders providers) => Content.Providers?.FirstOrDefault(name => providers.Find(name) is not null) ?? providers.Default;
 
-    /// <summary>The session is led by this assistant; its providers stand in for each other until somebody decides otherwise.</summary>
+    /// <summary>The session is led by this assistant and has its limit of cost, unless it has its own; its providers stand in for each other until somebody decides otherwise.</summary>
     public SessionCreated Lead(SessionCreated session, Failover failover) => session with
     {
         AssistantId = Id,
         AssistantVersion = Version,
+        CostCap = session.CostCap ?? Content.Limits?.CostCap,
         Failover = Content.Providers is { Count: > 0 } order ? failover.Default with { Order = order } : null,
     };
 }

@@ -59,7 +59,7 @@ internal static class ApiExamples
         Providers: ["openai", "local"],
         Voices: new Dictionary<string, string> { ["openai"] = "marin" },
         Tools: ["end_call", "request_callback"],
-        Limits: new AssistantLimits(30, 60));
+        Limits: new AssistantLimits(30, 60, 2));
 
     private static readonly AssistantView Assistant = new(OtherId, Content, 3, true, At, At.AddDays(2), "jana@company.example", null);
 

@@ -59,7 +59,7 @@ public static class Configuration
             OpenAIEagerness = reader.Word<OpenAiEagerness>("Providers:OpenAI:Eagerness") ?? OpenAiEagerness.Auto,
         };
         var prices = PriceTable.Read(reader);
-        var costCap = reader.Dollars("Calls:CostCap", SessionInput.LeastCostCap, SessionInput.MostCostCap);
+        var costCap = reader.Dollars("Calls:CostCap", SessionCost.LeastCap, SessionCost.MostCap);
         var breaker = BreakerRules.Read(reader);
         var failover = new FailoverPolicy(
             reader.Flag("Providers:Failover:Enabled") ?? true,

@@ -17,7 +17,7 @@ internal sealed partial class ModelNotices(KralikiOptions options, VoiceProvider
             .SelectMany(view => view.Model!.Split(", ").Select(model => (view.Name, model))))
         {
             // The models of a segmented provider are several: its own, and the language model.
-            if (!options.Prices.Knows(provider, model) && !options.Prices.Knows("llm", model))
+            if (!options.Prices.Covers(provider, model) && !options.Prices.Covers("llm", model))
             {
                 LogNoPrice(provider, model);
             }

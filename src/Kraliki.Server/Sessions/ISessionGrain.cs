@@ -184,6 +184,8 @@ internal sealed record Attachment(Guid Organisation, long Epoch, string Provider
 
     /// <summary>What they may cost; null: no limit.</summary>
     [Id(6)] public decimal? CostCap { get; init; }
+
+    [Id(8)] public bool OnHold { get; init; }
 }
 
 /// <param name="Before">How many facts of this epoch came before the batch.</param>

@@ -235,6 +235,7 @@ internal sealed partial class SessionGrain
             Unfollowed = [.. unfollowed.Select(line => line.Text)],
             AtMs = SessionRules.AtMs(conversation, time.GetUtcNow()),
             CostCap = row.CostCap,
+            OnHold = row.State == SessionState.OnHold,
             Failover = row.Failover,
             Assistant = assistant,
             Spent = row.Cost.Amount,

@@ -86,6 +86,12 @@ internal sealed partial class SessionGrain(
             await CommitAsync(draft);
         }
 
+        if (change.State is SessionState.OnHold or SessionState.Active && draft.Row.State is SessionState.OnHold or SessionState.Active && _owner is { } owner)
+        {
+            // A call that cannot be reached reads it when it comes back.
+            await DeliverAsync(owner, draft.Row.Epoch, new HoldCall(draft.Row.State == SessionState.OnHold));
+        }
+
         if (SessionRules.IsOver(draft.Row.State) && (again || row.State != draft.Row.State)
             && !await StopCallAsync(by, $"Ended by {by}.") && (again || !SessionRules.IsOver(row.State)))
         {

@@ -97,13 +97,18 @@ internal sealed partial class MediaCalls(
             // When nobody records spans there is none for the call, and the provider hears of the request's.
             span = Spans.StartActivity("call", ActivityKind.Server, attached.Trace?.Parent);
             span?.SetTag("session_id", sessionId);
+            if (attached.OnHold)
+            {
+                loop!.Post(new HoldCall(OnHold: true));
+            }
+
             foreach (string line in attached.Unfollowed)
             {
                 loop!.Post(new InstructProvider(line));
             }
 
             var assistant = attached.Assistant;
-            var setup = new ProviderSetup(sessionId, assistant.Instructions, new ConversationContext(attached.History), live.ToolsOf(attached))
+            var setup = new ProviderSetup(sessionId, Briefing(assistant), new ConversationContext(attached.History), live.ToolsOf(attached))
             {
                 Greeting = assistant.Greeting,
                 Language = assistant.Language,
@@ -132,6 +137,15 @@ internal sealed partial class MediaCalls(
             await Problems.WriteAsync(http, StatusCodes.Status400BadRequest, "websocket_expected", "This address takes Twilio media streams: a WebSocket, version 13.");
         }
     }
+
+    /// <summary>What the model is told to be, its language included: most of those who speak take it from nowhere else.</summary>
+    /// <remarks>
+    /// By its tag: invariant globalization knows no names of languages, and models know tags. In front: words to be said
+    /// literally may stand at the end of the instructions.
+    /// </remarks>
+    private static string Briefing(AssistantContent assistant) => assistant.Language is { } language
+        ? $"Speak the language with the BCP 47 tag {language} unless the caller cannot.\n\n{assistant.Instructions}"
+        : assistant.Instructions;
 
     private static TimeSpan? Span(int? count, TimeSpan unit) => count * unit;
 

@@ -11,9 +11,19 @@ public sealed record CallLimits(TimeSpan? Call, TimeSpan? Silence);
 /// <content>Notices that a conversation lasts too long, or is none any more.</content>
 public sealed partial class CallLoop
 {
+    // Whoever follows instructions word by word speaks what stands behind "say:", and nothing of the rest.
+    internal const string TimeIsOver =
+        "The call has reached the longest time that it may last. Answer nothing more, and in the language of the caller say: We have reached the end of the time for this call. Goodbye!";
+
+    internal const string NobodyThere =
+        "Nobody has said anything for a long time. Answer nothing more, and in the language of the caller say: I cannot hear anybody, so I end the call here. Goodbye!";
+
     private CallLimits? _limits;
     private Goodbye? _goodbyeToNobody;
     private double? _quietSince;
+
+    // Somebody has put the caller on hold: he waits for a person, and nothing is too long or too quiet.
+    private bool _onHold;
 
     private void KeepLimits(double now)
     {
@@ -22,13 +32,20 @@ public sealed partial class CallLoop
             return;
         }
 
-        if (_goodbyeToNobody is not null && _goodbye == _goodbyeToNobody && _turns.Count > 0)
+        if (_goodbyeToNobody is not null && _goodbye == _goodbyeToNobody && (_onHold || _turns.Count > 0))
         {
             // There is somebody after all.
             _goodbye = _goodbyeToNobody = null;
         }
 
-        bool quiet = _chain?.Connection is not null && NobodySpeaks && !_player.Paused && !_player.Speaking(now);
+        if (_onHold)
+        {
+            _quietSince = null;
+            return;
+        }
+
+        // Who waits for an answer, or for what a tool finds out, does not keep silent.
+        bool quiet = _chain is { Connection: not null, Owing: false } && _pendingTools.Count == 0 && NobodySpeaks && !_player.Paused && !_player.Speaking(now);
         _quietSince = quiet ? _quietSince ?? now : null;
         if (_goodbye is not null)
         {
@@ -41,7 +58,7 @@ public sealed partial class CallLoop
                 new EndAfterGoodbye(
                     EndReason.AssistantEnded,
                     string.Create(CultureInfo.InvariantCulture, $"The call has reached its limit of {longest.TotalMinutes:0.##} min."),
-                    "The call has reached the longest time that it may last. Tell the caller so in one short sentence, say goodbye and ask nothing more."),
+                    TimeIsOver),
                 now);
         }
         else if (_limits.Silence is { } silence && now - _quietSince >= silence.TotalMilliseconds)
@@ -50,7 +67,7 @@ public sealed partial class CallLoop
                 new EndAfterGoodbye(
                     EndReason.AssistantEnded,
                     string.Create(CultureInfo.InvariantCulture, $"Nobody said anything for {silence.TotalSeconds:0} seconds."),
-                    "Nobody has said anything for a long time. Tell the caller in one short sentence that you hear nobody and end the call now, and say goodbye."),
+                    NobodyThere),
                 now);
         }
     }

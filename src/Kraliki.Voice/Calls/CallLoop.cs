@@ -137,6 +137,9 @@ public sealed partial class CallLoop : IMediaReceiver
                 case EndAfterGoodbye end:
                     EndAfter(end);
                     break;
+                case HoldCall hold:
+                    _onHold = hold.OnHold;
+                    break;
                 case InstructProvider instruct when _chain?.Connection is not null:
                     Instruct(instruct.Text);
                     break;
@@ -601,6 +604,9 @@ public sealed partial class CallLoop : IMediaReceiver
         _sink?.Fact(fact);
         _chain?.Remember(fact);
     }
+
+    /// <inheritdoc cref="ICallSink.IsUrgent"/>
+    internal bool IsUrgent(IReadOnlyList<ModelUsage> used) => _sink?.IsUrgent(used) == true;
 
     internal void LogFault(Exception e) => LogCallFault(e);
 

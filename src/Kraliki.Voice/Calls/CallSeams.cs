@@ -13,6 +13,10 @@ public interface ICallSink
     /// <summary>Must be delivered, in order.</summary>
     void Fact(SessionFact fact);
 
+    /// <summary>Whether use of providers is to be told now as a fact, because a limit may be reached by it; otherwise some of it is gathered first.</summary>
+    /// <param name="used">What was not told yet.</param>
+    bool IsUrgent(IReadOnlyList<ModelUsage> used);
+
     /// <summary>The call is about to close both sides; what is still known follows as facts.</summary>
     void Ending(CallOutcome outcome);
 
@@ -55,6 +59,9 @@ public sealed record SwitchProvider(IVoiceProvider Target, string Reason, string
 
 /// <summary>From now on these take over from each other; who has the call keeps it.</summary>
 public sealed record ReplaceOrder(ProviderOrder Order) : CallCommand;
+
+/// <summary>The caller waits for a person, or does no longer: meanwhile the assistant ends nothing by itself.</summary>
+public sealed record HoldCall(bool OnHold) : CallCommand;
 
 /// <summary>How a call's media ended on this node.</summary>
 public sealed record CallOutcome(EndReason Reason, string Detail);

@@ -42,8 +42,9 @@ internal sealed class ProviderChain
     // Shorter sounds may be a cough, and a provider owes nothing for that.
     private const long SurelySpeechMs = 700;
 
-    // Each is an entry of the journal; what is told late is at most so much out of date when a node dies.
-    private static readonly TimeSpan UsageSpacing = TimeSpan.FromSeconds(5);
+    // Each is an entry of the journal, and of the few that nodes keep in memory for those who watch; what is told late is at
+    // most so much out of date when a node dies.
+    private static readonly TimeSpan UsageSpacing = TimeSpan.FromSeconds(30);
 
     // From the beginning of a sound to a provider's word that it is speech, at the most: detection and the way.
     private const int OnsetFrames = 25;
@@ -200,6 +201,9 @@ internal sealed class ProviderChain
 
     public void Remember(SessionFact fact) => _conversation.Add(fact);
 
+    /// <summary>An answer is due.</summary>
+    public bool Owing => _owesSince is not null;
+
     /// <summary>The provider must say something now.</summary>
     public void Owes() => _owesSince = _call.Now();
 
@@ -269,7 +273,7 @@ internal sealed class ProviderChain
     public void OnUsed()
     {
         _usageUntold = true;
-        TellUsage(_call.Now());
+        TellUsage(_call.Now(), all: _call.IsUrgent(Untold()));
     }
 
     /// <summary>Tells the session what was used since the last time.</summary>
@@ -282,26 +286,20 @@ internal sealed class ProviderChain
         }
 
         (_usageUntold, _usageToldAt) = (false, now);
-        List<ModelUsage> news = [];
-        foreach (var leg in _legs)
+        var news = Untold();
+        _legs.ForEach(leg => leg.UsedTold = leg.Used);
+        if (news.Length > 0)
         {
-            foreach (var use in leg.Used)
-            {
-                var told = leg.UsedTold.FirstOrDefault(told => told.Provider == use.Provider && told.Model == use.Model) ?? new(use.Provider, use.Model);
-                if (use != told)
-                {
-                    news.Add(use.Since(told));
-                }
-            }
-
-            leg.UsedTold = leg.Used;
-        }
-
-        if (news.Count > 0)
-        {
-            _call.Tell(new ProviderUsed(ModelUsage.Sum(news)));
+            _call.Tell(new ProviderUsed(news));
         }
     }
+
+    private ModelUsage[] Untold() => ModelUsage.Sum(
+        from leg in _legs
+        from use in leg.Used
+        let told = leg.UsedTold.FirstOrDefault(earlier => earlier.Provider == use.Provider && earlier.Model == use.Model) ?? new(use.Provider, use.Model)
+        where use != told
+        select use.Since(told));
 
     public void OnAnswerFailed(ProviderLeg leg, string code, string message)
     {
@@ -320,6 +318,7 @@ internal sealed class ProviderChain
     public void OnClosed(ProviderLeg leg, ProviderEnd end, string detail)
     {
         leg.Closed = true;
+        TellUsage(_call.Now(), all: true);
         if (leg == _former)
         {
             _former = null;
@@ -549,7 +548,7 @@ internal sealed class ProviderChain
         double now = _call.Now();
         leg.Abandon();
         _order.Health.Failed(leg.Provider, failure, detail);
-        _call.Tell(new ProviderFailed(leg.Provider.Name, failure, detail));
+        _call.Tell(new ProviderFailed(leg.Provider.Name, failure, detail, HadCall: leg == Active));
         if (leg == _standby)
         {
             Cancel(leg, detail);

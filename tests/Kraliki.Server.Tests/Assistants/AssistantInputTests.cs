@@ -21,6 +21,7 @@ public sealed class AssistantInputTests
     [InlineData("content.tools", "names \"launch\", which there is not; there are end_call", "tool")]
     [InlineData("content.limits.max_call_minutes", "must be from 1 to 240", "minutes")]
     [InlineData("content.limits.max_silence_seconds", "must be from 10 to 600", "seconds")]
+    [InlineData("content.limits.cost_cap", "must be US dollars from 0.01 to 10000", "cap")]
     [InlineData("note", "at most 500 characters", "note")]
     public void What_cannot_be_is_named_with_what_would_be_right(string field, string sentence, string wrong)
     {
@@ -38,6 +39,7 @@ public sealed class AssistantInputTests
             "voice name" => Desk with { Voices = new Dictionary<string, string> { ["openai"] = "a voice" } },
             "tool" => Desk with { Tools = ["launch"] },
             "minutes" => Desk with { Limits = new(MaxCallMinutes: 0) },
+            "cap" => Desk with { Limits = new(CostCap: 0) },
             "seconds" => Desk with { Limits = new(MaxSilenceSeconds: 601) },
             _ => Desk,
         };
@@ -66,6 +68,8 @@ public sealed class AssistantInputTests
 
         Assert.Equal(("Desk", "One.\nTwo.", null, "cs"), (tidy.Name, tidy.Instructions, tidy.Greeting, tidy.Language));
         Assert.Equal((null, null, null), (tidy.Providers, tidy.Voices, tidy.Limits));
+
+        Assert.Equal(new AssistantLimits(CostCap: 2), AssistantInput.Tidy(Desk with { Limits = new(CostCap: 2) }).Limits);
 
         // None is something else than all.
         Assert.Empty(tidy.Tools!);

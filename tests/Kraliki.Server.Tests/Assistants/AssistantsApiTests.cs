@@ -1,9 +1,13 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using Kraliki.Client;
 using Kraliki.Contracts;
+using Kraliki.Server.Assistants;
 using Kraliki.Server.Data;
 using Kraliki.Server.Operations;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Kraliki.Server.Tests.Assistants;
@@ -19,7 +23,7 @@ public sealed class AssistantsApiTests : IAsyncLifetime
         Providers: ["local", "openai"],
         Voices: new Dictionary<string, string> { ["openai"] = "cedar" },
         Tools: ["end_call"],
-        Limits: new(20, 45));
+        Limits: new(20, 45, 0.5m));
 
     private RunningServer _server = null!;
     private KralikiClient _supervisor = null!;
@@ -107,6 +111,22 @@ public sealed class AssistantsApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_saves_what_somebody_archives_meanwhile_is_told_so()
+    {
+        var meanwhile = new Meanwhile();
+        await using var server = await RunningServer.StartAsync(Cancelled, new(Change: builder => TestDatabase.Intercept(builder.Services, meanwhile)));
+        using var supervisor = server.Api();
+        await supervisor.LoginAsync(RunningServer.Supervisor, server.Password, TokenTransport.Body, Cancelled);
+        var made = await supervisor.CreateAssistantAsync(new(Desk), Cancelled);
+        meanwhile.BeforeVersion = () => supervisor.ArchiveAssistantAsync(made.Id, Cancelled);
+
+        Assert.Equal("assistant_archived", await CodeAsync(() => supervisor.SaveAssistantAsync(made.Id, new(Desk with { Name = "Late" }), 1, Cancelled)));
+
+        Assert.Null(meanwhile.BeforeVersion);
+        Assert.Single((await supervisor.ListAssistantVersionsAsync(made.Id, cancellationToken: Cancelled)).Items);
+    }
+
+    [Fact]
     public async Task Archiving_and_making_default_at_once_never_leave_an_archived_default()
     {
         for (var i = 0; i < 5; i++)
@@ -134,6 +154,36 @@ public sealed class AssistantsApiTests : IAsyncLifetime
         Assert.Equal(1, (await agent.GetSessionAsync(session.Id, Cancelled)).AssistantVersion);
         var born = Assert.IsType<SessionCreated>((await agent.GetEventsAsync(session.Id, cancellationToken: Cancelled)).Items[0].Data);
         Assert.Equal((made.Id, 1), (born.AssistantId, born.AssistantVersion));
+    }
+
+    [Fact]
+    public async Task A_session_may_cost_what_it_says_itself_else_what_its_assistant_says()
+    {
+        var made = await _supervisor.CreateAssistantAsync(new(Desk), Cancelled);
+        using var agent = await SignInAsync(RunningServer.Operator);
+        Assert.Equal(0.5m, (await agent.CreateSessionAsync(new(Assistant: made.Id), Cancelled)).Cost!.Cap);
+        Assert.Equal(3m, (await agent.CreateSessionAsync(new(Assistant: made.Id, CostCap: 3), Cancelled)).Cost!.Cap);
+        Assert.Null((await agent.CreateSessionAsync(new(), Cancelled)).Cost!.Cap);
+    }
+
+    [Fact]
+    public async Task A_change_of_the_default_shows_in_what_has_changed_since()
+    {
+        var before = (await _supervisor.ListAssistantsAsync(cancellationToken: Cancelled)).Items.Single();
+        var other = await _supervisor.CreateAssistantAsync(new(Desk), Cancelled);
+        var made = await _supervisor.CreateAssistantAsync(new(Desk), Cancelled);
+        var changed = await _supervisor.MakeAssistantDefaultAsync(made.Id, Cancelled);
+
+        // PostgreSQL keeps microseconds.
+        var since = Uri.EscapeDataString(changed.UpdatedAt.AddMicroseconds(-1).ToString("O", CultureInfo.InvariantCulture));
+        using var http = await _server.SignInAsync(Cancelled);
+        var news = (await http.GetFromJsonAsync($"api/v1/assistants?updated_since={since}", ContractsJson.Default.PageAssistantSummary, Cancelled))!.Items;
+        Assert.Equal([(before.Id, false), (made.Id, true)], news.Select(assistant => (assistant.Id, assistant.IsDefault)).Order());
+        Assert.True(changed.UpdatedAt > made.UpdatedAt);
+        Assert.DoesNotContain(news, assistant => assistant.Id == other.Id);
+
+        // Said once more it changes nothing.
+        Assert.Equal(changed.UpdatedAt, (await _supervisor.MakeAssistantDefaultAsync(made.Id, Cancelled)).UpdatedAt, TimeSpan.FromMicroseconds(1));
     }
 
     [Fact]
@@ -193,5 +243,23 @@ public sealed class AssistantsApiTests : IAsyncLifetime
     {
         await using var db = _server.Services.GetRequiredService<KralikiDbFactory>().OpenForSystem();
         return await db.Set<AuditEntry>().Where(entry => entry.Subject == assistant.ToString()).OrderBy(entry => entry.Number).Select(entry => entry.Action).ToListAsync(Cancelled);
+    }
+
+    /// <summary>Something happens after a new version was made up and before it is written.</summary>
+    private sealed class Meanwhile : SaveChangesInterceptor
+    {
+        public Func<Task>? BeforeVersion { get; set; }
+
+        public override async ValueTask<InterceptionResult<int>> SavingChangesAsync(
+            DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+        {
+            if (BeforeVersion is { } happen && eventData.Context!.ChangeTracker.Entries<AssistantVersion>().Any())
+            {
+                BeforeVersion = null;
+                await happen();
+            }
+
+            return result;
+        }
     }
 }

@@ -32,11 +32,11 @@ public sealed class AssistantsInCallsTests
     }
 
     [Fact]
-    public async Task An_assistant_greets_in_its_own_words_and_may_use_its_own_tools()
+    public async Task An_assistant_greets_in_its_own_words_is_told_its_language_and_may_use_its_own_tools()
     {
         await using var server = await TelephonyServer.StartAsync(Cancelled);
         using var supervisor = await server.Sessions.SignInAsync(Cancelled, RunningServer.Supervisor);
-        await MakeDefaultAsync(supervisor, new("Desk", "Be brief.", "Welcome to the night desk.", Tools: ["current_time", "end_call"]));
+        await MakeDefaultAsync(supervisor, new("Desk", "Be brief.", "Welcome to the night desk.", Language: "cs-CZ", Tools: ["current_time", "end_call"]));
         using var carrier = server.Carrier();
 
         var (stream, session) = await server.TalkAsync(carrier, Cancelled);
@@ -44,6 +44,7 @@ public sealed class AssistantsInCallsTests
         await using var _ = stream;
         var greeting = server.OpenAI.Asked[0];
         Assert.EndsWith("Say: Welcome to the night desk.", greeting.Instructions, StringComparison.Ordinal);
+        Assert.StartsWith("Speak the language with the BCP 47 tag cs-CZ unless the caller cannot.\n\nBe brief.", greeting.Instructions, StringComparison.Ordinal);
         Assert.Equal(["end_call", "current_time"], greeting.Tools.Select(tool => tool.Name));
         Assert.Equal("openai", (await server.Sessions.RowAsync(session, Cancelled)).Provider);
 

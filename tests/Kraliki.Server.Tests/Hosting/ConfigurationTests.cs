@@ -61,6 +61,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Prices:openai:gpt-x:Audio", "1", "Kraliki:Prices:openai:gpt-x:Audio is \"\" but Audio is no unit; it must be one of TextIn, TextCached, AudioIn, AudioCached, TextOut, AudioOut, Minute, Characters.")]
     [InlineData("Prices:closedai:gpt-x:AudioIn", "1", "Kraliki:Prices:closedai is \"\" but must be the prices of one of openai, gemini, deepgram, deepgram_agent, llm, local.")]
     [InlineData("Prices:openai:gpt-*-x:AudioIn", "1", "Kraliki:Prices:openai:gpt-*-x is \"\" but must be a model's name, or its beginning and *, or * for all models.")]
+    [InlineData("Prices:openai:gpt-x:AudioIn", "1", "Kraliki:Prices:openai:gpt-x is \"\" but must have prices for TextIn, TextOut, AudioOut too, 0 for what is free")]
     [InlineData("Providers:OpenAI:TurnDetection", "guess", "Kraliki:Providers:OpenAI:TurnDetection is \"guess\" but must be one of server_vad, semantic_vad.")]
     [InlineData("Providers:OpenAI:Eagerness", "very", "Kraliki:Providers:OpenAI:Eagerness is \"very\" but must be one of low, medium, high, auto.")]
     [InlineData("DataDirectory", "/proc/kraliki", "Kraliki:DataDirectory is \"/proc/kraliki\" but ")]

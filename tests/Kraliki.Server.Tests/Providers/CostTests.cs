@@ -40,39 +40,78 @@ public sealed class CostTests
     [Fact]
     public void Ones_own_price_goes_before_the_list_and_the_closer_name_before_the_wider_one()
     {
-        var prices = Table(("openai:*:AudioIn", "1"), ("openai:gpt-realtime-2*:AudioIn", "2"), ("OpenAI:GPT-Realtime-2.1:audioin", "3"));
+        var prices = Table(
+            ("openai:*:AudioIn", "1"), ("openai:*:TextIn", "4"), ("openai:*:TextOut", "5"), ("openai:*:AudioOut", "6"),
+            ("openai:gpt-realtime-2*:AudioIn", "2"), ("OpenAI:GPT-Realtime-2.1:audioin", "3"));
         var million = new ModelUsage("openai", "gpt-realtime-2.1") { AudioInTokens = 1_000_000 };
         Assert.Equal((3m, false), (prices.Priced(million).Cost, prices.Priced(million).Estimated));
         Assert.Equal(2m, prices.Priced(million with { Model = "gpt-realtime-2.1-mini" }).Cost);
         Assert.Equal(1m, prices.Priced(million with { Model = "gpt-next" }).Cost);
+        Assert.Equal(6m, prices.Priced(new("openai", "gpt-realtime-2.1") { AudioOutTokens = 1_000_000 }).Cost);
+    }
 
-        // What has no price of one's own is taken from the list.
-        Assert.Equal(64m, prices.Priced(new("openai", "gpt-realtime-2.1") { AudioOutTokens = 1_000_000 }).Cost);
+    [Fact]
+    public void Where_one_has_a_price_of_ones_own_the_list_is_not_mixed_in()
+    {
+        var prices = Table(("openai:gpt-realtime-2.1:Minute", "0.06"));
+        Assert.Equal((0.6m, false, false), prices.Priced(Answers) is var priced ? (priced.Cost, priced.Estimated, priced.Unpriced) : default);
+
+        // Nor by the minute twice: what writes down the caller's words has its own name and price.
+        Assert.Equal(0.045m, prices.Priced(new("openai", "gpt-transcribe") { AudioInSeconds = 600 }).Cost);
+        Assert.Equal(4m, prices.Priced(new("openai", "gpt-realtime-2") { TextInTokens = 1_000_000 }).Cost);
     }
 
     [Fact]
     public void Cached_tokens_without_a_price_cost_what_others_do() =>
-        Assert.Equal(6m, Table(("llm:mine:TextIn", "3")).Priced(new("llm", "mine") { TextInTokens = 1_000_000, TextCachedTokens = 1_000_000 }).Cost);
+        Assert.Equal(
+            6m,
+            Table(("llm:mine:TextIn", "3"), ("llm:mine:TextOut", "9")).Priced(new("llm", "mine") { TextInTokens = 1_000_000, TextCachedTokens = 1_000_000 }).Cost);
 
     [Fact]
-    public void A_cost_is_unknown_as_soon_as_some_of_it_is()
+    public void What_has_no_price_is_said_and_the_rest_is_counted()
     {
-        Assert.Null(Table().Priced(Answers with { Model = "gpt-nobody-knows" }).Cost);
-        Assert.Null(Table(("llm:mine:TextIn", "3")).Priced(new("llm", "mine") { TextInTokens = 1, TextOutTokens = 1 }).Cost);
-        Assert.Null(Table().Priced(new("openai", "gpt-nobody-knows") { AudioInSeconds = 10 }).Cost);
+        var nobody = Table().Priced(Answers with { Model = "gpt-nobody-knows" });
+        Assert.Equal((null, true), (nobody.Cost, nobody.Unpriced));
+        Assert.Equal((null, true), Table().Priced(new("openai", "gpt-nobody-knows") { AudioInSeconds = 10 }) is var timed ? (timed.Cost, timed.Unpriced) : default);
+
+        var half = new PriceTable([new("llm", "mine", PriceUnit.TextIn, 3)]);
+        var part = half.Priced(new("llm", "mine") { TextInTokens = 1_000_000, TextOutTokens = 1 });
+        Assert.Equal((3m, true), (part.Cost, part.Unpriced));
+
+        // A later use does not take away what an earlier one cost, nor the other way round.
+        var whole = half.Priced(new("llm", "mine") { TextOutTokens = 5 });
+        Assert.Equal((3m, true), (whole.Plus(part).Cost, part.Plus(whole).Unpriced));
+        Assert.Equal((3m, "llm/mine"), SessionCost.Of([part.Plus(whole)], null) is var sum ? (sum.Amount, Assert.Single(sum.Unpriced)) : default);
 
         // Who bills by tokens does not bill by time.
-        Assert.Equal(0, Table().Priced(new("openai", "gpt-realtime-2.1") { AudioInSeconds = 10 }).Cost);
+        Assert.Equal((0m, false), Table().Priced(new("openai", "gpt-realtime-2.1") { AudioInSeconds = 10 }) is var silent ? (silent.Cost, silent.Unpriced) : default);
+    }
+
+    [Fact]
+    public void A_limit_holds_for_models_that_are_priced_as_a_whole()
+    {
+        var prices = new PriceTable([new("llm", "half", PriceUnit.TextIn, 3), new("llm", "whole", PriceUnit.TextIn, 3), new("llm", "whole", PriceUnit.TextOut, 3)]);
+        Assert.True(prices.Covers("llm", "whole"));
+        Assert.False(prices.Covers("llm", "half"));
+        Assert.False(prices.Covers("openai", "gpt-nobody-knows"));
+        Assert.True(prices.Covers("openai", "gpt-realtime-2.1"));
+        Assert.True(prices.Covers("deepgram", "nova-3"));
+        Assert.True(prices.Covers("deepgram", "aura-2-thalia-en"));
+        Assert.True(prices.Covers("local", "pocketsphinx"));
     }
 
     [Fact]
     public void A_limit_is_told_of_once_when_it_is_close_and_once_when_it_is_reached()
     {
-        var cost = new CallCost(Table(("llm:mine:TextIn", "1")), spent: 0.5m, cap: 1);
+        var cost = new CallCost(Table(("llm:mine:TextIn", "1"), ("llm:mine:TextOut", "1")), spent: 0.5m, cap: 1);
         CostWarning? Spend(long tokens)
         {
-            cost.Add(new([new("llm", "mine") { TextInTokens = tokens }]));
-            return cost.Crossed();
+            ModelUsage[] used = [new("llm", "mine") { TextInTokens = tokens }];
+            bool foreseen = cost.WouldCross(used);
+            cost.Add(new(used));
+            var warning = cost.Crossed();
+            Assert.Equal(warning is not null, foreseen);
+            return warning;
         }
 
         Assert.Null(Spend(200_000));

@@ -11,7 +11,7 @@ internal static class Facts
         new CarrierConnected("twilio", "CA1", "MZ1"),
         new ProviderConnected("local", "m", "p", 12),
         new TurnFinished("t1", LegRole.Ai, "Good \"morning\"\n", 10, 900, 0.75, true, 480),
-        new ProviderFailed("openai", ProviderFailure.Stalled, "Silence."),
+        new ProviderFailed("openai", ProviderFailure.Stalled, "Silence.", HadCall: false),
         new ProviderSwitched("openai", "local", SwitchCause.Failover, "Silence.", "server", 320, 1_400, 6, 1),
         new ProviderSwitchFailed("local", "openai", "No key."),
         new FailoverPolicyChanged(new FailoverPolicy(true, ["local", "openai"], 5), "a@b.example"),

@@ -23,9 +23,16 @@ public sealed class GrainMessageTests(SharedSessionServer shared)
     }
 
     [Fact]
+    public void A_failure_that_was_written_before_standbys_were_told_apart_reads_as_a_lost_call()
+    {
+        var read = JournalJson.Read("""{"kind":"provider_failed","provider":"openai","failure":"lost","detail":"gone"}""");
+        Assert.Equal(new ProviderFailed("openai", ProviderFailure.Lost, "gone", HadCall: true), read);
+    }
+
+    [Fact]
     public void Commands_outcomes_and_changes_survive_the_way_between_nodes()
     {
-        CallCommand[] commands = [new EndCall(EndReason.OperatorEnded, "Ended."), new InstructProvider("Be brief."), new ProvideToolResult("c", "{}")];
+        CallCommand[] commands = [new EndCall(EndReason.OperatorEnded, "Ended."), new InstructProvider("Be brief."), new ProvideToolResult("c", "{}"), new HoldCall(OnHold: true)];
         Assert.Equal(commands, commands.Select(RoundTrip));
         Assert.Equal(new CallOutcome(EndReason.CallerHungUp, "x"), RoundTrip(new CallOutcome(EndReason.CallerHungUp, "x")));
         Assert.Equal(new UpdateSession(SessionState.OnHold, "+420226259221"), RoundTrip(new UpdateSession(SessionState.OnHold, "+420226259221")));

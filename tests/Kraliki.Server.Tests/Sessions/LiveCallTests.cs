@@ -92,7 +92,7 @@ public sealed class LiveCallTests(SharedSessionServer shared)
             [
                 new ModelUsage("openai", "gpt-realtime-2.1") { AudioInTokens = 1_000, AudioOutTokens = 2_500, Cost = 0.192m, Estimated = true },
                 new ModelUsage("local", null) { AudioInSeconds = 30, Cost = 0 },
-                new ModelUsage("openai", "gpt-nobody-knows") { TextInTokens = 9 },
+                new ModelUsage("openai", "gpt-nobody-knows") { TextInTokens = 9, Unpriced = true },
             ],
             row.Usage);
         Assert.Equal((0.192m, "USD", true, null), (row.Cost.Amount, row.Cost.Currency, row.Cost.Estimated, row.Cost.Cap));
@@ -126,10 +126,27 @@ public sealed class LiveCallTests(SharedSessionServer shared)
     }
 
     [Fact]
+    public async Task A_call_that_ends_already_is_not_told_to_say_goodbye()
+    {
+        var call = await _server.StartCallAsync(Cancelled, costCap: 1);
+        ModelUsage[] dear = [new("openai", "gpt-realtime-2.1") { AudioInTokens = 50_000 }];
+        Assert.True(call.Sink.IsUrgent(dear));
+        call.Sink.Ending(new CallOutcome(EndReason.CallerHungUp, "The caller hung up."));
+        Assert.False(call.Sink.IsUrgent(dear));
+        call.Sink.Fact(new ProviderUsed(dear));
+        await call.EndAsync(EndReason.CallerHungUp);
+
+        Assert.Equal(1.6m, (await _server.RowAsync(call.Id, Cancelled)).Cost.Amount);
+        Assert.DoesNotContain(await EventsAsync(call.Id), happened => happened.Data is CostWarning);
+    }
+
+    [Fact]
     public async Task A_call_that_comes_back_knows_what_it_has_cost_before()
     {
         var first = await _server.StartCallAsync(Cancelled, costCap: 1);
-        ProviderUsed half = new([new("openai", "gpt-realtime-2.1") { AudioInTokens = 15_625 }]);
+
+        // A dollar for 130 minutes; that it also spoke has no price, and takes nothing away from what has.
+        ProviderUsed half = new([new("deepgram", "nova-3") { AudioInSeconds = 3_900, Characters = 5 }]);
         first.Sink.Fact(half);
         await first.EndAsync(EndReason.TalkCarrierLost);
         var second = await _server.AttachAsync(first.Id, Cancelled);

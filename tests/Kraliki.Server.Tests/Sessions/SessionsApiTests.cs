@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Kraliki.Client;
 using Kraliki.Contracts;
+using Kraliki.Voice.Calls;
 
 namespace Kraliki.Server.Tests.Sessions;
 
@@ -102,7 +103,11 @@ public sealed class SessionsApiTests(SharedSessionServer shared)
         var ended = await api.EndSessionAsync(call.Id, "Enough", cancellationToken: Cancelled);
 
         Assert.Equal(SessionState.WrapUp, ended.State);
-        await call.CommandAsync(Cancelled);
+
+        // The call knows it: it must not say goodbye to who waits.
+        Assert.Equal(new HoldCall(OnHold: true), await call.CommandAsync(Cancelled));
+        Assert.Equal(new HoldCall(OnHold: false), await call.CommandAsync(Cancelled));
+        Assert.IsType<EndCall>(await call.CommandAsync(Cancelled));
         await call.EndAsync(EndReason.OperatorEnded);
         ended = await api.EndSessionAsync(call.Id, cancellationToken: Cancelled);
         Assert.Equal((SessionState.Completed, EndReason.OperatorEnded), (ended.State, ended.EndReason!.Value));

@@ -58,6 +58,44 @@ public sealed class LimitsTests
     }
 
     [Fact]
+    public void Silence_is_not_counted_while_a_tool_works_or_an_answer_is_due()
+    {
+        var setup = new ProviderSetup(Guid.CreateVersion7(), "Be kind.", ConversationContext.Empty, [new("look_up", "Looks it up.")]);
+        var call = new TestCall(limits: Silence, setup: setup);
+        call.Carrier.Start();
+        call.Provider.Events.Connected("sess_1", "model-1");
+        call.AgentSays("a1", "One moment.", 1_000).After(2_000);
+        call.Provider.Events.ToolCall("t1", "look_up", "{}");
+        call.After(25_000);
+        call.Loop.Post(new ProvideToolResult("t1", "{}"));
+        call.After(25_000);
+        Assert.Equal(["greet", "tool t1 {}"], call.Provider.Asked);
+
+        call.AgentSays("a2", "Here it is.", 1_000).After(19_000);
+        Assert.Equal(2, call.Provider.Asked.Count);
+        call.After(2_200);
+        Assert.StartsWith("instruct Nobody", call.Provider.Asked[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_caller_on_hold_is_not_sent_away_and_silence_counts_anew_when_he_is_back()
+    {
+        var call = TestCall.Answered(limits: new(TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(20))).AgentSays("a1", "Hello.", 1_000).After(21_500);
+        Assert.StartsWith("instruct Nobody", call.Provider.Asked[^1], StringComparison.Ordinal);
+        int asked = call.Provider.Asked.Count;
+
+        call.Loop.Post(new HoldCall(OnHold: true));
+        call.AgentSays("a2", "I hear nobody. Goodbye.", 1_000).After(60_000);
+        Assert.Equal(asked, call.Provider.Asked.Count);
+        call.Loop.Post(new HoldCall(OnHold: false));
+        call.After(19_000);
+        Assert.Equal(asked, call.Provider.Asked.Count);
+        call.After(2_200);
+        Assert.StartsWith("instruct Nobody", call.Provider.Asked[^1], StringComparison.Ordinal);
+        Assert.Equal(asked + 1, call.Provider.Asked.Count);
+    }
+
+    [Fact]
     public async Task A_call_that_reaches_its_limit_ends_after_the_sentence_and_a_goodbye()
     {
         var call = TestCall.Answered(limits: new(TimeSpan.FromSeconds(60), Silence: null)).AgentSays("a1", "Hello.", 1_000).After(58_000);

@@ -556,6 +556,20 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
+    public void A_fresh_connection_that_does_not_come_about_has_not_lost_the_call()
+    {
+        var call = Answered(only: true).After(1_000);
+        var first = call.Provider.Events;
+        first.Expiring(TimeSpan.FromSeconds(50));
+        call.Provider.Events.Closed(ProviderEnd.Refused, "full");
+        Assert.False(Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).HadCall);
+        Assert.Equal(("scripted", "scripted"), Assert.Single(call.Sink.Facts.OfType<ProviderSwitchFailed>()) is var kept ? (kept.From, kept.To) : default);
+
+        first.Closed(ProviderEnd.Lost, "gone");
+        Assert.True(call.Sink.Facts.OfType<ProviderFailed>().Last().HadCall);
+    }
+
+    [Fact]
     public void An_answer_that_the_provider_cannot_give_is_given_by_the_next()
     {
         var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "What does it cost?");
@@ -784,20 +798,36 @@ public sealed class ProviderChainTests
         call.Provider.Events.Used([Used("m", 10), new("scripted", "idle")]);
         call.Provider.Events.Used([Used("m", 25), new("scripted", "idle")]);
         Assert.Equal([Used("m", 10)], Assert.Single(call.Sink.Facts.OfType<ProviderUsed>()).Used);
-        call.After(5_100);
+        call.After(29_000);
+        Assert.Single(call.Sink.Facts.OfType<ProviderUsed>());
+        call.After(1_100);
         Assert.Equal([Used("m", 15)], call.Sink.Facts.OfType<ProviderUsed>().Last().Used);
 
+        call.Provider.Events.Used([Used("m", 26)]);
         call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        Assert.Equal([Used("m", 1)], call.Sink.Facts.OfType<ProviderUsed>().Last().Used);
         _second.Events.Connected("s2", null);
         _second.Events.Used([Used("n", 7)]);
-        call.Provider.Events.Used([Used("m", 26)]);
+        call.Provider.Events.Used([Used("m", 27)]);
         call.Carrier.HangUp();
         _second.Events.Used([Used("n", 8)]);
         _second.Events.Closed(ProviderEnd.Requested, "closed");
         Assert.Equal(
-            [Used("m", 26), Used("n", 8)],
+            [Used("m", 27), Used("n", 8)],
             ModelUsage.Sum(call.Sink.Facts.OfType<ProviderUsed>().SelectMany(fact => fact.Used)).OrderBy(use => use.Model));
         Assert.IsType<MediaEnded>(call.Sink.Facts[^1]);
+    }
+
+    [Fact]
+    public void Use_by_which_a_limit_may_be_reached_is_told_at_once()
+    {
+        var call = Answered();
+        call.Sink.UrgentFrom = 20;
+        call.Provider.Events.Used([Used("m", 10)]);
+        call.Provider.Events.Used([Used("m", 29)]);
+        Assert.Equal([Used("m", 10)], Assert.Single(call.Sink.Facts.OfType<ProviderUsed>()).Used);
+        call.Provider.Events.Used([Used("m", 30)]);
+        Assert.Equal([Used("m", 20)], call.Sink.Facts.OfType<ProviderUsed>().Last().Used);
     }
 
     private static ModelUsage Used(string model, long tokens) => new("scripted", model) { AudioInTokens = tokens };

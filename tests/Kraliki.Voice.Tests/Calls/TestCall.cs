@@ -141,6 +141,11 @@ internal sealed class RecordingSink : ICallSink
 
     public void Fact(SessionFact fact) => Facts.Add(fact);
 
+    /// <summary>From so many tokens of the caller's audio on.</summary>
+    public long UrgentFrom { get; set; } = long.MaxValue;
+
+    public bool IsUrgent(IReadOnlyList<ModelUsage> used) => used.Sum(use => use.AudioInTokens) >= UrgentFrom;
+
     public void Ending(CallOutcome outcome)
     {
     }

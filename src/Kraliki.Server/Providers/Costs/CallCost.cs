@@ -22,6 +22,10 @@ internal sealed class CallCost(PriceTable prices, decimal spent, decimal? cap)
         return new(priced);
     }
 
+    /// <summary>Whether there would be something to tell if this was added.</summary>
+    public bool WouldCross(IReadOnlyList<ModelUsage> used) =>
+        _cap is { } limit && !_reached && _spent + used.Sum(use => prices.Priced(use).Cost ?? 0) >= (_warned ? limit : limit * WarnAt);
+
     /// <returns>Once when the cost comes close to the limit, and once when it reaches it; null otherwise.</returns>
     public CostWarning? Crossed()
     {

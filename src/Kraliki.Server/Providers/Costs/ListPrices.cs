@@ -1,6 +1,6 @@
 namespace Kraliki.Server.Providers.Costs;
 
-/// <summary>The vendors' list prices without any discount, in US dollars, as they were read in November 2026. Prices of one's own go before them.</summary>
+/// <summary>The vendors' list prices without any discount, in US dollars, as they were read in November 2026. Prices of one's own take their place, model by model.</summary>
 internal static class ListPrices
 {
     public static IReadOnlyList<Price> All { get; } =

@@ -34,12 +34,11 @@ internal static partial class SessionInput
 {
     public const int LongestNote = 500;
 
-    /// <summary>US dollars; less ends a call before it has begun.</summary>
-    public const decimal LeastCostCap = 0.01m;
-    public const decimal MostCostCap = 10_000;
-
     /// <summary>How the sentence goes on after the name of the field.</summary>
     public const string ClientIdRule = "must have 1 to 64 letters, digits, -, _ or .";
+
+    /// <inheritdoc cref="ClientIdRule"/>
+    public static readonly string CostCapRule = string.Create(CultureInfo.InvariantCulture, $"must be US dollars from {SessionCost.LeastCap} to {SessionCost.MostCap:0}.");
 
     private const int MostMetadata = 16;
     private const int LongestKey = 64;
@@ -52,9 +51,9 @@ internal static partial class SessionInput
         OneOf(errors, "telephony_provider", body.TelephonyProvider, choices.TelephonyProviders);
         CheckNumber(errors, body.PhoneNumber);
         CheckMetadata(errors, body.Metadata);
-        if (body.CostCap is < LeastCostCap or > MostCostCap)
+        if (!IsCostCap(body.CostCap))
         {
-            errors["cost_cap"] = [string.Create(CultureInfo.InvariantCulture, $"cost_cap must be US dollars from {LeastCostCap} to {MostCostCap:0}.")];
+            errors["cost_cap"] = [$"cost_cap {CostCapRule}"];
         }
 
         return errors;
@@ -103,6 +102,9 @@ internal static partial class SessionInput
     }
 
     public static bool IsClientId(string? id) => id is not null && ClientId().IsMatch(id);
+
+    /// <summary>None is right, too.</summary>
+    public static bool IsCostCap(decimal? dollars) => dollars is null or (>= SessionCost.LeastCap and <= SessionCost.MostCap);
 
     public static bool IsNumber(string number) => E164().IsMatch(number);
 

@@ -58,6 +58,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
     private Action<bool>? _listen;
     private bool _completed;
     private bool _connected;
+    private bool _ending;
     private volatile bool _lost;
     private volatile bool _speaking;
     private volatile bool _overflowed;
@@ -88,6 +89,7 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
         Continued = attachment.Continued;
         Moved = attachment.Moved;
         Unfollowed = attachment.Unfollowed;
+        OnHold = attachment.OnHold;
         AtMs = attachment.AtMs;
         Trace = attachment.Trace;
         Failover = attachment.Failover;
@@ -129,6 +131,9 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
 
     /// <summary>Operators' lines that the assistant had not followed when the earlier call was lost.</summary>
     internal IReadOnlyList<string> Unfollowed { get; }
+
+    /// <summary>When the call began, the caller was on hold.</summary>
+    internal bool OnHold { get; }
 
     /// <inheritdoc cref="Attachment.AtMs"/>
     internal long AtMs { get; }
@@ -249,14 +254,18 @@ public sealed partial class LiveCall : ICallSink, IAsyncDisposable
                 break;
         }
 
-        if (fact is ProviderUsed && _cost.Crossed() is { } warning)
+        // A call that ends by itself needs no goodbye; one that comes back is told then.
+        if (fact is ProviderUsed && !_ending && _cost.Crossed() is { } warning)
         {
             WarnOfCost(warning);
         }
     }
 
+    bool ICallSink.IsUrgent(IReadOnlyList<ModelUsage> used) => !_ending && _cost.WouldCross(used);
+
     void ICallSink.Ending(CallOutcome outcome)
     {
+        _ending = true;
         if (!SessionRules.IsLoss(outcome.Reason))
         {
             Closing = true;

@@ -1,5 +1,6 @@
 using Kraliki.Contracts;
 using Kraliki.LocalSpeech;
+using Kraliki.Voice.Calls;
 using Kraliki.Voice.Providers;
 using Kraliki.Voice.Providers.Local;
 using Kraliki.Voice.Tests.LocalSpeech;
@@ -114,6 +115,16 @@ public sealed class LocalProviderTests
         connection.Instruct("Say: Still here.");
         await _events.Answer();
         Assert.DoesNotContain(_events.Seen, line => line.StartsWith("tool", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(CallLoop.TimeIsOver, "We have reached the end of the time for this call. Goodbye!")]
+    [InlineData(CallLoop.NobodyThere, "I cannot hear anybody, so I end the call here. Goodbye!")]
+    public async Task Of_a_limit_the_caller_hears_the_goodbye_and_not_the_instruction(string instruction, string heard)
+    {
+        var connection = await Connect();
+        connection.Instruct(instruction);
+        Assert.Equal(heard, (await _events.Answer()).Text);
     }
 
     [Fact]
