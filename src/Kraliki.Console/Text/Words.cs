@@ -61,6 +61,8 @@ public sealed partial record Words
     public string PracticeIntro { get; init; } = "A simulated caller follows a script and speaks real audio. Nobody real is called.";
     public string Script { get; init; } = "What the caller does";
     public string Provider { get; init; } = "Who answers";
+    public string AsAssistantHasIt { get; init; } = "As the assistant has it";
+    public string AsAssistantHasItHint { get; init; } = "Its first provider that is set up here; the others stand in when it fails.";
     public string ScriptSilent { get; init; } = "silent, about {1} s";
     public string ScriptOneLine { get; init; } = "one line, about {1} s";
     public string ScriptLines { get; init; } = "{0} lines, about {1} s";
