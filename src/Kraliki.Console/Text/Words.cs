@@ -153,6 +153,9 @@ public sealed partial record Words
     public string MedianAndWorst { get; init; } = "{0} ms typical, {1} ms at worst";
     public string FactsTitle { get; init; } = "About the call";
     public string Number { get; init; } = "Number";
+    public string LedBy { get; init; } = "Led by";
+    public string LedByVersion { get; init; } = "{0}, version {1}";
+    public string LedByUnnamed { get; init; } = "assistant version {0}";
     public string ProviderLabel { get; init; } = "Assistant runs on";
     public string Carrier { get; init; } = "Telephone carrier";
     public string State { get; init; } = "State";
@@ -162,6 +165,7 @@ public sealed partial record Words
     public string AudioFrames { get; init; } = "Audio lost";
     public string ProviderCost { get; init; } = "AI cost";
     public string ProviderCostEstimated { get; init; } = "about {0}";
+    public string ProviderCostCapped { get; init; } = "{0} of at most {1}";
     public string ProviderCostWithout { get; init; } = "{0} without {1}, which has no price";
     public string FramesLost { get; init; } = "{0} of {1} frames";
 
