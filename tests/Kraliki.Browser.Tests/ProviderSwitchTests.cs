@@ -1,10 +1,7 @@
 using System.Text.RegularExpressions;
-using System.Threading.Channels;
 using Kraliki.Contracts;
 using Kraliki.Server.Providers;
-using Kraliki.Server.Sessions.Calls;
 using Kraliki.Server.Tests;
-using Kraliki.Voice.Calls;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
@@ -22,7 +19,7 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     {
         var page = await console.OpenAsync("/");
         await PlaceAsync(page, "Moves a booking to another day", "OpenAI");
-        var provider = Menu(page);
+        var provider = new ProviderMenu(page);
         var answers = page.GetByRole(AriaRole.Log).Locator("[data-speaker=ai][data-final=true]");
         await Expect(provider.Chip).ToContainTextAsync("OpenAI");
         await Expect(provider.Chip).ToContainTextAsync("Simulated");
@@ -71,9 +68,9 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     [Fact]
     public async Task A_switch_is_seen_on_its_way_and_in_what_it_brought_along()
     {
-        await using var line = await Line.OpenAsync(console, "+14155550171");
+        await using var line = await StagedCall.OpenAsync(console, "+14155550171");
         var page = await console.OpenAsync($"/calls/{line.Session}");
-        var provider = Menu(page);
+        var provider = new ProviderMenu(page);
         await Expect(provider.Chip).ToContainTextAsync("Local assistant");
         line.Fact(new TurnFinished("c1", LegRole.Caller, "When are you open?", 1_000, 2_000));
         line.Fact(new TurnFinished("a1", LegRole.Ai, "From nine to six.", 2_640, 4_000));
@@ -124,9 +121,9 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     [Fact]
     public async Task A_failover_is_told_calmly_and_forced_by_a_button()
     {
-        await using var line = await Line.OpenAsync(console, "+14155550172");
+        await using var line = await StagedCall.OpenAsync(console, "+14155550172");
         var page = await console.OpenAsync($"/calls/{line.Session}");
-        var provider = Menu(page);
+        var provider = new ProviderMenu(page);
         await Expect(provider.Chip).ToContainTextAsync("Local assistant");
 
         line.Fact(new ProviderFailed("local", ProviderFailure.Stalled, "local said nothing for 8 seconds although it was its turn."));
@@ -152,12 +149,12 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     {
         var openAI = console.Server.Services.GetRequiredService<VoiceProviders>().Find("openai")!;
         var breakers = console.Server.Services.GetRequiredService<Breakers>();
-        await using var line = await Line.OpenAsync(console, "+14155550173");
+        await using var line = await StagedCall.OpenAsync(console, "+14155550173");
         breakers.Failed(openAI, ProviderFailure.Unauthorized, "The key was refused.");
         try
         {
             var page = await console.OpenAsync($"/calls/{line.Session}");
-            var provider = Menu(page);
+            var provider = new ProviderMenu(page);
             await provider.OpenAsync();
             await Expect(provider.Choice("OpenAI")).ToContainTextAsync("Resting");
             await Expect(provider.Choice("OpenAI")).ToContainTextAsync("The key was refused.");
@@ -177,9 +174,9 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     [Fact]
     public async Task A_switch_that_the_server_refuses_says_why_and_nothing_is_awaited()
     {
-        await using var line = await Line.OpenAsync(console, "+14155550174");
+        await using var line = await StagedCall.OpenAsync(console, "+14155550174");
         var page = await console.OpenAsync($"/calls/{line.Session}");
-        var provider = Menu(page);
+        var provider = new ProviderMenu(page);
         await provider.OpenAsync();
 
         // Its breaker opens between the look and the choice.
@@ -202,9 +199,9 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     [Fact]
     public async Task Who_takes_over_is_put_in_order_and_a_conflict_is_decided_again()
     {
-        await using var line = await Line.OpenAsync(console, "+14155550175");
+        await using var line = await StagedCall.OpenAsync(console, "+14155550175");
         var page = await console.OpenAsync($"/calls/{line.Session}");
-        var provider = Menu(page);
+        var provider = new ProviderMenu(page);
         await provider.OpenAsync();
         await provider.Panel.GetByRole(AriaRole.Button, new() { Name = "Who takes over…" }).ClickAsync();
         var dialog = page.GetByRole(AriaRole.Dialog);
@@ -240,20 +237,18 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
     public async Task A_viewer_sees_who_has_the_call_and_switches_nothing()
     {
         await console.AddMemberAsync("Victor Viewer", UserRole.Viewer, Cancelled);
-        await using var line = await Line.OpenAsync(console, "+14155550176");
+        await using var line = await StagedCall.OpenAsync(console, "+14155550176");
         var context = await console.NewContextAsync();
         await console.SignInAsync(context, "victor.viewer@example.org", "a quiet hare in tall grass");
         var page = await context.NewPageAsync();
         await page.GotoAsync($"/calls/{line.Session}");
-        var provider = Menu(page);
+        var provider = new ProviderMenu(page);
         await provider.OpenAsync();
         await Expect(provider.Panel).ToContainTextAsync("Your role may watch calls, not control them.");
         await Expect(provider.Choice("OpenAI")).ToHaveAttributeAsync("aria-disabled", "true");
         await Expect(provider.Panel.GetByRole(AriaRole.Button, new() { Name = "Fail over now" })).ToHaveCountAsync(0);
         await context.CloseAsync();
     }
-
-    private static ProviderMenu Menu(IPage page) => new(page);
 
     private static async Task PlaceAsync(IPage page, string script, string provider)
     {
@@ -268,75 +263,4 @@ public sealed partial class ProviderSwitchTests(ConsoleFixture console)
 
     [GeneratedRegex("/calls/([0-9a-f-]{36})$")]
     private static partial Regex CallUrl();
-
-    /// <summary>The parts of the desk that are about the call's provider.</summary>
-    private sealed class ProviderMenu(IPage page)
-    {
-        public ILocator Chip => page.Locator("#provider-button");
-
-        public ILocator Panel => page.GetByRole(AriaRole.Group, new() { Name = "AI provider", Exact = true });
-
-        public ILocator Notice => page.GetByRole(AriaRole.Group, new() { Name = "Change of AI provider" });
-
-        /// <param name="title">As on the button, or what comes before its last word.</param>
-        public ILocator Choice(string title) =>
-            Panel.GetByRole(AriaRole.Listitem).GetByRole(AriaRole.Button).Filter(new() { Has = page.GetByText(new Regex($"^{Regex.Escape(title)}( \\(embedded\\)| Realtime)?$")) });
-
-        public async Task OpenAsync()
-        {
-            await Chip.ClickAsync();
-            await Expect(Panel).ToBeVisibleAsync();
-        }
-    }
-
-    /// <summary>A running call on the local provider whose facts the test makes; what is asked of its media loop stays here.</summary>
-    private sealed class Line(Guid session, LiveCall call) : IAsyncDisposable
-    {
-        private readonly Channel<SwitchProvider> _asked = Channel.CreateBounded<SwitchProvider>(16);
-
-        public Guid Session => session;
-
-        public static async Task<Line> OpenAsync(ConsoleFixture console, string number)
-        {
-            var api = await console.ApiAsync(Cancelled);
-            var session = await api.CreateSessionAsync(new CreateSession(Provider: "local", PhoneNumber: number), Cancelled);
-            var call = await console.Server.Services.GetRequiredService<LiveCalls>().AttachAsync(session.Id, Cancelled);
-            var line = new Line(session.Id, call!);
-            call!.Bind(line.Keep, _ => { });
-            line.Fact(new CarrierConnected("twilio", "CA1", "MZ1"));
-            line.Fact(new ProviderConnected("local", null, "p1", 12));
-            return line;
-        }
-
-        public void Fact(SessionFact fact) => ((ICallSink)call).Fact(fact);
-
-        /// <summary>The next switch that was asked for.</summary>
-        public async Task<SwitchProvider> AskedAsync()
-        {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
-            patience.CancelAfter(TimeSpan.FromSeconds(20));
-            try
-            {
-                return await _asked.Reader.ReadAsync(patience.Token);
-            }
-            catch (OperationCanceledException) when (!Cancelled.IsCancellationRequested)
-            {
-                throw new TimeoutException("No switch was asked of the call.");
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await call.CompleteAsync(new CallOutcome(EndReason.CallerHungUp, "Test."));
-            await call.DisposeAsync();
-        }
-
-        private void Keep(CallCommand command)
-        {
-            if (command is SwitchProvider wish)
-            {
-                _asked.Writer.TryWrite(wish);
-            }
-        }
-    }
 }

@@ -78,6 +78,9 @@ public sealed class AssistantDraft
         AllTools ? null : [.. Tools.Order(StringComparer.Ordinal)],
         MaxCallMinutes is null && MaxSilenceSeconds is null ? null : new AssistantLimits(MaxCallMinutes, MaxSilenceSeconds));
 
+    /// <summary>What is written here stays, and is unsaved as far as it differs from this.</summary>
+    public void Rebase(AssistantContent saved) => _saved = Of(saved)._saved;
+
     /// <summary>One step towards the front (-1) or the end (+1).</summary>
     public void Move(string provider, int by)
     {

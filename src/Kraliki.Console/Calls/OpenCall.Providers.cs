@@ -5,7 +5,7 @@ namespace Kraliki.OperatorConsole.Calls;
 
 /// <summary>A change of the call's provider that somebody asked for here and that is not settled yet.</summary>
 /// <param name="To">Null: whoever is next in the order.</param>
-/// <param name="Refusal">Why the server did not begin it; null while it is under way.</param>
+/// <param name="Refusal">Why the server did not begin it, or that it gave no answer, which leaves it open; null while it is under way.</param>
 public sealed record ProviderWish(string? To, bool AtOnce, KralikiException? Refusal = null)
 {
     /// <summary>It was refused only because calls are kept from the provider at present.</summary>
@@ -44,7 +44,11 @@ public sealed partial class OpenCall
         }
         catch (KralikiException refusal)
         {
-            Wish = wish with { Refusal = refusal };
+            // What happened meanwhile, or was asked for since, is newer than this answer.
+            if (ReferenceEquals(Wish, wish))
+            {
+                Wish = wish with { Refusal = refusal };
+            }
         }
         catch (OperationCanceledException) when (_closed.IsCancellationRequested)
         {
@@ -54,16 +58,17 @@ public sealed partial class OpenCall
         Changed?.Invoke();
     }
 
-    /// <summary>Several may be asked for one after the other; each is settled by its own fact.</summary>
+    /// <summary>Several may be asked for one after the other; each is settled by its own fact. A refusal is old news with the next fact of any provider.</summary>
     private void Settle(SessionFact fact)
     {
-        var settled = Wish is { Refusal: null, To: var to } && fact switch
+        var settled = (Wish, fact) switch
         {
-            ProviderSwitched change => to is null || change.To == to,
-            ProviderSwitchFailed failed => to is null || failed.To == to,
-            ProviderFailed failed => failed.Provider == to,
-            CallInterrupted or MediaEnded => true,
-            StateChanged { To: SessionState.WrapUp or SessionState.Completed or SessionState.Failed } => true,
+            (null, _) => false,
+            (_, CallInterrupted or MediaEnded or StateChanged { To: SessionState.WrapUp or SessionState.Completed or SessionState.Failed }) => true,
+            ({ Refusal: not null }, _) => fact is ProviderFailed or ProviderSwitched or ProviderSwitchFailed,
+            ({ To: var to }, ProviderSwitched change) => to is null || change.To == to,
+            ({ To: var to }, ProviderSwitchFailed failed) => to is null || failed.To == to,
+            ({ To: var to }, ProviderFailed failed) => failed.Provider == to,
             _ => false,
         };
         if (settled)

@@ -48,6 +48,7 @@ public sealed partial class OpenCall(Guid id, KralikiClient client, Reachability
         {
             Fault = null;
             Story.Apply(await client.GetSessionAsync(Id, cancellationToken));
+            _ = NameAssistantAsync(Session!, cancellationToken);
             if (IsOver)
             {
                 await LoadEventsAsync(cancellationToken);

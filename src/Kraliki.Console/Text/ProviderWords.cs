@@ -46,9 +46,12 @@ public static class ProviderWords
         return string.Join(" · ", parts);
     }
 
-    public static string Of(ProviderSwitchFailed fact) => fact.From.Length == 0 || fact.From == fact.To
-        ? $"{CallWords.Provider(fact.To)} did not take the call"
-        : $"{CallWords.Provider(fact.To)} did not take over; the call stays with {CallWords.Provider(fact.From)}";
+    public static string Of(ProviderSwitchFailed fact) => fact switch
+    {
+        { From: "" } => $"{CallWords.Provider(fact.To)} did not take the call",
+        _ when fact.From == fact.To => $"The connection to {CallWords.Provider(fact.To)} could not be renewed; the call goes on with the old one",
+        _ => $"{CallWords.Provider(fact.To)} did not take over; the call stays with {CallWords.Provider(fact.From)}",
+    };
 
     public static string Of(FailoverPolicyChanged fact) => $"{fact.By} changed who takes over: {Of(fact.Policy)}";
 

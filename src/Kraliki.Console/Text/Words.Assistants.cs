@@ -49,6 +49,8 @@ public sealed partial record Words
     public string ProviderOrderHint { get; init; } = "The first one takes the call, the next ones stand in when it fails. None chosen: all that are set up, in their usual order.";
     public string AddProvider { get; init; } = "Add";
     public string RemoveProvider { get; init; } = "Take out";
+    public string Voices { get; init; } = "Voices";
+    public string VoicesHint { get; init; } = "By the provider's own name for it. They differ from provider to provider.";
     public string VoiceOf { get; init; } = "Voice";
     public string VoiceHint { get; init; } = "its usual one";
     public string AssistantTools { get; init; } = "What it may have done";

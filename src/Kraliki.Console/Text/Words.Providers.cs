@@ -30,6 +30,7 @@ public sealed partial record Words
     public string FailedInCall { get; init; } = "failed {0}× in this call";
     public string UnhealthyAsk { get; init; } = "Calls are kept from {0} at present, because it failed too often.";
     public string TryAllTheSame { get; init; } = "Try it all the same";
+    public string ProvidersStale { get; init; } = "What is shown may be old. Nothing can be chosen until it is known again how they are.";
     public string FailOverNow { get; init; } = "Fail over now";
     public string WhoTakesOver { get; init; } = "Who takes over…";
     public string ProviderHistory { get; init; } = "History";
@@ -40,6 +41,7 @@ public sealed partial record Words
     public string SwitchingAtOnce { get; init; } = "Switching to {0}…";
     public string FailingOver { get; init; } = "Looking for another provider…";
     public string SwitchRefused { get; init; } = "The call was not switched. {0}";
+    public string SwitchUnknown { get; init; } = "The server gave no usable answer, so it is not known whether the call is being switched. If it is, that will be seen here.";
     public string ProviderGone { get; init; } = "{0}. Another provider is taking over…";
     public string SwitchBack { get; init; } = "Switch back to {0}";
 

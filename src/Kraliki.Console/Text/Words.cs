@@ -61,6 +61,8 @@ public sealed partial record Words
     public string PracticeIntro { get; init; } = "A simulated caller follows a script and speaks real audio. Nobody real is called.";
     public string Script { get; init; } = "What the caller does";
     public string Provider { get; init; } = "Who answers";
+    public string AsAssistantHasIt { get; init; } = "As the assistant has it";
+    public string AsAssistantHasItHint { get; init; } = "Its first provider that is set up here; the others stand in when it fails.";
     public string ScriptSilent { get; init; } = "silent, about {1} s";
     public string ScriptOneLine { get; init; } = "one line, about {1} s";
     public string ScriptLines { get; init; } = "{0} lines, about {1} s";
@@ -151,6 +153,9 @@ public sealed partial record Words
     public string MedianAndWorst { get; init; } = "{0} ms typical, {1} ms at worst";
     public string FactsTitle { get; init; } = "About the call";
     public string Number { get; init; } = "Number";
+    public string LedBy { get; init; } = "Led by";
+    public string LedByVersion { get; init; } = "{0}, version {1}";
+    public string LedByUnnamed { get; init; } = "assistant version {0}";
     public string ProviderLabel { get; init; } = "Assistant runs on";
     public string Carrier { get; init; } = "Telephone carrier";
     public string State { get; init; } = "State";
@@ -160,6 +165,7 @@ public sealed partial record Words
     public string AudioFrames { get; init; } = "Audio lost";
     public string ProviderCost { get; init; } = "AI cost";
     public string ProviderCostEstimated { get; init; } = "about {0}";
+    public string ProviderCostCapped { get; init; } = "{0} of at most {1}";
     public string ProviderCostWithout { get; init; } = "{0} without {1}, which has no price";
     public string FramesLost { get; init; } = "{0} of {1} frames";
 

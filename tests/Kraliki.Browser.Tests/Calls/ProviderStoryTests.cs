@@ -75,10 +75,21 @@ public sealed class ProviderStoryTests
         Open("openai");
         Happens(new ProviderConnected("openai", null, "p1", 20));
         Happens(new ProviderFailed("openai", ProviderFailure.ConnectTimeout, "openai did not answer within 10 seconds."));
+        Assert.Equal((ProviderPhase.Talking, null), (Provider.Phase, Provider.FailingSince));
         Happens(new ProviderSwitchFailed("openai", "openai", "openai did not answer within 10 seconds."));
 
         Assert.Equal((ProviderPhase.Talking, null), (Provider.Phase, Provider.FailingSince));
         Assert.Null(Provider.News);
+        Assert.Equal("The connection to OpenAI could not be renewed; the call goes on with the old one", Sentences()[^1]);
+    }
+
+    [Fact]
+    public void A_first_connection_that_does_not_come_about_is_missed()
+    {
+        Open("openai");
+        Happens(new ProviderFailed("openai", ProviderFailure.Refused, "openai refused the connection."));
+
+        Assert.Equal(ProviderPhase.Failing, Provider.Phase);
     }
 
     [Fact]

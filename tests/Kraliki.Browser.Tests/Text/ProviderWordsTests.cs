@@ -22,6 +22,13 @@ public sealed class ProviderWordsTests
     public void A_change_of_hands_says_why(SwitchCause cause, string from, string to, string expected) =>
         Assert.Equal(expected, ProviderWords.Of(new ProviderSwitched(from, to, cause, "", "server", 1200, 0, 3, 0)));
 
+    [Theory]
+    [InlineData("openai", "gemini", "Gemini did not take over; the call stays with OpenAI")]
+    [InlineData("openai", "openai", "The connection to OpenAI could not be renewed; the call goes on with the old one")]
+    [InlineData("", "openai", "OpenAI did not take the call")]
+    public void A_change_that_did_not_come_about_says_who_has_the_call(string from, string to, string expected) =>
+        Assert.Equal(expected, ProviderWords.Of(new ProviderSwitchFailed(from, to, "")));
+
     [Fact]
     public void A_switch_with_nothing_said_before_carries_nothing() =>
         Assert.Equal(

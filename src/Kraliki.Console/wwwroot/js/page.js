@@ -21,6 +21,10 @@ export function closeMenus() {
   document.querySelectorAll('[popover]:popover-open').forEach(menu => menu.hidePopover());
 }
 
+export function isOpen(id) {
+  return document.getElementById(id)?.matches(':popover-open') ?? false;
+}
+
 export function focus(id) {
   document.getElementById(id)?.focus();
 }
