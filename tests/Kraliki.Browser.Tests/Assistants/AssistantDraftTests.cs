@@ -1,4 +1,3 @@
-using Kraliki.Contracts;
 using Kraliki.OperatorConsole.Assistants;
 
 namespace Kraliki.Browser.Tests.Assistants;

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Kraliki.Contracts;
 using Kraliki.Server.Tests;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;

@@ -52,7 +52,8 @@ public sealed class LongCallTests(ITestOutputHelper output)
             dialogue.AddCaller($"c{turn}", QuestionOf(turn));
             var messages = dialogue.Render(null);
             tokens.Add(messages.Sum(message => (message.Text.Length / 4) + 4));
-            dialogue.AddAnswer($"a{turn}", AnswerOf(turn));
+            dialogue.BeginAnswer($"a{turn}");
+            dialogue.EndAnswer($"a{turn}", AnswerOf(turn));
         }
 
         AssertFlat(provider.Name, tokens);

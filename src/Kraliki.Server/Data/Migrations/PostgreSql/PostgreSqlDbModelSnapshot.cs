@@ -30,6 +30,7 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnName("id");
 
                     b.Property<long?>("ArchivedAt")
+                        .IsConcurrencyToken()
                         .HasColumnType("bigint")
                         .HasColumnName("archived_at");
 
@@ -1097,6 +1098,10 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                         .HasColumnType("integer")
                         .HasColumnName("assistant_version");
 
+                    b.Property<decimal?>("CostCap")
+                        .HasColumnType("numeric")
+                        .HasColumnName("cost_cap");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
@@ -1229,6 +1234,11 @@ namespace Kraliki.Server.Data.Migrations.PostgreSql
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("updated_at");
+
+                    b.Property<string>("Usage")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("usage");
 
                     b.Property<long>("Version")
                         .HasColumnType("bigint")

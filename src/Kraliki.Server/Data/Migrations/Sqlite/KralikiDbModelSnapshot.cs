@@ -25,6 +25,7 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnName("id");
 
                     b.Property<long?>("ArchivedAt")
+                        .IsConcurrencyToken()
                         .HasColumnType("INTEGER")
                         .HasColumnName("archived_at");
 
@@ -1043,6 +1044,10 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("assistant_version");
 
+                    b.Property<decimal?>("CostCap")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cost_cap");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -1164,6 +1169,11 @@ namespace Kraliki.Server.Data.Migrations.Sqlite
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("updated_at");
+
+                    b.Property<string>("Usage")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("usage");
 
                     b.Property<long>("Version")
                         .HasColumnType("INTEGER")

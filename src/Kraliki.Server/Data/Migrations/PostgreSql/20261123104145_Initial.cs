@@ -293,6 +293,8 @@ public partial class Initial : Migration
                 failover_enabled = table.Column<bool>(type: "boolean", nullable: true),
                 failover_order = table.Column<string>(type: "text", nullable: true, collation: "C"),
                 failover_stall_seconds = table.Column<int>(type: "integer", nullable: true),
+                usage = table.Column<string>(type: "text", nullable: false),
+                cost_cap = table.Column<decimal>(type: "numeric", nullable: true),
                 assistant_id = table.Column<Guid>(type: "uuid", nullable: true),
                 assistant_version = table.Column<int>(type: "integer", nullable: true)
             },

@@ -292,6 +292,8 @@ public partial class Initial : Migration
                 failover_enabled = table.Column<bool>(type: "INTEGER", nullable: true),
                 failover_order = table.Column<string>(type: "TEXT", nullable: true),
                 failover_stall_seconds = table.Column<int>(type: "INTEGER", nullable: true),
+                usage = table.Column<string>(type: "TEXT", nullable: false),
+                cost_cap = table.Column<decimal>(type: "TEXT", nullable: true),
                 assistant_id = table.Column<Guid>(type: "TEXT", nullable: true),
                 assistant_version = table.Column<int>(type: "INTEGER", nullable: true)
             },
