@@ -83,8 +83,9 @@ public sealed class SessionSocket : IAsyncDisposable
             if (attempt > 0 && next is null)
             {
                 var delay = _serverAsks + _options.Backoff.Delay(attempt, Random.Shared.NextDouble());
+                var pause = Task.Delay(delay, _time, stop.Token);
                 Report(Metrics with { ReconnectAttempts = attempt, RetryAt = _time.GetUtcNow() + delay });
-                await Task.Delay(delay, _time, stop.Token).ConfigureAwait(false);
+                await pause.ConfigureAwait(false);
                 Report(Metrics with { RetryAt = null });
             }
 
