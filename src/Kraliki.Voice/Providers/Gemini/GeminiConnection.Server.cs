@@ -358,12 +358,6 @@ internal sealed partial class GeminiConnection
 
     private void OnUsage(UsageMetadata usage)
     {
-        long told;
-        lock (_gate)
-        {
-            told = _speech.FramesTold;
-        }
-
         // Billed for each turn anew, with all that it was answered from. What is in no detail (a few tokens always are)
         // counts as audio, the dearer one.
         long prompt = Sane(usage.PromptTokenCount);
@@ -381,8 +375,24 @@ internal sealed partial class GeminiConnection
             TextOutTokens = written + Sane(usage.ThoughtsTokenCount),
             AudioOutTokens = response - written,
         };
-        _used = (_used?.Plus(turn) ?? turn) with { AudioInSeconds = Math.Round(told * 0.02, 2), AudioOutSeconds = Math.Round(_answerBytes / 8000.0, 2) };
-        _events.Used([_used]);
+        lock (_gate)
+        {
+            _used = _used?.Plus(turn) ?? turn;
+        }
+
+        ReportUse();
+    }
+
+    /// <summary>From any thread.</summary>
+    private void ReportUse()
+    {
+        ModelUsage used;
+        lock (_gate)
+        {
+            used = (_used ?? new("gemini", _options.Model)) with { AudioInSeconds = Math.Round(_speech.FramesTold * 0.02, 2) };
+        }
+
+        _events.Used([used with { AudioOutSeconds = Math.Round(Volatile.Read(ref _answerBytes) / 8000.0, 2) }]);
     }
 
     private static long TextOf(IReadOnlyList<ModalityTokens?>? details) => details?.Sum(detail => detail?.Modality == "TEXT" ? Sane(detail.TokenCount) : 0) ?? 0;

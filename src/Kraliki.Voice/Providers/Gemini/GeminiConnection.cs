@@ -229,6 +229,7 @@ internal sealed partial class GeminiConnection : IProviderConnection, IMediaRece
 
         _connecting.Cancel();
         _socket?.Close(1000, "");
+        ReportUse();
     }
 
     public void OnFault(Exception exception) => Post(() => _events.Faulted(exception));
