@@ -80,10 +80,10 @@ internal sealed class CarrierServer : IAsyncDisposable
     /// <summary>The connection of the call's stream is cut, without a word to anybody.</summary>
     public void Cut(SimulatedCall call) => Twilio.Faults.Arm(new Fault(FaultKind.Drop, Connection: call.Sid));
 
-    /// <summary>The caller hears the assistant again, after so many interruptions in all.</summary>
+    /// <summary>The caller hears the assistant again, after so many interruptions in all, or more: a redirect that a busy machine sends late stops the stream that the carrier has opened meanwhile.</summary>
     public static Task<SimulatedCallReport> BackAsync(SimulatedCall call, CancellationToken cancellationToken, int interruptions = 1) => UntilAsync(
         call,
-        report => report.Interruptions.Count == interruptions && report.Interruptions[^1].AgentMs is not null,
+        report => report.Interruptions.Count >= interruptions && report.Interruptions[^1].AgentMs is not null,
         "the caller did not hear the assistant again",
         cancellationToken);
 

@@ -36,7 +36,8 @@ public sealed class RecoveryTests
         var row = await server.Sessions.UntilAsync(session, row => row.State == SessionState.Completed, "the session did not end", Cancelled);
         Assert.Equal(EndReason.CallerHungUp, row.EndReason);
         var facts = await server.FactsAsync(session, Cancelled);
-        Assert.InRange(Assert.Single(facts.OfType<CallResumed>()).GapMs, 1, 10_000);
+        Assert.All(facts.OfType<CallResumed>(), resumed => Assert.InRange(resumed.GapMs, 1, 10_000));
+        Assert.InRange(facts.OfType<CallResumed>().Count(), 1, report.Interruptions.Count);
 
         // A carrier that is back at once takes the session over before the old call has noticed.
         Assert.All(facts.OfType<CallInterrupted>(), interrupted => Assert.Equal(EndReason.TalkCarrierLost, interrupted.Reason));
@@ -203,11 +204,7 @@ public sealed class RecoveryTests
     public async Task A_carrier_that_is_just_coming_back_by_itself_is_neither_told_to_nor_hurried()
     {
         await using var server = await Sessions.SessionServer.StartAsync(Cancelled, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
-        var row = await server.CreateAsync(Cancelled);
-        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(row.Id);
-        await grain.AttachAsync(server.Get<NodeLink>().Reference(server.Get<IGrainFactory>()), "10.0.0.1:1@1", Guid.NewGuid());
-        await grain.ReapAsync();
-        long epoch = (await server.RowAsync(row.Id, Cancelled)).Epoch;
+        var (grain, epoch) = await AwayAsync(server);
         Assert.True(await grain.RedirectingAsync(epoch));
         await grain.RedirectedAsync(taken: true);
 
@@ -224,11 +221,8 @@ public sealed class RecoveryTests
     public async Task A_carrier_that_comes_by_itself_while_it_is_being_told_to_opens_one_stream_only()
     {
         await using var server = await Sessions.SessionServer.StartAsync(Cancelled, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
-        var row = await server.CreateAsync(Cancelled);
-        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(row.Id);
-        await grain.AttachAsync(server.Get<NodeLink>().Reference(server.Get<IGrainFactory>()), "10.0.0.1:1@1", Guid.NewGuid());
-        await grain.ReapAsync();
-        Assert.True(await grain.RedirectingAsync((await server.RowAsync(row.Id, Cancelled)).Epoch));
+        var (grain, epoch) = await AwayAsync(server);
+        Assert.True(await grain.RedirectingAsync(epoch));
 
         // What it opened now, the redirect would stop. The redirect itself is not kept waiting.
         Assert.Equal(AfterStream.AskAgain, await grain.AfterStreamAsync(redirected: false));
@@ -239,11 +233,8 @@ public sealed class RecoveryTests
     public async Task A_carrier_that_refuses_to_be_told_may_come_by_itself()
     {
         await using var server = await Sessions.SessionServer.StartAsync(Cancelled, limits: new SessionLimits { SweepInterval = TimeSpan.FromHours(1) });
-        var row = await server.CreateAsync(Cancelled);
-        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(row.Id);
-        await grain.AttachAsync(server.Get<NodeLink>().Reference(server.Get<IGrainFactory>()), "10.0.0.1:1@1", Guid.NewGuid());
-        await grain.ReapAsync();
-        Assert.True(await grain.RedirectingAsync((await server.RowAsync(row.Id, Cancelled)).Epoch));
+        var (grain, epoch) = await AwayAsync(server);
+        Assert.True(await grain.RedirectingAsync(epoch));
 
         await grain.RedirectedAsync(taken: false);
 
@@ -281,5 +272,15 @@ public sealed class RecoveryTests
         Assert.Contains(await server.Journal.TurnsAsync(first.Id, Cancelled), turn => turn.Data is TurnFinished { Text: "Said while the line broke." });
         await second.EndAsync(EndReason.CallerHungUp);
         Assert.Equal(SessionState.Completed, (await server.RowAsync(first.Id, Cancelled)).State);
+    }
+
+    /// <summary>A session whose call was lost with its node, and its epoch since.</summary>
+    private static async Task<(ISessionGrain Grain, long Epoch)> AwayAsync(Sessions.SessionServer server)
+    {
+        var row = await server.CreateAsync(Cancelled);
+        var grain = server.Get<IGrainFactory>().GetGrain<ISessionGrain>(row.Id);
+        await grain.AttachAsync(server.Get<NodeLink>().Reference(server.Get<IGrainFactory>()), "10.0.0.1:1@1", Guid.NewGuid());
+        await grain.ReapAsync();
+        return (grain, (await server.RowAsync(row.Id, Cancelled)).Epoch);
     }
 }
