@@ -67,7 +67,7 @@ public sealed class ProviderStory
                 }
 
                 break;
-            case ProviderFailed failed when failed.Provider == Current && !IsBeside(failed):
+            case ProviderFailed { HadCall: true } failed when failed.Provider == Current:
                 Phase = ProviderPhase.Failing;
                 FailingSince ??= happened.At;
                 break;
@@ -100,9 +100,6 @@ public sealed class ProviderStory
             News = happened;
         }
     }
-
-    /// <summary>A connection that never came about had no call while another one of the same provider has it.</summary>
-    private bool IsBeside(ProviderFailed failed) => Phase == ProviderPhase.Talking && failed.Failure is ProviderFailure.Refused or ProviderFailure.ConnectTimeout;
 
     private void Take(string provider, bool standsIn)
     {

@@ -74,7 +74,7 @@ public sealed class ProviderStoryTests
     {
         Open("openai");
         Happens(new ProviderConnected("openai", null, "p1", 20));
-        Happens(new ProviderFailed("openai", ProviderFailure.ConnectTimeout, "openai did not answer within 10 seconds."));
+        Happens(new ProviderFailed("openai", ProviderFailure.ConnectTimeout, "openai did not answer within 10 seconds.", HadCall: false));
         Assert.Equal((ProviderPhase.Talking, null), (Provider.Phase, Provider.FailingSince));
         Happens(new ProviderSwitchFailed("openai", "openai", "openai did not answer within 10 seconds."));
 
