@@ -73,7 +73,7 @@ public sealed partial record Words
 
     // The history
     public string History { get; init; } = "History";
-    public string CompareVersion { get; init; } = "Compare with version {0}";
+    public string CompareWith { get; init; } = "Compare with";
     public string RestoredFrom { get; init; } = "repeats version {0}";
     public string Newest { get; init; } = "Newest";
     public string ComparedTitle { get; init; } = "Version {0} and what is on the left";
