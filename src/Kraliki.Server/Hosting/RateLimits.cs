@@ -13,7 +13,7 @@ namespace Kraliki.Server.Hosting;
 /// <summary>How often who may ask what: the names are for <c>RequireRateLimiting</c>, the numbers are in <see cref="RateOptions"/>.</summary>
 /// <remarks>
 /// A signed-in user is counted by name wherever they are, everybody else by address; a route with one of these names has
-/// its own count, and then an anonymous request to it counts there alone. Counts are forgotten by the framework when they
+/// its own count, and then an anonymous request to it counts there alone. Counts are forgotten by their limiter when they
 /// have been full for ten seconds, so that their number is bounded by the addresses of the last minute. With Redis all nodes
 /// count together (<see cref="SharedBucket"/>).
 /// </remarks>
@@ -37,23 +37,12 @@ public static class RateLimits
 
     public static void AddRateLimits(this IServiceCollection services, RateOptions rates)
     {
-        services.AddRateLimiter(limits => limits.OnRejected = (rejected, _) => RefuseAsync(rejected.HttpContext, rejected.Lease));
+        services.AddSingleton(rates);
         services.AddSingleton<Buckets>();
-        services.AddOptions<RateLimiterOptions>().Configure<Buckets>((limits, buckets) =>
-        {
-            limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(http => UserOf(http) is { } user
-                ? buckets.PerMinute("any", user, rates.UserPerMinute, atOnce: Math.Max(1, rates.UserPerMinute / 5))
-                : http.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>() is not null
-                    ? RateLimitPartition.GetNoLimiter("")
-                    : buckets.PerMinute("any", AddressOf(http), rates.AddressPerMinute));
-            limits.AddPolicy(Login, http => buckets.PerMinute(Login, AddressOf(http), rates.SignInPerMinute));
-            limits.AddPolicy(Mail, http => buckets.PerMinute(Mail, $"{UserOf(http) ?? AddressOf(http)} {RouteOf(http)}", rates.MailPerMinute));
-            limits.AddPolicy(Refresh, http => buckets.PerMinute(Refresh, AddressOf(http), rates.RefreshPerMinute));
-            limits.AddPolicy(Sockets, http => buckets.PerMinute(Sockets, AddressOf(http), rates.SocketsPerMinute));
-            limits.AddPolicy(Webhooks, http => buckets.PerMinute(Webhooks, AddressOf(http), rates.WebhooksPerMinute));
-            limits.AddPolicy(Reports, http => buckets.PerMinute(Reports, UserOf(http) ?? AddressOf(http), rates.ReportsPerMinute));
-        });
+        services.AddSingleton<Counts>();
     }
+
+    public static void UseRateLimits(this WebApplication app) => app.Use(app.Services.GetRequiredService<Counts>().CountAsync);
 
     private static async ValueTask RefuseAsync(HttpContext http, RateLimitLease lease)
     {
@@ -89,15 +78,70 @@ public static class RateLimits
         return $"{new IPAddress(bytes)}/64";
     }
 
-    /// <summary>Makes the counts: this node's own, or, with Redis, all nodes' together.</summary>
+    /// <summary>Counts each request, first for who sends it and then for its route's purpose.</summary>
+    /// <remarks>
+    /// Not the framework's middleware: that never disposes its limiter (.NET 10), whose timer then ticks for ever and keeps a
+    /// server that has ended in memory, with all that it had.
+    /// </remarks>
+    private sealed class Counts(Buckets buckets, RateOptions rates) : IAsyncDisposable
+    {
+        private readonly PartitionedRateLimiter<HttpContext> _any = PartitionedRateLimiter.Create<HttpContext, string>(http => UserOf(http) is { } user
+            ? buckets.PerMinute("any", user, rates.UserPerMinute, atOnce: Math.Max(1, rates.UserPerMinute / 5))
+            : PolicyOf(http) is not null
+                ? RateLimitPartition.GetNoLimiter("")
+                : buckets.PerMinute("any", AddressOf(http), rates.AddressPerMinute));
+
+        private readonly PartitionedRateLimiter<HttpContext> _own = PartitionedRateLimiter.Create<HttpContext, string>(http => PolicyOf(http) switch
+        {
+            null => RateLimitPartition.GetNoLimiter(""),
+            Login => buckets.PerMinute(Login, AddressOf(http), rates.SignInPerMinute),
+            Mail => buckets.PerMinute(Mail, $"{UserOf(http) ?? AddressOf(http)} {RouteOf(http)}", rates.MailPerMinute),
+            Refresh => buckets.PerMinute(Refresh, AddressOf(http), rates.RefreshPerMinute),
+            Sockets => buckets.PerMinute(Sockets, AddressOf(http), rates.SocketsPerMinute),
+            Webhooks => buckets.PerMinute(Webhooks, AddressOf(http), rates.WebhooksPerMinute),
+            Reports => buckets.PerMinute(Reports, UserOf(http) ?? AddressOf(http), rates.ReportsPerMinute),
+            var unknown => throw new InvalidOperationException($"There is no rate limit \"{unknown}\"."),
+        });
+
+        public async Task CountAsync(HttpContext http, RequestDelegate next)
+        {
+            if (http.GetEndpoint()?.Metadata.GetMetadata<DisableRateLimitingAttribute>() is not null
+                || (await IsLetInAsync(_any, http) && await IsLetInAsync(_own, http)))
+            {
+                await next(http);
+            }
+        }
+
+        /// <returns>False when it has been refused.</returns>
+        private static async ValueTask<bool> IsLetInAsync(PartitionedRateLimiter<HttpContext> limiter, HttpContext http)
+        {
+            using var lease = await limiter.AcquireAsync(http, permitCount: 1, http.RequestAborted);
+            if (!lease.IsAcquired)
+            {
+                await RefuseAsync(http, lease);
+            }
+
+            return lease.IsAcquired;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _any.DisposeAsync();
+            await _own.DisposeAsync();
+        }
+
+        private static string? PolicyOf(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>()?.PolicyName;
+    }
+
+    /// <summary>Makes the buckets: this node's own, or, with Redis, all nodes' together.</summary>
     private sealed class Buckets(RedisConnection redis, HotTierLimits limits, MasterKey master)
     {
         private readonly byte[] _key = master.Derive("rate-limits");
 
         /// <param name="policy">Counts of different policies have nothing to do with each other.</param>
         public RateLimitPartition<string> PerMinute(string policy, string key, int permits, int? atOnce = null) => redis.IsConfigured
-            ? RateLimitPartition.Get<string>(key, _ => new SharedBucket(redis, limits.RequestPatience, Name(policy, key), Options(permits, atOnce)))
-            : RateLimitPartition.GetTokenBucketLimiter(key, _ => Options(permits, atOnce));
+            ? RateLimitPartition.Get<string>($"{policy} {key}", _ => new SharedBucket(redis, limits.RequestPatience, Name(policy, key), Options(permits, atOnce)))
+            : RateLimitPartition.GetTokenBucketLimiter($"{policy} {key}", _ => Options(permits, atOnce));
 
         private static TokenBucketRateLimiterOptions Options(int permits, int? atOnce) => new()
         {

@@ -52,8 +52,7 @@ internal sealed class SharedBucket : ReplenishingRateLimiter
 
     public override RateLimiterStatistics? GetStatistics() => _here.GetStatistics();
 
-    /// <remarks>The middleware asks here first and, when refused, by <see cref="AcquireAsyncCore"/>, which can wait for Redis.</remarks>
-    protected override RateLimitLease AttemptAcquireCore(int permitCount) => _redis.IsOpen && permitCount > 0 ? Lease.AskAgain : _here.AttemptAcquire(permitCount);
+    protected override RateLimitLease AttemptAcquireCore(int permitCount) => throw new NotSupportedException("Redis is asked, which takes time.");
 
     protected override async ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken)
     {
@@ -74,8 +73,6 @@ internal sealed class SharedBucket : ReplenishingRateLimiter
     /// <param name="wait">Null when it was let in.</param>
     private sealed class Lease(TimeSpan? wait) : RateLimitLease
     {
-        public static readonly Lease AskAgain = new(TimeSpan.Zero);
-
         public override bool IsAcquired => wait is null;
 
         public override IEnumerable<string> MetadataNames => wait is null ? [] : [MetadataName.RetryAfter.Name];

@@ -66,7 +66,7 @@ public static class IdentitySetup
         app.UseAuthentication();
 
         // Here, because users are counted by name, and what comes too often costs no password hash and no query.
-        app.UseRateLimiter();
+        app.UseRateLimits();
         app.UseAuthorization();
     }
 
