@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Kraliki.Contracts;
 
@@ -35,12 +36,37 @@ public sealed class AssistantDraft
     /// <summary>Of no account while <see cref="AllTools"/>.</summary>
     public HashSet<string> Tools { get; private set; } = [];
 
-    public int? MaxCallMinutes { get; set; }
+    /// <summary>As it was typed, like the two below: a number half written is not taken away under the writer's hands.</summary>
+    public string MaxCallMinutes { get; set; } = "";
 
-    public int? MaxSilenceSeconds { get; set; }
+    public string MaxSilenceSeconds { get; set; } = "";
+
+    public string CostCap { get; set; } = "";
 
     /// <summary>Something is not as it was when this draft was made.</summary>
-    public bool Dirty => Json(ToContent()) != _saved;
+    public bool Dirty => Json(ToContent()) != _saved || Unreadable.Any();
+
+    /// <summary>Names, as on the wire, of the limits that are not written as numbers; <see cref="ToContent"/> leaves them out.</summary>
+    public IEnumerable<string> Unreadable
+    {
+        get
+        {
+            if (!IsWhole(MaxCallMinutes, out _))
+            {
+                yield return "content.limits.max_call_minutes";
+            }
+
+            if (!IsWhole(MaxSilenceSeconds, out _))
+            {
+                yield return "content.limits.max_silence_seconds";
+            }
+
+            if (!IsAmount(CostCap, out _))
+            {
+                yield return "content.limits.cost_cap";
+            }
+        }
+    }
 
     public static AssistantDraft New() => Of(new AssistantContent("", ""));
 
@@ -59,8 +85,9 @@ public sealed class AssistantDraft
             Voices = new(content.Voices ?? new Dictionary<string, string>()),
             AllTools = content.Tools is null,
             Tools = [.. content.Tools ?? []],
-            MaxCallMinutes = content.Limits?.MaxCallMinutes,
-            MaxSilenceSeconds = content.Limits?.MaxSilenceSeconds,
+            MaxCallMinutes = Text(content.Limits?.MaxCallMinutes),
+            MaxSilenceSeconds = Text(content.Limits?.MaxSilenceSeconds),
+            CostCap = Text(content.Limits?.CostCap),
         };
         draft._saved = Json(draft.ToContent());
         return draft;
@@ -76,7 +103,7 @@ public sealed class AssistantDraft
         Providers.Count > 0 ? [.. Providers] : null,
         Voices.Any(Named) ? new SortedDictionary<string, string>(Voices.Where(Named).ToDictionary(voice => voice.Key, voice => voice.Value.Trim()), StringComparer.Ordinal) : null,
         AllTools ? null : [.. Tools.Order(StringComparer.Ordinal)],
-        MaxCallMinutes is null && MaxSilenceSeconds is null ? null : new AssistantLimits(MaxCallMinutes, MaxSilenceSeconds));
+        Limits);
 
     /// <summary>What is written here stays, and is unsaved as far as it differs from this.</summary>
     public void Rebase(AssistantContent saved) => _saved = Of(saved)._saved;
@@ -103,6 +130,32 @@ public sealed class AssistantDraft
             Tools.Remove(tool);
         }
     }
+
+    private AssistantLimits? Limits
+    {
+        get
+        {
+            IsWhole(MaxCallMinutes, out var minutes);
+            IsWhole(MaxSilenceSeconds, out var seconds);
+            IsAmount(CostCap, out var dollars);
+            return minutes is null && seconds is null && dollars is null ? null : new AssistantLimits(minutes, seconds, dollars);
+        }
+    }
+
+    private static bool IsWhole(string typed, out int? number)
+    {
+        number = int.TryParse(typed.Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int read) ? read : null;
+        return number is not null || string.IsNullOrWhiteSpace(typed);
+    }
+
+    // No thousands: "2,50" would be read as 250.
+    private static bool IsAmount(string typed, out decimal? amount)
+    {
+        amount = decimal.TryParse(typed.Trim(), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal read) ? read : null;
+        return amount is not null || string.IsNullOrWhiteSpace(typed);
+    }
+
+    private static string Text(IFormattable? number) => number?.ToString(null, CultureInfo.InvariantCulture) ?? "";
 
     private static bool Named(KeyValuePair<string, string> voice) => !string.IsNullOrWhiteSpace(voice.Value);
 

@@ -60,6 +60,10 @@ public sealed partial record Words
     public string MaxCallMinutes { get; init; } = "After so many minutes";
     public string MaxSilenceSeconds { get; init; } = "After so many seconds of silence";
     public string NoLimit { get; init; } = "Empty: never.";
+    public string NotWhole { get; init; } = "Give a whole number, or nothing.";
+    public string CostCap { get; init; } = "After so many US dollars for providers";
+    public string CostCapHint { get; init; } = "Empty: as the server is set.";
+    public string NotAnAmount { get; init; } = "Give an amount such as 2.50, or nothing.";
     public string VersionNote { get; init; } = "What changed";
     public string VersionNoteHint { get; init; } = "For the history; may be empty.";
     public string SaveVersion { get; init; } = "Save";
@@ -98,6 +102,7 @@ public sealed partial record Words
     public string EveryTool { get; init; } = "everything";
     public string NoTool { get; init; } = "nothing";
     public string Never { get; init; } = "never";
+    public string AsTheServer { get; init; } = "as the server is set";
     public string OwnWords { get; init; } = "words of its own";
     public string OurWords { get; init; } = "our words";
     public string MinutesLong { get; init; } = "{0} minutes";
@@ -119,6 +124,7 @@ public sealed partial record Words
             new(AssistantTools, content.Tools switch { null => EveryTool, [] => NoTool, var tools => string.Join(", ", tools) }),
             new(MaxCallMinutes, Or(content.Limits?.MaxCallMinutes, MinutesLong)),
             new(MaxSilenceSeconds, Or(content.Limits?.MaxSilenceSeconds, SecondsLong)),
+            new(CostCap, content.Limits?.CostCap is { } cap ? CallWords.Dollars(cap) : AsTheServer),
         ];
     }
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Kraliki.Contracts;
 using Kraliki.Server.Tests;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
@@ -28,6 +29,10 @@ public sealed partial class AssistantsPageTests(ConsoleFixture console)
         await page.Keyboard.PressAsync("Control+s");
         await Expect(page.GetByText("Language must be a BCP 47 tag")).ToBeVisibleAsync();
         await page.GetByLabel("Language").FillAsync("cs-CZ");
+        await page.GetByLabel("After so many US dollars").FillAsync("2,50");
+        await page.Keyboard.PressAsync("Control+s");
+        await Expect(page.GetByText("Give an amount such as 2.50, or nothing.")).ToBeVisibleAsync();
+        await page.GetByLabel("After so many US dollars").FillAsync("2.50");
         await page.GetByRole(AriaRole.Button, new() { Name = "Add Local (embedded)" }).ClickAsync();
         await page.GetByLabel("Only what is chosen here").CheckAsync();
         await page.GetByLabel("end_call").CheckAsync();
@@ -52,6 +57,7 @@ public sealed partial class AssistantsPageTests(ConsoleFixture console)
 
         var saved = await (await console.ApiAsync(Cancelled)).GetAssistantAsync(IdOf(page), Cancelled);
         Assert.Equal((3, "cs-CZ", "local", "end_call"), (saved.Version, saved.Content.Language, Assert.Single(saved.Content.Providers!), Assert.Single(saved.Content.Tools!)));
+        Assert.Equal(new AssistantLimits(CostCap: 2.50m), saved.Content.Limits);
         await page.GetByRole(AriaRole.Button, new() { Name = "Archive" }).ClickAsync();
         await Expect(page.GetByText("This assistant is archived")).ToBeVisibleAsync();
         await page.CloseAsync();
