@@ -45,7 +45,19 @@ public sealed partial class CallLoop
     internal bool NobodySpeaks => _turns.Count == 0 && _judge.TurnId is null && _player.Utterances.All(utterance => utterance.Done);
 
     /// <summary>Where on the tape the first turn begins that is not written down yet; null when all are.</summary>
-    internal long? OldestTurn => _turns.Count > 0 ? _turns.Min(turn => turn.TapeStart) : null;
+    internal long? OldestTurn
+    {
+        get
+        {
+            long? oldest = null;
+            foreach (var turn in _turns)
+            {
+                oldest = Math.Min(oldest ?? turn.TapeStart, turn.TapeStart);
+            }
+
+            return oldest;
+        }
+    }
 
     /// <summary>A provider has the call from now on, the first one or another one.</summary>
     internal void OnProviderReady(ProviderLeg leg)

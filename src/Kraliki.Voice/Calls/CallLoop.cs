@@ -97,7 +97,7 @@ public sealed partial class CallLoop : IMediaReceiver
         _origin = time.GetTimestamp();
         _player = new AnswerPlayer(options);
         _judge = new InterruptionJudge(options);
-        _tape = new CallerTape((int)(options.CallerBacklog.TotalMilliseconds / CallerTape.FrameMs));
+        _tape = new CallerTape((int)(options.CallerBacklog / CallerTape.Frame), (int)(options.LongestCallerBacklog / CallerTape.Frame));
         _tapAnswer = TapAnswer;
     }
 
@@ -282,7 +282,7 @@ public sealed partial class CallLoop : IMediaReceiver
 
         if (_chain is null)
         {
-            _tape.Add(base64);
+            _tape.Add(base64, neededFrom: 0);
         }
         else
         {

@@ -44,4 +44,10 @@ public sealed record CallOptions
 
     /// <summary>Caller audio kept while the provider connects or does not read; the oldest goes first. Default: 10 s.</summary>
     public TimeSpan CallerBacklog { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Caller audio kept while what is older than <see cref="CallerBacklog"/> is not written down yet: a long sentence, and two
+    /// providers that fall silent over it. The oldest goes first. Default: 40 s.
+    /// </summary>
+    public TimeSpan LongestCallerBacklog { get; init; } = TimeSpan.FromSeconds(40);
 }

@@ -65,6 +65,7 @@ internal sealed class ProviderChain
     private readonly Conversation _conversation = new();
     private readonly List<ProviderLeg> _legs = [];
     private readonly HashSet<string> _failed = [];
+    private readonly StallWatch _watch = new();
     private ProviderLeg? _standby;
     private ProviderLeg? _former;
     private double _probationEndsAt;
@@ -73,8 +74,6 @@ internal sealed class ProviderChain
     private Outage? _outage;
     private double? _nextTryAt;
     private int _tries;
-    private double? _owesSince;
-    private double? _unheardSince;
     private long _writtenUpTo;
 
     // Whatever the caller had begun to say by then, the provider had noticed.
@@ -123,11 +122,16 @@ internal sealed class ProviderChain
     public void Hear(ReadOnlySpan<byte> base64, double now)
     {
         long position = _tape.End;
-        _tape.Add(base64);
-        if (_voice.Hear(base64, position) == VoiceActivity.Stopped && _voice.SpokeMs >= SurelySpeechMs && Connection is not null && Unnoticed)
+        _tape.Add(base64, NeededFrom());
+        switch (_voice.Hear(base64, position))
         {
-            // Whatever the provider says about it ends this; nothing at all means that it is deaf.
-            _unheardSince = now;
+            case VoiceActivity.Started:
+                _watch.CallerGoesOn();
+                break;
+            case VoiceActivity.Stopped when _voice.SpokeMs >= SurelySpeechMs && Connection is not null && (Unnoticed || _watch.TurnOpen):
+                // Whatever the provider says about it ends this; nothing at all means that it is deaf.
+                _watch.CallerStopped(now);
+                break;
         }
 
         Feed(now);
@@ -201,24 +205,19 @@ internal sealed class ProviderChain
 
     public void Remember(SessionFact fact) => _conversation.Add(fact);
 
-    /// <summary>An answer is due.</summary>
-    public bool Owing => _owesSince is not null;
+    /// <inheritdoc cref="StallWatch.Owing"/>
+    public bool Owing => _watch.Owing;
 
-    /// <summary>The provider must say something now.</summary>
-    public void Owes() => _owesSince = _call.Now();
+    /// <inheritdoc cref="StallWatch.Owes"/>
+    public void Owes() => _watch.Owes(_call.Now());
 
-    /// <summary>The provider owes nothing any more.</summary>
-    public void Paid()
-    {
-        _owesSince = null;
-        _unheardSince = null;
-    }
+    /// <inheritdoc cref="StallWatch.Paid"/>
+    public void Paid() => _watch.Paid(_call.Now());
 
-    /// <summary>A piece of the answer came; the rest is owed from now.</summary>
+    /// <inheritdoc cref="StallWatch.Progress"/>
     public void Progress(ProviderLeg leg)
     {
-        _owesSince = _call.Now();
-        _unheardSince = null;
+        _watch.Progress(_call.Now());
         if (!leg.Proven)
         {
             leg.Proven = true;
@@ -228,12 +227,21 @@ internal sealed class ProviderChain
         }
     }
 
-    /// <summary>The provider noticed that the caller began: it owes nothing until he stops.</summary>
-    public void Noticed()
+    /// <inheritdoc cref="StallWatch.TurnBegan"/>
+    public void TurnBegan(string turnId)
     {
-        _owesSince = _unheardSince = null;
+        _watch.TurnBegan(turnId, _voice.Speaking, _call.Now());
         _noticedUpTo = _tape.End;
     }
+
+    /// <inheritdoc cref="StallWatch.TurnGoesOn"/>
+    public void TurnGoesOn() => _watch.TurnGoesOn(_call.Now());
+
+    /// <inheritdoc cref="StallWatch.TurnStopped"/>
+    public void TurnStopped() => _watch.TurnStopped(_call.Now());
+
+    /// <inheritdoc cref="StallWatch.TurnWritten"/>
+    public void TurnWritten(string turnId) => _watch.TurnWritten(turnId);
 
     public void Switch(SwitchProvider command, double now)
     {
@@ -350,7 +358,7 @@ internal sealed class ProviderChain
             HandOver(ready, now);
         }
 
-        if (_former is { } former && now >= _probationEndsAt && _owesSince is null)
+        if (_former is { } former && now >= _probationEndsAt && !_watch.Owing)
         {
             _former = null;
             former.Abandon();
@@ -408,7 +416,7 @@ internal sealed class ProviderChain
         {
             Fail(leg, ProviderFailure.Stalled, $"{leg.Provider.Name} took no audio for {(now - since) / 1000:0} seconds.");
         }
-        else if ((_owesSince is { } owes && now - owes >= limit) || (_unheardSince is { } unheard && now - unheard >= limit))
+        else if (_watch.Overdue(now, limit, leg.Provider.Capabilities.TurnPatience.TotalMilliseconds))
         {
             Fail(leg, ProviderFailure.Stalled, $"{leg.Provider.Name} said nothing for {limit / 1000:0} seconds although it was its turn.");
         }
@@ -441,8 +449,21 @@ internal sealed class ProviderChain
     /// <summary>Where that sound is told again from.</summary>
     private long Unheard => Math.Max(_writtenUpTo, _voice.StartedAt - OnsetFrames);
 
+    /// <summary>The oldest frame that a provider, this one or another, may have to be told.</summary>
+    private long NeededFrom()
+    {
+        var leg = Active;
+        long from = leg is { Ready: true, Closed: false } ? leg.Position : _outage?.Replay ?? Replay();
+        if (_voice.Speaking || _watch.Unheard)
+        {
+            from = Math.Min(from, Math.Min(Unheard, leg?.ReplayedFrom ?? Unheard));
+        }
+
+        return Math.Min(from, _call.OldestTurn ?? from);
+    }
+
     /// <summary>Nobody is in the middle of anything, and nothing is owed.</summary>
-    public bool AtBoundary() => _owesSince is null && !_voice.Speaking && _call.NobodySpeaks && Feed(_call.Now());
+    public bool AtBoundary() => !_watch.Owing && !_voice.Speaking && _call.NobodySpeaks && Feed(_call.Now());
 
     private ProviderLeg Connect(IVoiceProvider provider, double now)
     {
@@ -479,7 +500,7 @@ internal sealed class ProviderChain
     /// <summary>A ready leg gets the call: at the beginning, or after a failure.</summary>
     private void Begin(ProviderLeg leg, double now)
     {
-        _owesSince = _unheardSince = null;
+        _watch.Reset();
         if (_outage is { } outage)
         {
             _outage = null;
@@ -511,8 +532,8 @@ internal sealed class ProviderChain
         (_former, _standby, _switch, _recycleBy) = (from, null, null, null);
         _probationEndsAt = now + Probation.TotalMilliseconds;
         Active = to;
+        _watch.Reset();
         Take(to, position);
-        _owesSince = _unheardSince = null;
         Tell(to, from.Provider.Name, command.Cause, command.Reason, command.By, now - _switchAskedAt);
         _call.OnProviderReady(to);
         Feed(now);
@@ -521,6 +542,7 @@ internal sealed class ProviderChain
     /// <summary>The leg goes on where the tape says, knowing everything that was said.</summary>
     private void Take(ProviderLeg leg, long position)
     {
+        Dropped += Math.Max(0, _tape.Start - position);
         leg.Position = Math.Clamp(position, _tape.Start, _tape.End);
         leg.ReplayedFrom = leg.Position;
         SessionFact[] news = [.. _conversation.Since(leg.Told).Where(fact => fact is not TurnFinished turn || !leg.Knows(turn.TurnId))];
@@ -530,6 +552,11 @@ internal sealed class ProviderChain
         }
 
         leg.Told = _conversation.Count;
+        if (!_voice.Speaking && _voice.SpokeMs >= SurelySpeechMs && _voice.StartedAt >= leg.Position)
+        {
+            // It is told of words that are over, and may fall as silent over them as the one before.
+            _watch.CallerStopped(_call.Now());
+        }
     }
 
     private void Tell(ProviderLeg to, string from, SwitchCause cause, string reason, string by, double took)
@@ -609,8 +636,8 @@ internal sealed class ProviderChain
     {
         // A connection that stands still before it breaks says nothing of a short "yes" either.
         bool unnoticed = _voice.Speaking || Unnoticed;
-        long? open = _call.OnProviderLost(answerOwed: _owesSince is not null);
-        _owesSince = _unheardSince = null;
+        long? open = _call.OnProviderLost(answerOwed: _watch.Owing);
+        _watch.Reset();
         long from = open ?? (unnoticed ? Unheard : _tape.End - OnsetFrames);
         return Math.Max(_writtenUpTo, Math.Min(from, leg.ReplayedFrom ?? from));
     }

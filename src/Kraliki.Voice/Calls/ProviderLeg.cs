@@ -91,19 +91,27 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
 
     void IProviderEvents.SpeechStarted(string turnId) => WhenActive(() =>
     {
-        chain.Noticed();
+        chain.TurnBegan(turnId);
         call.OnSpeechStarted(turnId);
     });
 
     void IProviderEvents.SpeechStopped(string turnId) => WhenActive(() =>
     {
-        chain.Owes();
+        chain.TurnStopped();
         call.OnSpeechStopped(turnId);
     });
 
-    void IProviderEvents.CallerPartial(string turnId, string text) => WhenActive(() => call.OnCallerPartial(turnId, text));
+    void IProviderEvents.CallerPartial(string turnId, string text) => WhenActive(() =>
+    {
+        chain.TurnGoesOn();
+        call.OnCallerPartial(turnId, text);
+    });
 
-    void IProviderEvents.CallerFinal(string turnId, string text, double? confidence) => WhenActive(() => call.OnCallerFinal(turnId, text, confidence));
+    void IProviderEvents.CallerFinal(string turnId, string text, double? confidence) => WhenActive(() =>
+    {
+        chain.TurnWritten(turnId);
+        call.OnCallerFinal(turnId, text, confidence);
+    });
 
     void IProviderEvents.AnswerAudio(string turnId, ReadOnlySpan<byte> base64Mulaw)
     {

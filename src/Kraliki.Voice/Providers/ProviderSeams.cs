@@ -33,6 +33,9 @@ public sealed record ProviderCapabilities(
     /// <summary>It forgets the oldest part of a long conversation: each time that so many tokens of text were said it is told in short what came before. Null: it does not, or sees to it itself.</summary>
     public int? RecapEvery { get; init; }
 
+    /// <summary>How much later than others it may see that the caller's turn is over, because it listens for what he means: it is not silent for that.</summary>
+    public TimeSpan TurnPatience { get; init; }
+
     /// <summary>How much of an earlier conversation it is given, in tokens; what is older is given in short.</summary>
     public int ContextTokens { get; init; } = 8_000;
 }

@@ -9,7 +9,7 @@ public sealed class LineDiffTests
     [InlineData("a b c", "a x c", " a -b +x  c")]
     [InlineData("a b c", "a c", " a -b  c")]
     [InlineData("", "a b", "+a +b")]
-    [InlineData("a a b", "a b b", " a -a  b +b")]
+    [InlineData("a a b", "a b b", " a -a +b  b")]
     [InlineData("one two three four", "two three five four six", "-one  two  three +five  four +six")]
     public void What_goes_and_what_comes_is_told_line_by_line(string before, string after, string expected)
     {

@@ -195,7 +195,7 @@ public sealed class ConversationTests
     [Fact]
     public async Task A_provider_that_does_not_read_loses_the_oldest_audio_only()
     {
-        var call = TestCall.Answered(new CallOptions { CallerBacklog = TimeSpan.FromSeconds(2) });
+        var call = TestCall.Answered(new CallOptions { CallerBacklog = TimeSpan.FromSeconds(1), LongestCallerBacklog = TimeSpan.FromSeconds(2) });
         call.Provider.AcceptsAudio = false;
         call.After(3000);
         call.Provider.AcceptsAudio = true;

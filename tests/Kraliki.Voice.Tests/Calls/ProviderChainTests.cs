@@ -56,23 +56,6 @@ public sealed class ProviderChainTests
     }
 
     [Fact]
-    public void Words_that_are_heard_again_are_written_down_with_the_time_when_they_were_said()
-    {
-        var call = Answered().After(2_000);
-        call.CallerSpeaks(1_000).After(5_700);
-        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
-        call.After(300);
-        _second.Events.Connected("s2", null);
-        _second.Events.SpeechStarted("x1");
-        _second.Events.SpeechStopped("x1");
-        _second.Events.CallerFinal("x1", "Can you hear me?", 0.9);
-
-        var turn = Assert.Single(call.Sink.Turns);
-        Assert.InRange(turn.StartMs, 1_700, 2_200);
-        Assert.InRange(turn.EndMs, 2_800, 3_300);
-    }
-
-    [Fact]
     public void Two_that_die_in_one_utterance_lose_nothing_of_it()
     {
         var call = Answered().After(2_000).CallerStarts("c1").After(1_000);
@@ -144,36 +127,6 @@ public sealed class ProviderChainTests
         call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
         _second.Events.Connected("s2", null);
         Assert.Equal("remember We are open from", _second.Asked[0]);
-    }
-
-    [Fact]
-    public void A_provider_that_falls_silent_when_it_is_its_turn_is_replaced()
-    {
-        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "Hello?").After(4_800);
-        Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
-        call.After(400);
-        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
-        Assert.Contains("close", call.Provider.Asked);
-        _second.Events.Connected("s2", null);
-        call.After(400);
-        Assert.Equal(["pick up and answer: "], _second.Asked);
-    }
-
-    [Fact]
-    public void A_provider_that_dies_in_the_middle_of_a_sentence_without_a_word_is_replaced()
-    {
-        var call = Answered().CallerStarts("c1").After(500).CallerStops("c1", "Hello?").AgentSays("a1", "Good morning and", 1_000, done: false).After(5_300);
-        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
-    }
-
-    [Fact]
-    public void A_provider_that_does_not_hear_the_caller_at_all_is_replaced_and_the_words_are_heard_by_the_next()
-    {
-        var call = Answered().After(2_000);
-        call.CallerSpeaks(1_000).After(5_700);
-        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
-        _second.Events.Connected("s2", null);
-        Assert.True(_second.FramesHeard > 50 + 250, $"Only {_second.FramesHeard} frames: not the words.");
     }
 
     [Fact]
@@ -439,16 +392,6 @@ public sealed class ProviderChainTests
         call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
         Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
         Assert.Empty(_breakers.Told);
-    }
-
-    [Fact]
-    public void The_end_of_a_cancelled_answer_is_not_the_answer_that_is_owed()
-    {
-        var call = Answered().AgentSays("a1", "A long story about nothing at all.", 4_000, done: false).After(500).CallerStarts("c1").After(700);
-        call.CallerStops("c1", "Stop, what does it cost?");
-        call.Provider.Events.AnswerDone("a1", "A long story", cancelled: true);
-        call.After(6_000);
-        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
     }
 
     [Fact]

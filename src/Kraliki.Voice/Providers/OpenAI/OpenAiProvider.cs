@@ -66,6 +66,15 @@ public sealed class OpenAiProvider(OpenAiOptions options, TimeProvider time) : I
             Lifetime = TimeSpan.FromMinutes(60),
             ContextTokens = options.ContextTokens / 2,
             RecapEvery = 1_500,
+
+            // docs/protocols/openai-realtime.md: the longest waits of semantic_vad.
+            TurnPatience = (options.TurnDetection, options.Eagerness) switch
+            {
+                (OpenAiTurnDetection.ServerVad, _) => TimeSpan.Zero,
+                (_, OpenAiEagerness.Low) => TimeSpan.FromSeconds(8),
+                (_, OpenAiEagerness.High) => TimeSpan.FromSeconds(2),
+                _ => TimeSpan.FromSeconds(4),
+            },
         };
 
     public IProviderConnection Connect(ProviderSetup setup, IProviderEvents events)
