@@ -62,7 +62,12 @@ internal sealed class Breaker(LocalCluster cluster, Telephone telephone, Callers
         var struck = new List<StruckCall>();
         for (var node = 1; node <= cluster.File.Nodes.Count; node++)
         {
-            await cluster.ReadyAsync(cluster.File.Nodes.Count, time, cancellationToken);
+            // One that was frozen may find out only after it was looked at that it is taken for dead.
+            for (var other = 1; other <= cluster.File.Nodes.Count; other++)
+            {
+                await cluster.ReviveAsync(other, time, cancellationToken);
+            }
+
             var calls = (await callers.ByNodeAsync(cancellationToken)).GetValueOrDefault(node) ?? [];
             var stopped = time.GetUtcNow();
             await cluster.DoAsync("stop", $"{node}", cancellationToken);

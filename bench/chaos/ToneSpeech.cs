@@ -33,10 +33,15 @@ internal static class ToneSpeech
         return Tone(LowestHz + (StepHz * ((numbers[0] * LinesPerCall) + numbers[1])), LineMs);
     }
 
-    public static short[] Answer() => Tone(AgentHz, AnswerMs);
+    /// <summary>It rises, though no caller's pitch is reached: one sound over and over is no answer.</summary>
+    public static short[] Answer() => Tone(AgentHz, AnswerMs, risingTo: AgentHz + 60);
 
-    private static short[] Tone(int hz, int ms) =>
-        [.. Enumerable.Range(0, ms * SampleRate / 1000).Select(at => (short)(6000 * Math.Sin(2 * Math.PI * hz * at / SampleRate)))];
+    private static short[] Tone(int hz, int ms, int? risingTo = null)
+    {
+        int samples = ms * SampleRate / 1000;
+        double rise = (risingTo - hz) / 2.0 / samples ?? 0;
+        return [.. Enumerable.Range(0, samples).Select(at => (short)(6000 * Math.Sin(2 * Math.PI * at * (hz + (rise * at)) / SampleRate)))];
+    }
 
     /// <summary>Understands one utterance after the other.</summary>
     public sealed class Ear : IEar

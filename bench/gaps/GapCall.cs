@@ -16,10 +16,16 @@ internal enum Handover
 
     /// <summary>The provider's connections are reset by their other side.</summary>
     Failover,
+
+    /// <summary>They stay open, and from a moment before or within the caller's words nothing goes through them any more.</summary>
+    Stall,
 }
 
 /// <summary>What one handover has shown.</summary>
-/// <param name="GapMs">Failover: from the cut to the first frame of the caller that the next provider took. Switch: between the last frame of one and the first of the other; they come every 20 ms.</param>
+/// <param name="GapMs">
+/// Until the first frame of the caller that the next provider took: failover, from the cut; stall, from the end of the caller's
+/// words, which is when an answer is due; switch, from the last frame of the one before; they come every 20 ms.
+/// </param>
 /// <param name="TookMs">As the product says it.</param>
 /// <param name="Unheard">Frames of the caller that no provider took.</param>
 internal sealed record GapSample(Handover Kind, string From, string To, double GapMs, int TookMs, int ReplayedMs, int Unheard);
@@ -27,7 +33,14 @@ internal sealed record GapSample(Handover Kind, string From, string To, double G
 /// <summary>One call over the real loop and the real adapters, and one handover in it. The carrier is memory: its frames come from <see cref="Line"/>.</summary>
 internal sealed class GapCall : IAsyncDisposable
 {
+    /// <summary>The product's own (<c>Providers:StallLimit</c>).</summary>
+    public static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(6);
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    // Frames of the line: 0.8 s of a voice.
+    private const int WordsFrom = 10;
+    private const int WordsTo = 50;
 
     private readonly Wire _wire = new();
     private readonly MediaSocket _carrier;
@@ -38,6 +51,7 @@ internal sealed class GapCall : IAsyncDisposable
     private readonly bool _speaks;
     private long _timestamp;
     private int _frames;
+    private long _wordsEnd;
 
     private GapCall(ProviderOrder order, bool speaks)
     {
@@ -56,10 +70,10 @@ internal sealed class GapCall : IAsyncDisposable
     public static async Task<GapSample> RunAsync(
         Vendors vendors, Line line, Handover kind, string from, string to, bool speaks, TimeSpan settle, CancellationToken cancellationToken)
     {
-        await using var proxy = kind == Handover.Failover && vendors.EndPoint(from) is { } target ? new CuttingProxy(() => target, () => null) : null;
+        await using var proxy = kind != Handover.Switch && vendors.EndPoint(from) is { } target ? new CuttingProxy(() => target, () => null) : null;
         var first = new WatchedProvider(vendors.Provider(from, proxy?.Port));
         var second = new WatchedProvider(vendors.Provider(to));
-        var order = new ProviderOrder(kind == Handover.Failover ? [first, second] : [first], AllWell.Instance, TimeSpan.FromSeconds(6));
+        var order = new ProviderOrder(kind == Handover.Switch ? [first] : [first, second], AllWell.Instance, StallLimit);
         await using var call = new GapCall(order, speaks);
         var outcome = call._loop.RunAsync(CancellationToken.None);
         call.Receive("""{"event":"start","sequenceNumber":"1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"CA1","tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{}},"streamSid":"MZ1"}""");
@@ -68,17 +82,28 @@ internal sealed class GapCall : IAsyncDisposable
         await Task.Delay(settle, TimeProvider.System, cancellationToken);
 
         long began = Stopwatch.GetTimestamp();
-        if (kind == Handover.Switch)
+        switch (kind)
         {
-            call._loop.Post(new SwitchProvider(second, "Measured.", "gaps"));
-        }
-        else if (proxy is not null)
-        {
-            proxy.CutAll(reset: true);
-        }
-        else
-        {
-            first.Cut();
+            case Handover.Switch:
+                call._loop.Post(new SwitchProvider(second, "Measured.", "gaps"));
+                break;
+            case Handover.Failover when proxy is not null:
+                proxy.CutAll(reset: true);
+                break;
+            case Handover.Failover:
+                first.Cut();
+                break;
+            case Handover.Stall:
+                if (proxy is null)
+                {
+                    first.FallSilent();
+                }
+                else
+                {
+                    proxy.Silent = true;
+                }
+
+                break;
         }
 
         var switched = await call._sink.Switched.WaitAsync(Patience, cancellationToken);
@@ -89,7 +114,13 @@ internal sealed class GapCall : IAsyncDisposable
             await Task.Delay(Line.Beat, TimeProvider.System, cancellationToken);
         }
 
-        double gap = Stopwatch.GetElapsedTime(kind == Handover.Switch ? first.LastFrame : began, second.FirstFrame).TotalMilliseconds;
+        long since = kind switch
+        {
+            Handover.Switch => first.LastFrame,
+            Handover.Failover => began,
+            _ => Volatile.Read(ref call._wordsEnd),
+        };
+        double gap = Stopwatch.GetElapsedTime(since, second.FirstFrame).TotalMilliseconds;
         beat.Dispose();
         call._loop.Post(new EndCall(EndReason.CallerHungUp, "Measured."));
         call._wire.Close();
@@ -107,7 +138,12 @@ internal sealed class GapCall : IAsyncDisposable
     private void Frame()
     {
         _timestamp += 20;
-        bool voice = _speaks && _frames++ is >= 10 and < 50;
+        bool voice = _speaks && _frames is >= WordsFrom and < WordsTo;
+        if (_frames++ == WordsTo)
+        {
+            Volatile.Write(ref _wordsEnd, Stopwatch.GetTimestamp());
+        }
+
         Receive($$"""{"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1","timestamp":"{{_timestamp}}","payload":"{{(voice ? Sounds.Voice : Sounds.Noise)}}"},"streamSid":"MZ1"}""");
     }
 

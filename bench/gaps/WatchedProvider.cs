@@ -11,6 +11,7 @@ internal sealed class WatchedProvider(IVoiceProvider inner) : IVoiceProvider
     private long _first;
     private long _last;
     private int _frames;
+    private bool _silent;
 
     public string Name => inner.Name;
 
@@ -23,6 +24,9 @@ internal sealed class WatchedProvider(IVoiceProvider inner) : IVoiceProvider
     public long LastFrame => Volatile.Read(ref _last);
 
     public int Frames => Volatile.Read(ref _frames);
+
+    /// <summary>From now on it takes the caller's audio and hears nothing: for a provider that has no wire.</summary>
+    public void FallSilent() => Volatile.Write(ref _silent, true);
 
     public IProviderConnection Connect(ProviderSetup setup, IProviderEvents events)
     {
@@ -58,7 +62,7 @@ internal sealed class WatchedProvider(IVoiceProvider inner) : IVoiceProvider
 
         public bool SendAudio(ReadOnlySpan<byte> base64Mulaw)
         {
-            if (!inner.SendAudio(base64Mulaw))
+            if (!Volatile.Read(ref owner._silent) && !inner.SendAudio(base64Mulaw))
             {
                 return false;
             }

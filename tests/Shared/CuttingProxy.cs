@@ -20,6 +20,7 @@ public sealed class CuttingProxy : IAsyncDisposable
     private readonly Func<Cut?> _cutOfNext;
     private readonly Task _accepting;
     private int _cuts;
+    private bool _silent;
 
     /// <param name="target">Asked for each connection.</param>
     /// <param name="cutOfNext">Asked for each connection; null lets it live. Not called by two at once.</param>
@@ -32,6 +33,13 @@ public sealed class CuttingProxy : IAsyncDisposable
     }
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>What comes is taken and goes nowhere, in either direction: connections stay open and nobody hears anything.</summary>
+    public bool Silent
+    {
+        get => Volatile.Read(ref _silent);
+        set => Volatile.Write(ref _silent, value);
+    }
 
     /// <summary>Connections that reached the byte at which they were to be cut.</summary>
     public int Cuts => Volatile.Read(ref _cuts);
@@ -121,7 +129,7 @@ public sealed class CuttingProxy : IAsyncDisposable
                     return;
                 }
 
-                if (left > 0)
+                if (left > 0 && !Silent)
                 {
                     await to.SendAsync(buffer.AsMemory(0, read), SocketFlags.None, _stopped.Token);
                 }
