@@ -251,12 +251,18 @@ public sealed partial class CallLoop
         }
         else
         {
-            // It was no speech: nothing is owed, and the caller still waits for a word.
-            _chain!.Paid();
+            // It was no speech: nothing is owed for it, and the caller still waits for a word.
+            if (!_turns.Exists(other => other.StoppedMs is not null))
+            {
+                _chain!.Paid();
+            }
+
             _bridgeDueAt = now + _bridge.Patience.TotalMilliseconds;
         }
 
+        // Texts may come in another order than the turns: what is before this one may still have to be told again.
         long end = turn?.TapeEnd ?? _chain!.TurnEnd();
+        end = Math.Min(end, OldestTurn ?? end);
         _chain!.Written(end);
         foreach (var lost in _unwritten.FindAll(lost => lost.TapeStart < end))
         {
@@ -419,7 +425,11 @@ public sealed partial class CallLoop
         {
             Tell(call);
             provider.ProvideToolResult(call);
-            _chain.Owes();
+            if (_pendingTools.Count == 0)
+            {
+                // It may wait for all that it has asked for.
+                _chain.Owes();
+            }
         }
         else
         {
@@ -557,7 +567,7 @@ public sealed partial class CallLoop
     private void ResumeAnswers(bool answerNow)
     {
         _chain!.Connection?.ResumeAnswers(answerNow);
-        if (answerNow)
+        if (answerNow || _player.Utterances.Any(utterance => utterance is { Done: false, Cut: false, By: not null }))
         {
             _chain.Owes();
         }

@@ -52,6 +52,9 @@ internal sealed class ProviderChain
     // A sound that ended longer ago is one that a provider takes for none.
     private const int NoticeFrames = 100;
 
+    // A provider has said by then what it has to say about words that it was told again: later ones are new.
+    private const int RetoldFrames = 500;
+
     // Our own ear's, in frames; nobody notices a sound within this time.
     private const int VoiceAccuracy = 2;
 
@@ -78,6 +81,13 @@ internal sealed class ProviderChain
 
     // Whatever the caller had begun to say by then, the provider had noticed.
     private long _noticedUpTo;
+
+    // Where the last sound began that a provider took for speech, and the first one since then that none has noticed.
+    private long _spokenAt = -1;
+    private long? _unnoticedFrom;
+
+    // Frames before this were heard by some provider, or are counted as dropped.
+    private long _settledUpTo;
     private double? _recycleBy;
     private double _usageToldAt = double.NegativeInfinity;
     private bool _usageUntold;
@@ -128,10 +138,19 @@ internal sealed class ProviderChain
             case VoiceActivity.Started:
                 _watch.CallerGoesOn();
                 break;
-            case VoiceActivity.Stopped when _voice.SpokeMs >= SurelySpeechMs && Connection is not null && (Unnoticed || _watch.TurnOpen):
-                // Whatever the provider says about it ends this; nothing at all means that it is deaf.
+            case VoiceActivity.Stopped when Connection is not null && _watch.TurnOpen:
                 _watch.CallerStopped(now);
                 break;
+            case VoiceActivity.Stopped when Connection is not null && _voice.SpokeMs >= SurelySpeechMs && Unnoticed:
+                // Whatever the provider says about it ends this; nothing at all means that it is deaf.
+                _unnoticedFrom ??= _voice.StartedAt;
+                _watch.CallerStopped(now);
+                break;
+        }
+
+        if (Active is { ReplayedFrom: not null } leg && _tape.End - leg.TookOverAt > RetoldFrames && !_watch.Unheard && !_watch.TurnOpen)
+        {
+            leg.ReplayedFrom = null;
         }
 
         Feed(now);
@@ -150,7 +169,7 @@ internal sealed class ProviderChain
         {
             if (leg.Position < _tape.Start)
             {
-                Dropped += _tape.Start - leg.Position;
+                Settle(leg.Position);
                 leg.Position = _tape.Start;
             }
 
@@ -162,6 +181,7 @@ internal sealed class ProviderChain
 
             leg.StalledSince = null;
             leg.Position++;
+            _settledUpTo = Math.Max(_settledUpTo, leg.Position);
         }
 
         return true;
@@ -171,7 +191,7 @@ internal sealed class ProviderChain
     public long TurnStart()
     {
         long noticed = _voice.Speaking ? Math.Min(_voice.StartedAt, _tape.End) : _tape.End;
-        long start = noticed - OnsetFrames;
+        long start = Math.Max(0, noticed - OnsetFrames);
 
         // What it was told again is heard faster than it was said.
         return Active is { ReplayedFrom: { } from } ? Math.Min(start, from) : start;
@@ -230,8 +250,8 @@ internal sealed class ProviderChain
     /// <inheritdoc cref="StallWatch.TurnBegan"/>
     public void TurnBegan(string turnId)
     {
-        _watch.TurnBegan(turnId, _voice.Speaking, _call.Now());
-        _noticedUpTo = _tape.End;
+        _watch.TurnBegan(turnId, _voice.Speaking, heard: _voice.Speaking || (Active is { ReplayedFrom: { } from } ? _voice.StartedAt >= from : Recent), _call.Now());
+        (_noticedUpTo, _spokenAt, _unnoticedFrom) = (_tape.End, _voice.StartedAt, null);
     }
 
     /// <inheritdoc cref="StallWatch.TurnGoesOn"/>
@@ -446,8 +466,11 @@ internal sealed class ProviderChain
     /// <summary>Of the caller's current or last sound the provider has not said a word.</summary>
     private bool Unnoticed => _voice.StartedAt >= 0 && _voice.StartedAt + VoiceAccuracy >= _noticedUpTo;
 
+    /// <summary>It ended a moment ago at most, or goes on.</summary>
+    private bool Recent => _voice.StartedAt >= 0 && _tape.End - _voice.StartedAt - (_voice.SpokeMs / CallerTape.FrameMs) <= NoticeFrames;
+
     /// <summary>Where that sound is told again from.</summary>
-    private long Unheard => Math.Max(_writtenUpTo, _voice.StartedAt - OnsetFrames);
+    private long Unheard => Math.Max(_writtenUpTo, (_unnoticedFrom ?? _voice.StartedAt) - OnsetFrames);
 
     /// <summary>The oldest frame that a provider, this one or another, may have to be told.</summary>
     private long NeededFrom()
@@ -518,8 +541,7 @@ internal sealed class ProviderChain
         var command = _switch!;
 
         // Words that it has not noticed yet are the new one's to hear.
-        bool recent = _tape.End - _voice.StartedAt - (_voice.SpokeMs / CallerTape.FrameMs) <= NoticeFrames;
-        long position = Unnoticed && recent ? Math.Min(from.Position, Unheard) : from.Position;
+        long position = Unnoticed && Recent ? Math.Min(from.Position, Unheard) : from.Position;
         if (!AtBoundary())
         {
             position = Lose(from);
@@ -542,9 +564,12 @@ internal sealed class ProviderChain
     /// <summary>The leg goes on where the tape says, knowing everything that was said.</summary>
     private void Take(ProviderLeg leg, long position)
     {
-        Dropped += Math.Max(0, _tape.Start - position);
+        Settle(position);
         leg.Position = Math.Clamp(position, _tape.Start, _tape.End);
-        leg.ReplayedFrom = leg.Position;
+        leg.ReplayedFrom = leg.Position < _tape.End ? leg.Position : null;
+        leg.TookOverAt = _tape.End;
+        _noticedUpTo = Math.Min(_noticedUpTo, leg.Position);
+        _unnoticedFrom = null;
         SessionFact[] news = [.. _conversation.Since(leg.Told).Where(fact => fact is not TurnFinished turn || !leg.Knows(turn.TurnId))];
         if (news.Length > 0)
         {
@@ -552,11 +577,19 @@ internal sealed class ProviderChain
         }
 
         leg.Told = _conversation.Count;
-        if (!_voice.Speaking && _voice.SpokeMs >= SurelySpeechMs && _voice.StartedAt >= leg.Position)
+        if (!_voice.Speaking && _voice.SpokeMs >= SurelySpeechMs && _voice.StartedAt >= leg.Position && _voice.StartedAt == _spokenAt)
         {
-            // It is told of words that are over, and may fall as silent over them as the one before.
+            // It is told of words that are over, and may fall as silent over them as the one before. A sound that nobody has taken
+            // for words yet may be a dog: it costs one provider, not all.
             _watch.CallerStopped(_call.Now());
         }
+    }
+
+    /// <summary>What has left the tape before anybody heard it is counted, once.</summary>
+    private void Settle(long position)
+    {
+        Dropped += Math.Max(0, _tape.Start - Math.Max(position, _settledUpTo));
+        _settledUpTo = Math.Max(_settledUpTo, _tape.Start);
     }
 
     private void Tell(ProviderLeg to, string from, SwitchCause cause, string reason, string by, double took)

@@ -30,8 +30,11 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
     /// <summary>The next frame of the tape that it is to hear.</summary>
     public long Position { get; set; }
 
-    /// <summary>Where it began to hear again what another one had heard before; null once that is written down.</summary>
+    /// <summary>Where it began to hear again what another one had heard before; null once that is written down, or of no account any more.</summary>
     public long? ReplayedFrom { get; set; }
+
+    /// <summary>The end of the tape when it got the call.</summary>
+    public long TookOverAt { get; set; }
 
     /// <summary>How much of the conversation it has been told, as <see cref="Conversation.Count"/>.</summary>
     public long Told { get; set; }

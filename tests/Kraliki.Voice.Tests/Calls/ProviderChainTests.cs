@@ -355,10 +355,10 @@ public sealed class ProviderChainTests
     [Fact]
     public void A_monologue_that_has_outgrown_the_tape_is_not_taken_from_the_only_one_who_heard_it()
     {
-        var call = Answered().CallerStarts("c1").After(12_000);
+        var call = Answered().CallerStarts("c1").CallerTalks(42_000);
         call.Loop.Post(new SwitchProvider(_second, "Better voice.", "ann@example.com"));
         _second.Events.Connected("s2", null);
-        call.After(12_000);
+        call.CallerTalks(12_000);
         Assert.Empty(call.Sink.Facts.OfType<ProviderSwitched>());
         call.CallerStops("c1", "A very long story.").After(200);
         Assert.Single(call.Sink.Facts.OfType<ProviderSwitched>());
@@ -368,7 +368,7 @@ public sealed class ProviderChainTests
     [Fact]
     public void A_monologue_whose_provider_dies_keeps_what_was_understood_of_it()
     {
-        var call = Answered().CallerStarts("c1").After(12_000);
+        var call = Answered().CallerStarts("c1").CallerTalks(42_000);
         call.Provider.Events.CallerPartial("c1", "It began in the year when");
         call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
         _second.Events.Connected("s2", null);

@@ -130,14 +130,124 @@ public sealed class ProviderStallTests
     public void A_long_sentence_is_heard_again_from_its_beginning()
     {
         var call = Answered().After(30_000).CallerStarts("c1");
-        for (int i = 0; i < 9; i++)
+        call.CallerTalks(20_000).Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        Assert.InRange(_second.FramesHeard, 25 + 1_000, 26 + 1_000);
+    }
+
+    [Theory]
+    [InlineData(1_500, "")]
+    [InlineData(300, "")]
+    [InlineData(1_500, "Hello?")]
+    public void Neither_a_short_word_nor_another_one_after_it_hides_a_silent_provider(int words, string after)
+    {
+        var call = Answered().After(2_000).CallerStarts("c1").CallerSpeaks(words);
+        if (after.Length > 0)
         {
-            call.CallerSpeaks(2_000).After(400);
+            call.After(2_000).CallerSpeaks(400);
         }
 
+        call.After(5_700);
+        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+    }
+
+    [Fact]
+    public void A_caller_who_asks_again_and_again_does_not_hide_a_silent_provider()
+    {
+        // Whose ear for turns is in this process goes on noticing him when its connection is dead.
+        var call = Answered();
+        for (int i = 0; i < 4; i++)
+        {
+            call.CallerStarts($"c{i}").CallerSpeaks(400).After(600).CallerStops($"c{i}").After(2_000);
+        }
+
+        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+    }
+
+    [Fact]
+    public void A_long_interruption_takes_nobody_down()
+    {
+        var call = Answered().AgentSays("a1", "A long story about nothing at all.", 20_000, done: false).After(500).CallerStarts("c1");
+        call.CallerTalks(12_000).CallerStops("c1", "That is not what I asked for.").After(4_500);
+        Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+    }
+
+    [Fact]
+    public void A_sound_that_nobody_takes_for_words_takes_one_provider_down_and_not_all()
+    {
+        var call = Answered().After(2_000).CallerSpeaks(1_000).After(5_700);
+        _second.Events.Connected("s2", null);
+        call.After(30_000);
+        Assert.Equal("scripted", Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Provider);
+    }
+
+    [Fact]
+    public void A_provider_that_takes_over_in_the_middle_of_a_sentence_and_says_nothing_is_replaced()
+    {
+        var call = Answered().After(2_000).CallerSpeaks(300).CallerStarts("c1").CallerSpeaks(500);
         call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
         _second.Events.Connected("s2", null);
-        Assert.InRange(_second.FramesHeard, 25 + (9 * 120), 26 + (9 * 120));
+        call.CallerSpeaks(1_000).After(5_700);
+        Assert.Equal(["scripted", "second"], call.Sink.Facts.OfType<ProviderFailed>().Select(failed => failed.Provider));
+    }
+
+    [Fact]
+    public void All_that_a_deaf_provider_did_not_hear_is_told_to_the_next()
+    {
+        var call = Answered().After(2_000).CallerSpeaks(2_000).After(3_000).CallerSpeaks(800).After(2_400);
+        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
+        _second.Events.Connected("s2", null);
+        Assert.True(_second.FramesHeard > 100 + 150 + 40, $"Only {_second.FramesHeard} frames: not the first words.");
+    }
+
+    [Fact]
+    public void Words_said_long_after_a_takeover_are_not_dated_back_to_it()
+    {
+        var call = Answered().After(2_000);
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        call.After(30_000);
+        _second.Events.SpeechStarted("x1");
+        call.CallerSpeaks(1_000);
+        _second.Events.SpeechStopped("x1");
+        _second.Events.CallerFinal("x1", "Good morning.", 0.9);
+        Assert.InRange(Assert.Single(call.Sink.Turns).StartMs, 31_500, 32_100);
+    }
+
+    [Fact]
+    public void Frames_that_a_provider_heard_before_it_died_are_not_counted_as_unheard()
+    {
+        var call = Answered().After(2_000).CallerStarts("c1");
+        call.CallerTalks(50_000).Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+        Assert.Equal(2_000, _second.FramesHeard);
+        call.Loop.Post(new EndCall(EndReason.OperatorEnded, "Done."));
+        _second.Events.Closed(ProviderEnd.Requested, "");
+        call.Provider.Events.Closed(ProviderEnd.Requested, "");
+        call.After(2_000);
+        Assert.Equal(0, call.Sink.Ended.FramesDropped);
+    }
+
+    [Fact]
+    public void A_provider_that_waits_for_the_slower_of_two_tools_is_not_silent()
+    {
+        var call = Answered();
+        call.Loop.Post(new OfferTools([new CallTool("look_up", "Looks up.")]));
+        call.Provider.Events.ToolCall("t1", "look_up", "{}");
+        call.Provider.Events.ToolCall("t2", "look_up", "{}");
+        call.Loop.Post(new ProvideToolResult("t1", "\"Berlin\""));
+        call.After(6_000);
+        Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+        call.Loop.Post(new ProvideToolResult("t2", "\"Paris\""));
+        call.After(5_100);
+        Assert.Single(call.Sink.Facts.OfType<ProviderFailed>());
+    }
+
+    [Fact]
+    public void A_provider_that_dies_while_a_cough_is_judged_still_owes_the_rest_of_its_answer()
+    {
+        var call = Answered().AgentSays("a1", "We are open from nine", 2_000, done: false).After(500).CallerStarts("c1").After(300).CallerStops("c1", "").After(5_200);
+        Assert.Equal(ProviderFailure.Stalled, Assert.Single(call.Sink.Facts.OfType<ProviderFailed>()).Failure);
     }
 
     private TestCall Answered(TimeSpan patience = default)

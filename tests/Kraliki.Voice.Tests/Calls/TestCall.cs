@@ -114,6 +114,17 @@ internal sealed class TestCall
         return this;
     }
 
+    /// <summary>He speaks for long, and breathes: a sound that never ends is none to our ear.</summary>
+    public TestCall CallerTalks(int milliseconds)
+    {
+        for (int passed = 0; passed < milliseconds; passed += 2_000)
+        {
+            CallerSpeaks(1_800).After(200);
+        }
+
+        return this;
+    }
+
     /// <summary>Something that can be heard and is never twice the same.</summary>
     public static byte[] Speech(int milliseconds)
     {
