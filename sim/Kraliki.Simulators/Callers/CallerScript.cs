@@ -25,13 +25,13 @@ public sealed record CallerScript(
     {
         SpeakStep speak => speak.Text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length / 2.5,
         _ => 0,
-    } + (step.When.Kind == TimingKind.Answer ? 5 : step.When.Offset.TotalSeconds)));
+    } + (step.When.Kind == TimingKind.Answer ? 5 : 0) + step.When.Offset.TotalSeconds));
 }
 
 /// <summary>From where a step's time is counted.</summary>
 public enum TimingKind
 {
-    /// <summary>The agent answered since the caller's last turn and has been silent for 700 ms.</summary>
+    /// <summary>The agent answered since the caller's last turn and has been silent for 700 ms, and the offset longer.</summary>
     Answer,
 
     /// <summary>The end of the previous step.</summary>

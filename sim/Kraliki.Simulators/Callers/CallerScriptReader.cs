@@ -12,7 +12,7 @@ namespace Kraliki.Simulators.Callers;
 /// title: Changes a booking
 /// description: …           # optional, as are voice (rms), from, noise_db
 /// steps:
-///   - say: What are your opening hours?      # after: answer (default) | 800ms | speech+1500ms
+///   - say: What are your opening hours?      # after: answer (default) | answer+2s | 800ms | speech+1500ms
 ///   - expect: /nine|ten/                     # about the answer to the line above; or words
 ///   - interrupt: No, wait.                   # after: 1500ms (default), counted from the agent's first sound
 ///   - backchannel: uh-huh                    # the same
@@ -111,14 +111,14 @@ public static class CallerScriptReader
         }
         if (verb is "wait" or "expect" or "expect_end" or "repeat")
             throw reader.Wrong(step, "after", $"does not go with {verb}");
-        if (after == "answer")
-            return StepTiming.Answered;
-        if (after.StartsWith("speech", StringComparison.Ordinal))
+        foreach (var (word, kind) in ((string, TimingKind)[])[("answer", TimingKind.Answer), ("speech", TimingKind.Speech)])
         {
-            var plus = after["speech".Length..].Trim();
+            if (!after.StartsWith(word, StringComparison.Ordinal))
+                continue;
+            var plus = after[word.Length..].Trim();
             if (plus.Length > 0 && plus[0] != '+')
-                throw reader.Wrong(step, "after", $"'{after}' should be speech, or speech+1500ms");
-            return new StepTiming(TimingKind.Speech, plus.Length == 0 ? TimeSpan.Zero : reader.Duration(step, "after", plus[1..]));
+                throw reader.Wrong(step, "after", $"'{after}' should be {word}, or {word}+1500ms");
+            return new StepTiming(kind, plus.Length == 0 ? TimeSpan.Zero : reader.Duration(step, "after", plus[1..]));
         }
         return new StepTiming(speaksOver ? TimingKind.Speech : TimingKind.Elapsed, reader.Duration(step, "after", after));
     }

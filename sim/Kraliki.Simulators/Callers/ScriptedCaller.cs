@@ -104,7 +104,7 @@ public sealed class ScriptedCaller
         {
             TimingKind.Elapsed => nowMs - _stepSinceMs >= step.When.Offset.TotalMilliseconds,
             TimingKind.Speech => AgentSpokeSinceTurn && nowMs - _agentSpokeMs >= step.When.Offset.TotalMilliseconds,
-            _ => AgentSpokeSinceTurn && !Ear.Speaking,
+            _ => AgentSpokeSinceTurn && !Ear.Speaking && nowMs - Ear.LastAudibleMs >= AgentEar.AnswerEndMs + step.When.Offset.TotalMilliseconds,
         };
         // A step that counts time waits for nobody.
         if (due || step.When.Kind == TimingKind.Elapsed || !Silent(nowMs, step.Timeout))

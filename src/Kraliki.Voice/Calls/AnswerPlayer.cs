@@ -276,16 +276,19 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
     public IReadOnlyList<Utterance> CutShort()
     {
         var cut = _utterances.FindAll(utterance => !utterance.Done);
-        foreach (var utterance in cut)
-        {
-            utterance.Done = utterance.Cut = true;
-            int audioMs = utterance.Start < 0 ? 0 : (int)((utterance.End - utterance.Start) / G711.BytesPerMs);
-            string text = utterance.Text.ToString();
-            utterance.Text.Clear().Append(HeardText.Cut(text, audioMs, Math.Max(audioMs, text.Length * HeardText.MsPerCharacter)));
-        }
-
+        cut.ForEach(CutShort);
         _utterances.RemoveAll(utterance => utterance is { Cut: true, Start: < 0 });
         return cut.FindAll(utterance => utterance.Start >= 0);
+    }
+
+    /// <summary>Nothing more comes of it: it ends with the audio that is here, and with the words that fit it.</summary>
+    public static void CutShort(Utterance utterance)
+    {
+        ArgumentNullException.ThrowIfNull(utterance);
+        utterance.Done = utterance.Cut = true;
+        int audioMs = utterance.Start < 0 ? 0 : (int)((utterance.End - utterance.Start) / G711.BytesPerMs);
+        string text = utterance.Text.ToString();
+        utterance.Text.Clear().Append(HeardText.Cut(text, audioMs, Math.Max(audioMs, text.Length * HeardText.MsPerCharacter)));
     }
 
     /// <summary>Unfinished utterances in the order of hearing.</summary>

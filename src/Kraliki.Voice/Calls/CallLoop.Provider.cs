@@ -21,6 +21,9 @@ public sealed partial class CallLoop
     // Taken for coughs when their words did not come in time.
     private readonly List<string> _falseAlarms = [];
     private readonly Dictionary<string, ToolCalled> _pendingTools = [];
+
+    // An answer that the provider has ended because somebody made a sound, while it is judged what the sound was.
+    private Utterance? _stoppedItself;
     private Bridge _bridge = Bridge.None;
     private int _refusals;
 
@@ -335,6 +338,11 @@ public sealed partial class CallLoop
         }
 
         utterance.Done = true;
+        if (cancelled && _judge.TurnId is not null)
+        {
+            _stoppedItself = utterance;
+        }
+
         if (!cancelled)
         {
             utterance.Text.Clear().Append(text);
@@ -584,9 +592,10 @@ public sealed partial class CallLoop
             return;
         }
 
-        switch (_judge.Judge(now))
+        switch (_judge.Judge(now, _chain!.QuietSince, _chain.ShortSound))
         {
             case Verdict.Interruption:
+                _stoppedItself = null;
                 Interrupt(now);
                 ResumeAnswers(answerNow: true);
                 break;
@@ -598,10 +607,24 @@ public sealed partial class CallLoop
                 _callerStoppedAt = null;
                 Tell(new FalseInterruption(turnId, _turns.Find(turn => turn.Id == turnId)?.Partial, _interruptedAtMs));
                 ResumeAnswers(answerNow: false);
+                GoOn(now);
                 _player.Resume(now);
                 PumpAnswers();
                 break;
         }
+    }
+
+    /// <summary>A provider that falls silent by itself at every sound is asked for the rest of what it was saying.</summary>
+    private void GoOn(double now)
+    {
+        if (_stoppedItself is { } utterance && _player.Utterances.Contains(utterance))
+        {
+            AnswerPlayer.CutShort(utterance);
+            (_bridge, _bridgeDueAt) = (Bridge.Takeover(BridgeKind.Continuation), now);
+            PickUp(now);
+        }
+
+        _stoppedItself = null;
     }
 
     /// <summary>The caller took the turn: the rest of the answer is dropped and the provider forgets what was not heard.</summary>

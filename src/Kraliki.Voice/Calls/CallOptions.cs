@@ -36,6 +36,9 @@ public sealed record CallOptions
     /// <summary>After short speech over an answer stopped: how long to wait for its words before it counts as a cough. Default: 1.5 s.</summary>
     public TimeSpan JudgeTimeout { get; init; } = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>The same after a sound shorter than a word or two, of which nothing was understood yet: words that come later are an interruption still. Default: 600 ms.</summary>
+    public TimeSpan ShortJudgeTimeout { get; init; } = TimeSpan.FromMilliseconds(600);
+
     /// <summary>An answer with less than this left to be heard is not resumed after a false interruption. Default: 300 ms.</summary>
     public TimeSpan WorthResuming { get; init; } = TimeSpan.FromMilliseconds(300);
 

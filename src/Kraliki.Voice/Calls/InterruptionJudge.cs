@@ -65,19 +65,23 @@ internal sealed class InterruptionJudge(CallOptions options)
         }
     }
 
-    public Verdict Judge(double now)
+    /// <param name="quietSince">Our own ear: since when the caller makes no sound; null while he does, or when it has heard none at all.</param>
+    /// <param name="shortSound">Our own ear: what he made last is too short for a sentence.</param>
+    public Verdict Judge(double now, double? quietSince, bool shortSound)
     {
         if (_realWords)
         {
             return Verdict.Interruption;
         }
 
-        if (_stoppedAt is not { } stopped)
+        // Some providers find the end of a sound without words only seconds later: a cough is not long for that.
+        if ((_stoppedAt ?? (quietSince > _startedAt ? quietSince : null)) is not { } stopped)
         {
             return now - _startedAt >= options.SurelyInterruption.TotalMilliseconds ? Verdict.Interruption : Verdict.Open;
         }
 
-        return _finals == _turns.Count || now - stopped >= options.JudgeTimeout.TotalMilliseconds ? Verdict.FalseAlarm : Verdict.Open;
+        var patience = shortSound && quietSince > _startedAt ? options.ShortJudgeTimeout : options.JudgeTimeout;
+        return _finals == _turns.Count || now - stopped >= patience.TotalMilliseconds ? Verdict.FalseAlarm : Verdict.Open;
     }
 
     public void Close() => _turns.Clear();

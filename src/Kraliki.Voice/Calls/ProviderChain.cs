@@ -119,6 +119,12 @@ internal sealed class ProviderChain
     /// <summary>Frames that no provider ever heard.</summary>
     public long Dropped { get; private set; }
 
+    /// <summary>Our own ear: since when the caller makes no sound any more; null while he does, and before his first.</summary>
+    public double? QuietSince { get; private set; }
+
+    /// <summary>His last sound that has ended may be a cough.</summary>
+    public bool ShortSound => _voice.SpokeMs < SurelySpeechMs;
+
     /// <summary>Since when nobody has the call, because who had it failed; null while somebody has.</summary>
     public double? OutSince => _outage?.Since;
 
@@ -133,7 +139,14 @@ internal sealed class ProviderChain
     {
         long position = _tape.End;
         _tape.Add(base64, NeededFrom());
-        switch (_voice.Hear(base64, position))
+        var heard = _voice.Hear(base64, position);
+        QuietSince = heard switch
+        {
+            VoiceActivity.Started => null,
+            VoiceActivity.Stopped => now,
+            _ => QuietSince,
+        };
+        switch (heard)
         {
             case VoiceActivity.Started:
                 _watch.CallerGoesOn();

@@ -99,6 +99,30 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public void A_cough_is_none_the_longer_for_a_provider_that_finds_its_end_late()
+    {
+        var call = TestCall.Answered().AgentSays("a1", "We are open from nine to five.", 3_000).After(500).CallerStarts("c1").CallerSpeaks(300).After(2_600);
+        Assert.Single(call.Sink.Facts.OfType<FalseInterruption>());
+        Assert.Empty(call.Sink.Facts.OfType<BargeIn>());
+
+        call.After(3_000);
+        Assert.Equal("We are open from nine to five.", Assert.Single(call.Sink.Turns).Text);
+        Assert.DoesNotContain(call.Sink.Turns, turn => turn.Interrupted);
+    }
+
+    [Fact]
+    public void A_provider_that_stops_itself_at_a_cough_is_asked_for_the_rest()
+    {
+        var call = TestCall.Answered().AgentSays("a1", "We are open from nine to five and closed on Sundays.", 1_000, done: false).After(500).CallerStarts("c1");
+        call.Provider.Events.AnswerDone("a1", "We are open from nine to five and closed on Sundays.", cancelled: true);
+        call.After(300).CallerStops("c1", "").After(100);
+        Assert.Equal("pick up and continue: ", call.Provider.Asked[^1]);
+
+        call.AgentSays("a2", "and closed on Sundays.", 1_000).After(3_000);
+        Assert.Equal([("We are open from", true), ("and closed on Sundays.", false)], call.Sink.Turns.Select(turn => (turn.Text, turn.Interrupted)));
+    }
+
+    [Fact]
     public void A_short_noise_without_words_is_given_up_after_a_while_and_the_agent_goes_on()
     {
         var call = TestCall.Answered().AgentSays("a1", Long, 6000);
