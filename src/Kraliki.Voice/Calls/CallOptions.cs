@@ -45,12 +45,12 @@ public sealed record CallOptions
     /// <summary>Keypad digits are told to the assistant together after this pause, or at once after <c>#</c>. Default: 1.5 s.</summary>
     public TimeSpan DigitPause { get; init; } = TimeSpan.FromSeconds(1.5);
 
-    /// <summary>Caller audio kept while the provider connects or does not read; the oldest goes first. Default: 10 s.</summary>
+    /// <summary>Caller audio that is always kept, for a provider that takes over; the oldest goes first. Default: 10 s.</summary>
     public TimeSpan CallerBacklog { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Caller audio kept while what is older than <see cref="CallerBacklog"/> is not written down yet: a long sentence, and two
-    /// providers that fall silent over it. The oldest goes first. Default: 40 s.
+    /// Caller audio kept while what is older than <see cref="CallerBacklog"/> is still to be heard or written down: a provider that
+    /// connects or does not read, a long sentence, two providers that fall silent over it. The oldest goes first. Default: 40 s.
     /// </summary>
     public TimeSpan LongestCallerBacklog { get; init; } = TimeSpan.FromSeconds(40);
 }

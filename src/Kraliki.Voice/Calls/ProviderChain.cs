@@ -151,13 +151,11 @@ internal sealed class ProviderChain
             case VoiceActivity.Started:
                 _watch.CallerGoesOn();
                 break;
-            case VoiceActivity.Stopped when Connection is not null && _watch.TurnOpen:
-                _watch.CallerStopped(now);
-                break;
-            case VoiceActivity.Stopped when Connection is not null && _voice.SpokeMs >= SurelySpeechMs && Unnoticed:
+            case VoiceActivity.Stopped when Connection is not null:
                 // Whatever the provider says about it ends this; nothing at all means that it is deaf.
-                _unnoticedFrom ??= _voice.StartedAt;
-                _watch.CallerStopped(now);
+                bool unnoticed = !_watch.TurnOpen && Unnoticed && !ShortSound;
+                _unnoticedFrom = unnoticed ? _unnoticedFrom ?? _voice.StartedAt : _unnoticedFrom;
+                _watch.CallerStopped(unnoticed || _watch.TurnOpen, now);
                 break;
         }
 
@@ -449,7 +447,7 @@ internal sealed class ProviderChain
         {
             Fail(leg, ProviderFailure.Stalled, $"{leg.Provider.Name} took no audio for {(now - since) / 1000:0} seconds.");
         }
-        else if (_watch.Overdue(now, limit, leg.Provider.Capabilities.TurnPatience.TotalMilliseconds))
+        else if (_watch.Overdue(now, _voice.Speaking, limit, leg.Provider.Capabilities.TurnPatience.TotalMilliseconds))
         {
             Fail(leg, ProviderFailure.Stalled, $"{leg.Provider.Name} said nothing for {limit / 1000:0} seconds although it was its turn.");
         }
@@ -590,11 +588,11 @@ internal sealed class ProviderChain
         }
 
         leg.Told = _conversation.Count;
-        if (!_voice.Speaking && _voice.SpokeMs >= SurelySpeechMs && _voice.StartedAt >= leg.Position && _voice.StartedAt == _spokenAt)
+        if (!_voice.Speaking && !ShortSound && _voice.StartedAt >= leg.Position && _voice.StartedAt == _spokenAt)
         {
             // It is told of words that are over, and may fall as silent over them as the one before. A sound that nobody has taken
             // for words yet may be a dog: it costs one provider, not all.
-            _watch.CallerStopped(_call.Now());
+            _watch.CallerStopped(noticeable: true, _call.Now());
         }
     }
 

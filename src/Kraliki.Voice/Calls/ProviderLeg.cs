@@ -86,7 +86,7 @@ internal sealed class ProviderLeg(ProviderChain chain, CallLoop call, Lock gate,
 
     void IProviderEvents.Connected(string providerSessionId, string? model) => Enter(() =>
     {
-        if (!Abandoned && !Ready)
+        if (!Abandoned && !Ready && !call.Over)
         {
             chain.OnConnected(this, providerSessionId, model);
         }

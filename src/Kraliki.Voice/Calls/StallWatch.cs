@@ -45,8 +45,16 @@ internal sealed class StallWatch
         Alive(now);
     }
 
-    /// <summary>Our own ear: the caller has made a sound and stopped. To notice it, or to end the turn that it belongs to, is the provider's.</summary>
-    public void CallerStopped(double now) => (_unheardSince, _faint) = (TurnOpen ? now : _unheardSince ?? now, false);
+    /// <summary>Our own ear: the caller makes no sound any more. Whoever owed him an answer has his time from now.</summary>
+    /// <param name="noticeable">To notice this sound, or to end the turn that it belongs to, is the provider's.</param>
+    public void CallerStopped(bool noticeable, double now)
+    {
+        _owesSince = Owing ? now : null;
+        if (noticeable)
+        {
+            (_unheardSince, _faint) = (TurnOpen ? now : _unheardSince ?? now, false);
+        }
+    }
 
     /// <summary>Our own ear: he goes on with the turn that the provider has noticed.</summary>
     public void CallerGoesOn()
@@ -83,11 +91,12 @@ internal sealed class StallWatch
     }
 
     /// <param name="limit">Longest silence of a provider whose turn it is, milliseconds. A caller who goes on asking for an answer postpones it once.</param>
+    /// <param name="speaking">Our own ear hears the caller: an answer is not due while he speaks.</param>
     /// <param name="patience">How much later than the caller's last sound it may see the end of his turn, milliseconds.</param>
-    public bool Overdue(double now, double limit, double patience)
+    public bool Overdue(double now, bool speaking, double limit, double patience)
     {
         double turn = TurnOpen ? patience : 0;
-        return (!TurnOpen && now - _owesSince >= limit)
+        return (!TurnOpen && !speaking && now - _owesSince >= limit)
             || now - _unheardSince >= limit + turn + (_faint ? limit : 0)
             || now - _unpaidSince >= (2 * limit) + patience;
     }

@@ -165,6 +165,16 @@ public sealed class ProviderStallTests
     }
 
     [Fact]
+    public void A_caller_who_speaks_on_before_he_is_answered_is_waited_for()
+    {
+        // A vendor that takes the first sound for the beginning of the sentence says nothing about the second.
+        var call = Answered().After(2_000).CallerStarts("c1").CallerSpeaks(300).After(500).CallerStops("c1").After(2_500).CallerTalks(2_000).After(3_500);
+        Assert.Empty(call.Sink.Facts.OfType<ProviderFailed>());
+        call.After(2_500);
+        Assert.Single(call.Sink.Facts.OfType<ProviderFailed>());
+    }
+
+    [Fact]
     public void A_long_interruption_takes_nobody_down()
     {
         var call = Answered().AgentSays("a1", "A long story about nothing at all.", 20_000, done: false).After(500).CallerStarts("c1");

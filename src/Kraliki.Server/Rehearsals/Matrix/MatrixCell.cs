@@ -29,7 +29,7 @@ internal sealed record MatrixCell(CallerScript Script, string Provider, CellFaul
         .. from script in scripts from provider in providers select new MatrixCell(script, provider),
         .. from script in scripts
            from fault in CellFault.All
-           where providers.Contains(fault.Provider) && (script.Lines > 0 || !fault.NeedsCaller)
+           where providers.Contains(fault.Provider) && (script.Lines > 0 || !fault.NeedsCaller) && (fault.Survival != Survival.Recycled || LeavesPauses(script))
            select new MatrixCell(script, fault.Provider, Fault: fault),
         .. from provider in providers
            from target in providers
@@ -37,4 +37,7 @@ internal sealed record MatrixCell(CallerScript Script, string Provider, CellFaul
            where target != provider
            select new MatrixCell(scripts[0], provider, Switch: new(target, atOnce)),
     ];
+
+    // Who asks once and hangs up in the middle of the answer leaves no moment in which a connection could be exchanged.
+    private static bool LeavesPauses(CallerScript script) => script.Lines != 1 || script.Steps[^1] is not HangUpStep { When.Kind: TimingKind.Speech };
 }
