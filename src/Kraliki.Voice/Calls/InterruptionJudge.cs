@@ -22,6 +22,9 @@ internal sealed class InterruptionJudge(CallOptions options)
         "yeah", "yep", "yes", "ok", "okay", "right", "sure", "good", "great", "fine", "i", "see", "alright", "all",
     };
 
+    // As late as a slow provider tells that somebody has begun to speak.
+    private const double LateMs = 2_000;
+
     private readonly List<string> _turns = [];
     private double _startedAt;
     private double? _stoppedAt;
@@ -74,13 +77,14 @@ internal sealed class InterruptionJudge(CallOptions options)
             return Verdict.Interruption;
         }
 
-        // Some providers find the end of a sound without words only seconds later: a cough is not long for that.
-        if ((_stoppedAt ?? (quietSince > _startedAt ? quietSince : null)) is not { } stopped)
+        // Some providers find the end of a sound without words only seconds later, or its beginning when it is over: a cough is not long for that.
+        double? quiet = quietSince > _startedAt - LateMs ? Math.Max(quietSince.Value, _startedAt) : null;
+        if ((_stoppedAt ?? quiet) is not { } stopped)
         {
             return now - _startedAt >= options.SurelyInterruption.TotalMilliseconds ? Verdict.Interruption : Verdict.Open;
         }
 
-        var patience = shortSound && quietSince > _startedAt ? options.ShortJudgeTimeout : options.JudgeTimeout;
+        var patience = shortSound && quiet is not null ? options.ShortJudgeTimeout : options.JudgeTimeout;
         return _finals == _turns.Count || now - stopped >= patience.TotalMilliseconds ? Verdict.FalseAlarm : Verdict.Open;
     }
 

@@ -111,6 +111,14 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public void A_cough_that_is_noticed_when_it_is_over_is_a_cough()
+    {
+        var call = TestCall.Answered().AgentSays("a1", "We are open from nine to five.", 3_000).After(500).CallerSpeaks(300).After(700).CallerStarts("c1").After(800);
+        Assert.Single(call.Sink.Facts.OfType<FalseInterruption>());
+        Assert.Empty(call.Sink.Facts.OfType<BargeIn>());
+    }
+
+    [Fact]
     public void A_provider_that_stops_itself_at_a_cough_is_asked_for_the_rest()
     {
         var call = TestCall.Answered().AgentSays("a1", "We are open from nine to five and closed on Sundays.", 1_000, done: false).After(500).CallerStarts("c1");
