@@ -20,7 +20,8 @@ internal sealed class Vendors : IAsyncDisposable
 
     private const string Key = "sk-gaps";
 
-    private readonly RecognizerPool _recognizers = new();
+    // A call whose provider has fallen silent keeps a decoder until it is noticed.
+    private readonly RecognizerPool _recognizers = new(capacity: 16);
     private OpenAiSimulator _openAI = null!;
     private GeminiSimulator _gemini = null!;
     private DeepgramSimulator _deepgram = null!;

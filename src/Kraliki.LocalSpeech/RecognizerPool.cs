@@ -13,7 +13,7 @@ public sealed class RecognizerPool : IDisposable
     /// <summary>About as many live speakers as half a two-core machine understands.</summary>
     public const int DefaultCapacity = 3;
 
-    // Waiting utterances: more than this many callers ahead would answer minutes late. A further one is heard as nothing.
+    // Waiting utterances: more than this many callers ahead would answer minutes late. A further one is refused.
     private const int WaitingCapacity = 32;
 
     private readonly BlockingCollection<LiveUtterance> _waiting = new(WaitingCapacity);
@@ -79,7 +79,7 @@ public sealed class RecognizerPool : IDisposable
         {
             Leave();
             utterance.Cancel();
-            ThreadPool.QueueUserWorkItem(static given => given(Recognition.Nothing), final, preferLocal: false);
+            ThreadPool.QueueUserWorkItem(static given => given(Recognition.Nothing with { Refused = true }), final, preferLocal: false);
         }
 
         return utterance;

@@ -9,6 +9,9 @@ namespace Kraliki.LocalSpeech;
 public sealed record Recognition(string Text, double? Confidence)
 {
     public static Recognition Nothing { get; } = new("", null);
+
+    /// <summary>Nobody had the time to listen: that there are no words says nothing about what was said.</summary>
+    public bool Refused { get; init; }
 }
 
 /// <summary>What the decoder learned of one speaker's line (its cepstral mean), carried from utterance to utterance.</summary>

@@ -264,6 +264,10 @@ internal sealed class LocalConnection : IProviderConnection
             case EarPartial partial:
                 _events.CallerPartial(turnId, partial.Text);
                 break;
+            case EarFinal { Recognition.Refused: true }:
+                // Not an empty turn: another provider is told of the words again.
+                _events.AnswerFailed("overloaded", "More people speak at once than the speech recognition of this machine can follow.");
+                break;
             case EarFinal final:
                 _events.CallerFinal(turnId, final.Recognition.Text, final.Recognition.Confidence);
                 Post(() => Decide(final.Utterance, final.Recognition.Text));

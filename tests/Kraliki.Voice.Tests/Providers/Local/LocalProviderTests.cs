@@ -137,9 +137,31 @@ public sealed class LocalProviderTests
         Assert.Contains("I found booking", (await _events.Answer()).Text, StringComparison.Ordinal);
     }
 
-    private async Task<IProviderConnection> Connect(params TurnFinished[] history)
+    [Fact]
+    public async Task Words_that_nobody_has_time_to_listen_to_are_told_to_be_unheard()
     {
-        var connection = new LocalProvider(SharedEar.Recognizers).Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", new ConversationContext(history), CallTool.All), _events);
+        using var pool = new RecognizerPool(capacity: 1);
+        var refused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        List<LiveUtterance> waiting = [];
+        while (!refused.Task.IsCompleted && waiting.Count < 100)
+        {
+            waiting.Add(pool.Begin(null, null, heard => _ = heard.Refused && refused.TrySetResult()));
+        }
+
+        await refused.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        var connection = await Connect(pool);
+        await connection.Say("Where is your office?");
+        await _events.Await("failed overloaded");
+        Assert.DoesNotContain(_events.Seen, seen => seen.StartsWith("final", StringComparison.Ordinal));
+        connection.Close();
+        waiting.ForEach(utterance => utterance.Cancel());
+    }
+
+    private Task<IProviderConnection> Connect(params TurnFinished[] history) => Connect(SharedEar.Recognizers, history);
+
+    private async Task<IProviderConnection> Connect(RecognizerPool recognizers, params TurnFinished[] history)
+    {
+        var connection = new LocalProvider(recognizers).Connect(new(Guid.CreateVersion7(), "You are the demo assistant.", new ConversationContext(history), CallTool.All), _events);
         await _events.Await("connected");
         return connection;
     }
