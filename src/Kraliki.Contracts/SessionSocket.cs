@@ -30,6 +30,7 @@ public sealed record Ready(SessionView Session, long LastSeq, long ResumedFrom, 
 public sealed record EventMessage(long Seq, DateTimeOffset At, SessionFact Data) : ServerMessage;
 
 /// <summary>The newest state of an unfinished turn: replaces every earlier partial with the same <see cref="TurnId"/>. Has no seq and may be skipped.</summary>
+/// <param name="Text">Empty: nothing of the turn was said or heard after all, and no turn comes of it.</param>
 public sealed record PartialTranscript(string TurnId, LegRole Speaker, string Text, long StartMs) : ServerMessage;
 
 /// <summary>About twice a second while media flows; newest wins.</summary>

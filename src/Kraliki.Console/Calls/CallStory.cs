@@ -55,7 +55,11 @@ public sealed class CallStory
     public void Apply(PartialTranscript partial)
     {
         // Partials are not ordered against events: one may come after its turn is finished, saved or not.
-        if (!_finished.Contains(partial.TurnId) && partial.Text.Length > 0 && !_entries.Exists(entry => entry is SpokenEntry { Saved: false } && entry.Key == TurnKey(partial.TurnId)))
+        if (partial.Text.Length == 0)
+        {
+            _entries.RemoveAll(entry => entry is SpokenEntry { Final: false, Saved: true } && entry.Key == TurnKey(partial.TurnId));
+        }
+        else if (!_finished.Contains(partial.TurnId) && !_entries.Exists(entry => entry is SpokenEntry { Saved: false } && entry.Key == TurnKey(partial.TurnId)))
         {
             Put(new SpokenEntry(TurnKey(partial.TurnId), partial.StartMs, partial.Speaker, partial.Text, Final: false));
         }

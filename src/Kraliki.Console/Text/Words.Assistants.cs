@@ -61,8 +61,8 @@ public sealed partial record Words
     public string MaxSilenceSeconds { get; init; } = "After so many seconds of silence";
     public string NoLimit { get; init; } = "Empty: never.";
     public string NotWhole { get; init; } = "Give a whole number, or nothing.";
-    public string CostCap { get; init; } = "After so many US dollars for providers";
-    public string CostCapHint { get; init; } = "Empty: as the server is set.";
+    public string CostCap { get; init; } = "After so many US dollars";
+    public string CostCapHint { get; init; } = "What its providers may cost. Empty: as the server is set.";
     public string NotAnAmount { get; init; } = "Give an amount such as 2.50, or nothing.";
     public string VersionNote { get; init; } = "What changed";
     public string VersionNoteHint { get; init; } = "For the history; may be empty.";

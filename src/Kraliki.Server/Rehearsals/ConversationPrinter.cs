@@ -22,7 +22,7 @@ internal sealed class ConversationPrinter(TextWriter output, int? width)
             case EventMessage happened:
                 Show(happened.Data, happened.At);
                 break;
-            case PartialTranscript unfinished when width is { } columns:
+            case PartialTranscript { Text.Length: > 0 } unfinished when width is { } columns:
                 string line = Line(unfinished.StartMs, SpeakerOf(unfinished.Speaker), unfinished.Text + " ...");
                 output.Write(EraseLine + (line.Length < columns ? line : line[..(columns - 1)]));
                 _partialShown = true;

@@ -130,6 +130,14 @@ public sealed partial class CallLoop
 
         _turns.Clear();
         _falseAlarms.Clear();
+        foreach (var utterance in _player.Utterances)
+        {
+            if (utterance is { Done: false, Start: < 0 })
+            {
+                Unwrite(utterance.TurnId, LegRole.Ai);
+            }
+        }
+
         bool cutShort = _player.CutShort().Any(utterance => utterance.Text.Length > 0);
 
         if (_bridgeDueAt is null || _bridge.Kind == BridgeKind.None)
@@ -260,6 +268,11 @@ public sealed partial class CallLoop
                 _chain!.Paid();
             }
 
+            if (turn is { Partial.Length: > 0 })
+            {
+                Unwrite(turnId, LegRole.Caller);
+            }
+
             _bridgeDueAt = now + _bridge.Patience.TotalMilliseconds;
         }
 
@@ -274,6 +287,10 @@ public sealed partial class CallLoop
             {
                 // Understood once, and not when it was told again: better twice than not at all.
                 GiveUp(lost);
+            }
+            else
+            {
+                Unwrite(lost.Id, LegRole.Caller);
             }
         }
 
@@ -367,6 +384,7 @@ public sealed partial class CallLoop
         }
 
         _player.Retract(utterance);
+        Unwrite(utterance.TurnId, LegRole.Ai);
         if (!paused)
         {
             _player.Resume(now);
@@ -504,6 +522,10 @@ public sealed partial class CallLoop
             {
                 Tell(new TurnFinished(utterance.TurnId, LegRole.Ai, utterance.Text.ToString().Trim(), utterance.StartMediaMs, utterance.StartMediaMs + length, Interrupted: utterance.Cut, HeardMs: length));
             }
+            else
+            {
+                Unwrite(utterance.TurnId, LegRole.Ai);
+            }
         }
 
         if (_hangUpAfterAnswer && _player.Current is null)
@@ -640,6 +662,9 @@ public sealed partial class CallLoop
         DropAnswers(now);
     }
 
+    /// <summary>Words that somebody may have seen coming, and of which no turn comes.</summary>
+    private void Unwrite(string turnId, LegRole speaker) => _sink?.Partial(new PartialTranscript(turnId, speaker, "", _mediaMs));
+
     /// <summary>Cuts every unfinished answer to what was heard: in the journal, in the provider's memory, in the carrier.</summary>
     private void DropAnswers(double now)
     {
@@ -658,6 +683,10 @@ public sealed partial class CallLoop
             if (text.Length > 0)
             {
                 Tell(new TurnFinished(utterance.TurnId, LegRole.Ai, text, utterance.StartMediaMs, utterance.StartMediaMs + heardMs, Interrupted: !whole, HeardMs: heardMs));
+            }
+            else
+            {
+                Unwrite(utterance.TurnId, LegRole.Ai);
             }
 
             if (!utterance.Done)

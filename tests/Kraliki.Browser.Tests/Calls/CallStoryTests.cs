@@ -25,6 +25,17 @@ public sealed class CallStoryTests
     }
 
     [Fact]
+    public void A_turn_of_which_nothing_came_goes_and_a_finished_one_stays()
+    {
+        _story.Apply(new PartialTranscript("a", LegRole.Ai, "We are", 100));
+        Happens(new TurnFinished("b", LegRole.Ai, "We are open.", 200, 900));
+        _story.Apply(new PartialTranscript("a", LegRole.Ai, "", 100));
+        _story.Apply(new PartialTranscript("b", LegRole.Ai, "", 200));
+
+        Assert.Equal("We are open.", Assert.Single(_story.Entries.OfType<SpokenEntry>()).Text);
+    }
+
+    [Fact]
     public void The_version_and_the_microphone_follow_the_journal()
     {
         _story.Apply(new SessionView(Guid.NewGuid(), SessionState.Active, "local", VoiceStrategy.Realtime, "twilio", null, new Dictionary<string, string>(), Start, Start, Start, null, null, null, 0, "ws://x", 3));

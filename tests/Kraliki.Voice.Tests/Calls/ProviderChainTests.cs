@@ -116,6 +116,9 @@ public sealed class ProviderChainTests
 
         Assert.Equal(["pick up and answer: "], _second.Asked);
         Assert.Equal("When are you open?", Assert.Single(call.Sink.Turns).Text);
+
+        // Whoever watches has seen it coming.
+        Assert.Equal("", call.Sink.Partials.Last(partial => partial.TurnId == "a1").Text);
     }
 
     [Fact]
