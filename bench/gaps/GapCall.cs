@@ -120,6 +120,11 @@ internal sealed class GapCall : IAsyncDisposable
             Handover.Failover => began,
             _ => Volatile.Read(ref call._wordsEnd),
         };
+        if (kind == Handover.Stall && since == 0)
+        {
+            throw new InvalidOperationException($"{from} was replaced before the caller had ended, and not for its silence: {switched.Reason}");
+        }
+
         double gap = Stopwatch.GetElapsedTime(since, second.FirstFrame).TotalMilliseconds;
         beat.Dispose();
         call._loop.Post(new EndCall(EndReason.CallerHungUp, "Measured."));

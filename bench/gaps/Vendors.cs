@@ -21,7 +21,7 @@ internal sealed class Vendors : IAsyncDisposable
     private const string Key = "sk-gaps";
 
     // A call whose provider has fallen silent keeps a decoder until it is noticed.
-    private readonly RecognizerPool _recognizers = new(capacity: 16);
+    private readonly RecognizerPool _recognizers = new(capacity: 40);
     private OpenAiSimulator _openAI = null!;
     private GeminiSimulator _gemini = null!;
     private DeepgramSimulator _deepgram = null!;

@@ -1,6 +1,6 @@
 // The `@deepgram/sdk` package: live transcription hears what Aura's socket has spoken.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { DeepgramClient } from '@deepgram/sdk';
 import { deepgramUrl, within } from '../lib/settings.mjs';
 
@@ -10,9 +10,14 @@ const client = new DeepgramClient({
   environment: { base: deepgramUrl, production: sockets, agent: sockets, agentRest: deepgramUrl },
 });
 
+// One that a failed test leaves open would keep this process alive.
+const opened = [];
+after(() => opened.forEach(socket => socket.close()));
+
 /** Opens one of the SDK's sockets and keeps what comes. Without `reconnectAttempts: 0` it would connect again for ever. */
 async function open(resource, options) {
   const socket = await resource.connect({ ...options, reconnectAttempts: 0 });
+  opened.push(socket);
   const kept = { socket, messages: [], audio: [], errors: [], waiting: [] };
   socket.on('message', message => {
     (message.type ? kept.messages : kept.audio).push(message);
@@ -94,7 +99,7 @@ test('a request that is refused surfaces as an error with its status', async () 
 
 test('the voice agent greets, hears, asks for a function and tells its result', async () => {
   const speak = await open(client.speak.v1, { model: 'aura-2-orion-en', encoding: 'mulaw', sample_rate: 8000 });
-  speak.socket.sendText({ type: 'Speak', text: 'Hello there.' });
+  speak.socket.sendText({ type: 'Speak', text: 'Where is your office?' });
   speak.socket.sendFlush({ type: 'Flush' });
   await speak.next('Flushed');
   const speech = await bytesOf(speak.audio);
@@ -124,6 +129,10 @@ test('the voice agent greets, hears, asks for a function and tells its result', 
   for (const piece of [Buffer.alloc(8_000, 0xff), speech, Buffer.alloc(8_000, 0xff)])
     for (let at = 0; at < piece.length; at += 800) agent.socket.sendMedia(piece.subarray(at, at + 800));
   await agent.next('UserStartedSpeaking');
+
+  // What is put in while somebody speaks is answered together with his words: first he has to be done.
+  await agent.next('ConversationText', text => text.role === 'user');
+  await agent.next('ConversationText', text => text.role === 'assistant' && text.content !== 'Welcome on board.');
   agent.socket.sendInjectUserMessage({ type: 'InjectUserMessage', content: 'my booking number is four seven one nine' });
   const { functions: [call] } = await agent.next('FunctionCallRequest');
   assert.deepEqual([call.name, call.client_side, JSON.parse(call.arguments)], ['lookup_booking', true, { booking_number: '4719' }]);
