@@ -212,7 +212,7 @@ internal sealed class ProviderChain
 
     /// <summary>How long ago the caller began the turn that the provider has just noticed, milliseconds: 0 but for what it was told again.</summary>
     public long BeganAgoMs() =>
-        Active is { ReplayedFrom: { } from } ? Math.Max(0, _tape.End - from - OnsetFrames) * CallerTape.FrameMs : 0;
+        Active is { ReplayedFrom: { } from } leg && _voice.StartedAt < leg.TookOverAt ? Math.Max(0, _tape.End - from - OnsetFrames) * CallerTape.FrameMs : 0;
 
     /// <summary>How long ago he ended it.</summary>
     public long EndedAgoMs() =>
