@@ -181,7 +181,7 @@ public sealed partial class CallLoop
             _turns.RemoveAt(0);
         }
 
-        _turns.Add(new CallerTurn(turnId, Math.Max(0, _mediaMs - _chain!.BeganAgoMs()), _chain.TurnStart()));
+        _turns.Add(new CallerTurn(turnId, Math.Max(0, _mediaMs - _chain!.BeganAgoMs()), _chain.TurnStart));
         _bridgeDueAt = null;
         if (_player.Paused)
         {

@@ -199,14 +199,7 @@ internal sealed class ProviderChain
     }
 
     /// <summary>Where on the tape a turn begins that the provider has just noticed.</summary>
-    public long TurnStart()
-    {
-        long noticed = _voice.Speaking ? Math.Min(_voice.StartedAt, _tape.End) : _tape.End;
-        long start = Math.Max(0, noticed - OnsetFrames);
-
-        // What it was told again is heard faster than it was said.
-        return Active is { ReplayedFrom: { } from } ? Math.Min(start, from) : start;
-    }
+    public long TurnStart { get; private set; }
 
     public long TurnEnd() => _tape.End;
 
@@ -262,6 +255,7 @@ internal sealed class ProviderChain
     public void TurnBegan(string turnId)
     {
         _watch.TurnBegan(turnId, _voice.Speaking, heard: _voice.Speaking || (Active is { ReplayedFrom: { } from } ? _voice.StartedAt >= from : Recent), _call.Now());
+        TurnStart = NoticedFrom();
         (_noticedUpTo, _spokenAt, _unnoticedFrom) = (_tape.End, _voice.StartedAt, null);
     }
 
@@ -479,6 +473,16 @@ internal sealed class ProviderChain
 
     /// <summary>It ended a moment ago at most, or goes on.</summary>
     private bool Recent => _voice.StartedAt >= 0 && _tape.End - _voice.StartedAt - (_voice.SpokeMs / CallerTape.FrameMs) <= NoticeFrames;
+
+    /// <summary>Where the sound may have begun that the provider notices now: on a slow line it may be over by then.</summary>
+    private long NoticedFrom()
+    {
+        long began = Unnoticed && Recent ? _unnoticedFrom ?? _voice.StartedAt : _voice.Speaking ? _voice.StartedAt : _tape.End;
+        long start = Math.Max(0, Math.Min(began, _tape.End) - OnsetFrames);
+
+        // What it was told again is heard faster than it was said.
+        return Active is { ReplayedFrom: { } from } ? Math.Min(start, from) : start;
+    }
 
     /// <summary>Where that sound is told again from.</summary>
     private long Unheard => Math.Max(_writtenUpTo, (_unnoticedFrom ?? _voice.StartedAt) - OnsetFrames);

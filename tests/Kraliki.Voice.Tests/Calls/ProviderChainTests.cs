@@ -55,6 +55,30 @@ public sealed class ProviderChainTests
         Assert.Empty(_second.Asked);
     }
 
+    [Theory]
+    [InlineData(1, 400)]
+    [InlineData(2, 800)]
+    public void Words_that_a_provider_noticed_only_when_they_were_over_are_heard_again_from_their_beginning(int words, int milliseconds)
+    {
+        var call = Answered().After(2_000);
+        for (int word = 0; word < words; word++)
+        {
+            call.CallerSpeaks(milliseconds).After(1_000);
+        }
+
+        call.CallerStarts("c1");
+        call.Provider.Events.Closed(ProviderEnd.Lost, "gone");
+        _second.Events.Connected("s2", null);
+
+        // A fraction of a second before them, the words, the silence since.
+        int said = words * (milliseconds + 1_000) / 20;
+        Assert.InRange(_second.FramesHeard, said, said + 27);
+        _second.Events.SpeechStarted("x1");
+        _second.Events.SpeechStopped("x1");
+        _second.Events.CallerFinal("x1", "Yes.", 0.9);
+        Assert.Equal(2_000, Assert.Single(call.Sink.Turns).StartMs, 100.0);
+    }
+
     [Fact]
     public void Two_that_die_in_one_utterance_lose_nothing_of_it()
     {

@@ -2,6 +2,8 @@
 //   channel kraliki         auth_updated and auth_logout, to every other tab at once
 //   storage kraliki.tokens  when the tokens were renewed and how long they last; the tokens themselves no script can see
 //   lock    kraliki.renewal one tab renews at a time; the next in line finds fresh tokens and asks for nothing
+//   lock    kraliki.renewed when the tokens were renewed, in its name: messages and storage reach another tab at some time,
+//                           the list of locks is one for all of them at any moment
 //   lock    kraliki.leader  held as long as its tab lives; its holder renews ahead of expiry
 // Without locks every tab leads (the server gives parallel renewals the same tokens); without the channel a tab finds out
 // when it is looked at.
@@ -9,6 +11,7 @@ const key = 'kraliki.tokens';
 const renewAt = 0.75; // of the tokens' life, and up to a tenth more, so that a thousand consoles do not renew in step
 const jitter = 0.1;
 const retryAfterMs = 15_000; // the server was away: there is still a fifth of the life left
+const renewedLock = 'kraliki.renewed.';
 const sameLookMs = 1_000; // focus and visibilitychange come together
 
 const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('kraliki') : null;
@@ -18,6 +21,7 @@ let leading = false;
 let timer = 0;
 let tokens = null;
 let lookedAt = 0;
+let unlist = () => {};
 
 export function start(target) {
   dotnet = target;
@@ -67,12 +71,13 @@ export function forget() {
 /** Runs .NET's renewal while no other tab does. True: another tab has renewed since usedAt, and nothing was asked. */
 export async function alone(usedAt) {
   const turn = async () => {
-    if ((known()?.renewedAt ?? 0) > usedAt) {
+    if ((known()?.renewedAt ?? 0) > usedAt || (await listedAt()) > usedAt) {
       return true;
     }
     const seconds = await dotnet.invokeMethodAsync('TakeTurnAsync');
     if (seconds > 0) {
       renewed(seconds);
+      await list(tokens.renewedAt);
     }
     return false;
   };
@@ -106,6 +111,22 @@ async function renew() {
   if (!(await dotnet.invokeMethodAsync('RenewAsync')) && known()) {
     timer = setTimeout(renew, retryAfterMs);
   }
+}
+
+/** Puts the time on the list; back when every tab sees it there, and until this tab's next one or its end. */
+function list(renewedAt) {
+  return locks && new Promise(listed => {
+    locks.request(renewedLock + renewedAt, { mode: 'shared' }, () => {
+      listed();
+      unlist();
+      return new Promise(resolve => { unlist = resolve; });
+    });
+  });
+}
+
+async function listedAt() {
+  const { held } = locks ? await locks.query() : { held: [] };
+  return Math.max(0, ...held.filter(({ name }) => name.startsWith(renewedLock)).map(({ name }) => Number(name.slice(renewedLock.length))));
 }
 
 /** What this tab was told last, or what was stored later: a message may still be on its way. */
