@@ -36,7 +36,7 @@ public sealed partial class AssistantEditingTests(ConsoleFixture console)
         var dialog = page.GetByRole(AriaRole.Dialog);
         await Expect(dialog).ToContainTextAsync("Leave without saving?");
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Stay" }).ClickAsync();
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         await Expect(page.GetByText("Saved as version 3")).ToBeVisibleAsync();
         var saved = await supervisor.GetAssistantAsync(IdOf(page), Cancelled);
         Assert.Equal((3, "One two three"), (saved.Version, saved.Content.Instructions));
@@ -76,7 +76,7 @@ public sealed partial class AssistantEditingTests(ConsoleFixture console)
         await page.GetByLabel("Instructions").FillAsync("Mine.");
         await page.GetByLabel("What changed").FillAsync("Only of the first.");
         await supervisor.SaveAssistantAsync(first.Id, new(new("The first", "Theirs.")), 1, Cancelled);
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         var conflict = page.GetByText("Somebody else changed this meanwhile");
         await Expect(conflict).ToBeVisibleAsync();
 
@@ -126,7 +126,7 @@ public sealed partial class AssistantEditingTests(ConsoleFixture console)
         await page.GetByRole(AriaRole.Button, new() { Name = "Take out: OpenAI Realtime" }).ClickAsync();
         await Expect(page.GetByLabel("Voice: OpenAI Realtime")).ToHaveValueAsync("marin");
         await Accessibility.CheckEverywhereAsync(page, "Voices of an assistant");
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         await Expect(page.GetByText("Saved as version 2")).ToBeVisibleAsync();
 
         var saved = await supervisor.GetAssistantAsync(made.Id, Cancelled);
@@ -151,7 +151,7 @@ public sealed partial class AssistantEditingTests(ConsoleFixture console)
 
             await route.ContinueAsync();
         });
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         await sent.Task.WaitAsync(TimeSpan.FromSeconds(20), Cancelled);
         await meanwhile();
         await page.RunAndWaitForResponseAsync(() => Task.FromResult(answer.TrySetResult()), response => response.Request.Method == method && AssistantRequest().IsMatch(response.Url));

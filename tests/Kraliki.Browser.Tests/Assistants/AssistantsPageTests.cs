@@ -26,24 +26,24 @@ public sealed partial class AssistantsPageTests(ConsoleFixture console)
         await page.GetByLabel("Name", new() { Exact = true }).FillAsync("Night desk");
         await page.GetByLabel("Language").FillAsync("Czech");
         await page.GetByLabel("Instructions").FillAsync("You answer at night.\nBe brief.");
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         await Expect(page.GetByText("Language must be a BCP 47 tag")).ToBeVisibleAsync();
         await page.GetByLabel("Language").FillAsync("cs-CZ");
         await page.GetByLabel("After so many US dollars").FillAsync("2,50");
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         await Expect(page.GetByText("Give an amount such as 2.50, or nothing.")).ToBeVisibleAsync();
         await page.GetByLabel("After so many US dollars").FillAsync("2.50");
         await page.GetByRole(AriaRole.Button, new() { Name = "Add Local (embedded)" }).ClickAsync();
         await page.GetByLabel("Only what is chosen here").CheckAsync();
         await page.GetByLabel("end_call").CheckAsync();
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         await Expect(page.GetByText("Saved as version 1")).ToBeVisibleAsync();
         await Expect(page).ToHaveURLAsync(AssistantUrl());
 
         await page.GetByLabel("Instructions").FillAsync("You answer at night.\nBe very brief.\nNever promise a price.");
         await page.GetByLabel("What changed").FillAsync("No prices.");
         await Expect(page.GetByText("Unsaved changes")).ToBeVisibleAsync();
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         await Expect(page.GetByText("Saved as version 2")).ToBeVisibleAsync();
         await Expect(page.GetByText("No prices.", new() { Exact = true })).ToBeVisibleAsync();
 
@@ -79,7 +79,7 @@ public sealed partial class AssistantsPageTests(ConsoleFixture console)
         await Expect(page.GetByLabel("Instructions")).ToHaveValueAsync("Mine.");
 
         await supervisor.SaveAssistantAsync(made.Id, new(new("Guarded", "Theirs.")), 1, Cancelled);
-        await page.Keyboard.PressAsync("Control+s");
+        await page.SaveByKeyAsync();
         var conflict = page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "Somebody else changed this meanwhile" });
         await Expect(conflict).ToContainTextAsync("supervisor@demo.example has saved version 2.");
         await conflict.GetByRole(AriaRole.Button, new() { Name = "Save mine as a new version" }).ClickAsync();
