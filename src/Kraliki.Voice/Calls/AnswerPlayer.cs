@@ -272,13 +272,13 @@ internal sealed class AnswerPlayer(CallOptions options) : IDisposable
     }
 
     /// <summary>Nothing more comes of the utterances in progress: each ends with the audio that is here, and with the words that fit it.</summary>
-    /// <returns>Those of which the caller hears something.</returns>
+    /// <returns>All of them; those of which the caller hears nothing are taken off.</returns>
     public IReadOnlyList<Utterance> CutShort()
     {
         var cut = _utterances.FindAll(utterance => !utterance.Done);
         cut.ForEach(CutShort);
         _utterances.RemoveAll(utterance => utterance is { Cut: true, Start: < 0 });
-        return cut.FindAll(utterance => utterance.Start >= 0);
+        return cut;
     }
 
     /// <summary>Nothing more comes of it: it ends with the audio that is here, and with the words that fit it.</summary>

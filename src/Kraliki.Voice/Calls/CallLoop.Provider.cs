@@ -130,15 +130,18 @@ public sealed partial class CallLoop
 
         _turns.Clear();
         _falseAlarms.Clear();
-        foreach (var utterance in _player.Utterances)
+        bool cutShort = false;
+        foreach (var utterance in _player.CutShort())
         {
-            if (utterance is { Done: false, Start: < 0 })
+            if (utterance.Start < 0)
             {
                 Unwrite(utterance.TurnId, LegRole.Ai);
             }
+            else
+            {
+                cutShort |= utterance.Text.Length > 0;
+            }
         }
-
-        bool cutShort = _player.CutShort().Any(utterance => utterance.Text.Length > 0);
 
         if (_bridgeDueAt is null || _bridge.Kind == BridgeKind.None)
         {

@@ -198,7 +198,7 @@ internal sealed class ProviderChain
         return true;
     }
 
-    /// <summary>Where on the tape a turn begins that the provider has just noticed.</summary>
+    /// <summary>Where on the tape the turn begins that the provider noticed last.</summary>
     public long TurnStart { get; private set; }
 
     public long TurnEnd() => _tape.End;
@@ -477,8 +477,7 @@ internal sealed class ProviderChain
     /// <summary>Where the sound may have begun that the provider notices now: on a slow line it may be over by then.</summary>
     private long NoticedFrom()
     {
-        long began = Unnoticed && Recent ? _unnoticedFrom ?? _voice.StartedAt : _voice.Speaking ? _voice.StartedAt : _tape.End;
-        long start = Math.Max(0, Math.Min(began, _tape.End) - OnsetFrames);
+        long start = Unnoticed && Recent ? Unheard : Math.Max(0, (_voice.Speaking ? _voice.StartedAt : _tape.End) - OnsetFrames);
 
         // What it was told again is heard faster than it was said.
         return Active is { ReplayedFrom: { } from } ? Math.Min(start, from) : start;

@@ -5,7 +5,7 @@ namespace Kraliki.Browser.Tests.Assistants;
 
 internal static class SaveKey
 {
-    /// <summary>Presses Ctrl S as soon as the page says that it may be: what was typed before it has come up is no less typed.</summary>
+    /// <summary>Presses Ctrl S once the page offers it: the script behind it may come later than the form.</summary>
     public static async Task SaveByKeyAsync(this IPage page)
     {
         await Expect(page.GetByText("Ctrl S", new() { Exact = true })).ToBeVisibleAsync();

@@ -44,12 +44,13 @@ export function start(target) {
 }
 
 /** New tokens have come: every tab shall know, and look who it is now. */
-export function renewed(seconds) {
+export async function renewed(seconds) {
   const now = Date.now();
   tokens = { renewedAt: now, expiresAt: now + seconds * 1000 };
   store(JSON.stringify(tokens));
   schedule();
   changed();
+  await list(now);
 }
 
 /** Something about the person changed, not the tokens. */
@@ -71,13 +72,12 @@ export function forget() {
 /** Runs .NET's renewal while no other tab does. True: another tab has renewed since usedAt, and nothing was asked. */
 export async function alone(usedAt) {
   const turn = async () => {
-    if ((known()?.renewedAt ?? 0) > usedAt || (await listedAt()) > usedAt) {
+    if (Math.max(known()?.renewedAt ?? 0, await listedAt()) > usedAt) {
       return true;
     }
     const seconds = await dotnet.invokeMethodAsync('TakeTurnAsync');
     if (seconds > 0) {
-      renewed(seconds);
-      await list(tokens.renewedAt);
+      await renewed(seconds);
     }
     return false;
   };
