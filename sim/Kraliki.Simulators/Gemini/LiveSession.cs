@@ -373,13 +373,20 @@ internal sealed class LiveSession : ISocketSession, IDisposable
             utterance.Words = words ?? "";
             if (words is null)
                 Close(1011, _ear.Impediment ?? "Internal error encountered.");
-            if (utterance.Words.Length > 0 && Setup!.TranscribesInput)
-            {
-                foreach (var piece in Tokens.Pieces(" " + utterance.Words))
-                    EmitContent("inputTranscription", new JsonObject { ["text"] = piece });
-            }
-
+            if (Setup!.TranscribesInput)
+                Transcribe();
             AnswerTurn();
+        }
+    }
+
+    /// <summary>In the order of speech: a short utterance is understood sooner than a long one before it.</summary>
+    private void Transcribe()
+    {
+        foreach (var utterance in _turn.TakeWhile(utterance => utterance.Words is not null).Where(utterance => !utterance.Transcribed))
+        {
+            utterance.Transcribed = true;
+            foreach (var piece in utterance.Words!.Length > 0 ? Tokens.Pieces(" " + utterance.Words) : [])
+                EmitContent("inputTranscription", new JsonObject { ["text"] = piece });
         }
     }
 
@@ -448,5 +455,7 @@ internal sealed class LiveSession : ISocketSession, IDisposable
     {
         /// <summary>Null until it is understood.</summary>
         public string? Words { get; set; }
+
+        public bool Transcribed { get; set; }
     }
 }

@@ -73,6 +73,23 @@ public sealed class GeminiSimulatorTests
     }
 
     [Fact]
+    public async Task What_is_understood_first_is_not_written_down_before_what_was_said_first()
+    {
+        await using var simulator = await GeminiSimulator.StartAsync(Quick with { Ear = () => new HastyEar() }, Cancel);
+        await using var client = await LiveClient.SetUpAsync(simulator.BaseUrl, Manual);
+        await client.SendAsync("""{"realtimeInput":{"activityStart":{}}}""");
+        for (int utterance = 0; utterance < 2; utterance++)
+        {
+            await client.PlayAsync(600, loud: true);
+            await client.PlayAsync(600, loud: false);
+        }
+
+        await client.SendAsync("""{"realtimeInput":{"activityEnd":{}}}""");
+        await client.ExpectAsync("turnComplete");
+        Assert.Equal(" first second", string.Concat(client.Messages.Select(message => (string?)message["serverContent"]?["inputTranscription"]?["text"])));
+    }
+
+    [Fact]
     public async Task Speech_interrupts_an_answer_and_the_model_keeps_what_it_thinks_was_played()
     {
         var asked = new List<MindInput>();
@@ -187,5 +204,41 @@ public sealed class GeminiSimulatorTests
         Assert.Contains(models!["models"]!.AsArray(), model => (string)model!["name"]! == "models/gemini-3.8-live");
         Assert.Equal(HttpStatusCode.BadRequest, (await http.GetAsync("v1beta/models?key=wrong", Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync("v1beta/models/gpt?key=g-test", Cancel)).StatusCode);
+    }
+
+    /// <summary>Understands the second utterance, and then the first.</summary>
+    private sealed class HastyEar : IEar
+    {
+        private Action<string?>? _first;
+
+        public string? Impediment => null;
+
+        public void Begin()
+        {
+        }
+
+        public void Feed(ReadOnlySpan<short> pcm8k)
+        {
+        }
+
+        public void End(Action<string?> heard)
+        {
+            if (_first is null)
+            {
+                _first = heard;
+                return;
+            }
+
+            heard("second");
+            _first("first");
+        }
+
+        public void Abandon()
+        {
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }
